@@ -1,0 +1,1 @@
+"""The `hushpost` command: demo, chat and scripts."""

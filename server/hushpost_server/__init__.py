@@ -1,0 +1,1 @@
+"""The hushpost relay: carries sealed envelopes that it cannot read."""

@@ -1,0 +1,1 @@
+"""What the relay keeps: the store interface and its implementations."""

@@ -1,0 +1,1 @@
+"""The wire format of hushpost: frames, control messages, limits, public records; pure."""
