@@ -1,63 +1,122 @@
-"""Everything that can go wrong in this package, in one tree.
+"""The error tree of the crypto package.
 
-`Misuse` says that the calling code broke a contract, `PeerFault` that bytes from outside did,
-`SnapshotFault` that stored state cannot be used. Towards an attacker there is one failure only:
-every ciphertext that does not open, for whatever reason, is the same `Undecryptable`
-(docs/spec/pairwise.md, 11).
+Three branches under one root. `MisuseError`: the caller did something the contract forbids; mend
+the calling code. `ProtocolViolation`: the peer or the relay sent something the specification
+forbids; the text says what, and is for the owner's eyes, never sent back. `DecryptionFailed`: a
+ciphertext did not open; one indistinct error, since telling an attacker which check failed tells
+them where to push next.
 """
 
 
-class HushpostCryptoError(Exception):
-    """Root of everything raised by hushpost_crypto on purpose."""
+class CryptoError(Exception):
+    """Root of everything this package raises."""
 
 
-# -- the calling code ------------------------------------------------------------------------
+class MisuseError(CryptoError):
+    """The caller broke the contract of a function; nothing was changed."""
 
 
-class Misuse(HushpostCryptoError):
-    """The caller broke a documented duty; fix the calling code."""
+class ProtocolViolation(CryptoError):
+    """The peer or the relay broke the protocol; nothing was changed."""
 
 
-class BadLength(Misuse):
-    """A value of ours has the wrong number of bytes."""
-
-
-# -- bytes from outside ----------------------------------------------------------------------
-
-
-class PeerFault(HushpostCryptoError):
-    """Bytes that came from a relay or a peer break the protocol; drop them and go on."""
-
-
-class BadKey(PeerFault):
-    """A public key or KEM ciphertext is malformed, not canonical or of low order."""
-
-
-class BadSignature(PeerFault):
-    """A signature does not verify under the key it must verify under."""
-
-
-class BadRecord(PeerFault):
-    """A signed public record is for something else, out of its days, or does not fit another."""
-
-
-class Undecryptable(PeerFault):
-    """A ciphertext does not open. One error for every cause; the state is as it was."""
+class DecryptionFailed(CryptoError):
+    """A ciphertext did not open. Deliberately says nothing about why."""
 
     def __init__(self) -> None:
-        super().__init__("this ciphertext does not open with any key held for its sender")
+        super().__init__("the ciphertext did not open")
 
 
-# -- stored state ----------------------------------------------------------------------------
+# Keys and signatures
 
 
-class SnapshotFault(HushpostCryptoError):
-    """Stored state cannot be loaded; the session it held is lost and must be started anew."""
+class BadKey(ProtocolViolation):
+    """A public key that no honest peer makes: wrong length, low order, identity point."""
 
 
-class SnapshotDamaged(SnapshotFault):
-    """A snapshot was truncated or altered since it was written."""
+class BadSignature(ProtocolViolation):
+    """A signature that its named key did not make over exactly these bytes."""
 
 
-class SnapshotFormatUnknown(SnapshotFault):
-    """A snapshot was written by a newer version; install that version to read it."""
+class BadRecord(ProtocolViolation):
+    """Bytes that are not the canonical encoding of the record they should be."""
+
+
+# Account and device list (docs/spec/identity.md)
+
+
+class AccountMismatch(ProtocolViolation):
+    """A record belongs to another account than the one asked for."""
+
+
+class DeviceListLower(ProtocolViolation):
+    """A device list older than the one already known: a roll-back."""
+
+
+class DeviceListEqualFork(ProtocolViolation):
+    """Two different device lists of the same version: the account shows two faces."""
+
+
+class DeviceListSkipped(ProtocolViolation):
+    """A device list whose predecessors were not given; fetch the chain between and try again."""
+
+
+class DeviceListForked(ProtocolViolation):
+    """The next version, but its previous hash names another history than the one known."""
+
+
+class DeviceListFromFuture(ProtocolViolation):
+    """A device list dated further ahead of our clock than clocks may differ."""
+
+
+class DeviceUnknown(ProtocolViolation):
+    """A record names a device that its account's device list does not hold."""
+
+
+# Prekeys and seal records (docs/spec/identity.md)
+
+
+class PrekeyExpired(ProtocolViolation):
+    """A prekey or seal record past its last day."""
+
+
+class PrekeyDates(ProtocolViolation):
+    """A prekey or seal record dated in the future or good for longer than the limit."""
+
+
+class PrekeyKind(ProtocolViolation):
+    """A one-time record where a signed one was due, or the other way round."""
+
+
+# Envelope (docs/spec/envelope.md)
+
+
+class BadEnvelope(ProtocolViolation):
+    """Bytes that are no envelope: no bucket in size, or another id than was named."""
+
+
+class BodyTooLong(MisuseError):
+    """A body that the largest bucket cannot hold; send larger things as attachments."""
+
+
+class BadOpening(ProtocolViolation):
+    """A report's opening does not open the commitment of the envelope it names."""
+
+
+# Addresses, words, relay identity
+
+
+class BadAddress(MisuseError):
+    """Text that is no address or invitation; the message says which part is wrong and why."""
+
+
+class BadRecoveryWords(MisuseError):
+    """Words that are no recovery phrase; the message says which word or that the check failed."""
+
+
+class BadHandover(ProtocolViolation):
+    """A chain of relay handovers that does not lead from the known key to the shown one."""
+
+
+class RelayUnproven(ProtocolViolation):
+    """The relay did not prove that it holds its identity key, or shows another than is pinned."""
