@@ -1,0 +1,70 @@
+# Every target sets up what it needs; none asks for another step first.
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+CODE := crypto wire store server client_lib demo tests tools benchmarks
+# Two workers: the suite starts relays and clients of its own beside them.
+PARALLEL := -n 2 -m "not serial"
+COVER := --cov --cov-context=test --cov-report=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench coverage format lint types imports words links fmt lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(INSTALLED): requirements.lock pyproject.toml tools/make_venv.sh
+	@tools/make_venv.sh $(VENV)
+	@touch $@
+
+demo: $(INSTALLED) ## Show two people, and between them what the relay sees
+	@$(BIN)/hushpost demo
+
+# pytest answers 5 when no test carries the mark.
+test: $(INSTALLED) ## Run the tests
+	$(BIN)/pytest -q -m serial || [ $$? -eq 5 ]
+	$(BIN)/pytest -q $(PARALLEL)
+
+check: format lint types imports words links coverage ## Do all that CI does, tests included
+
+format: $(INSTALLED) ## Fail on code that is not formatted
+	$(BIN)/ruff format --check $(CODE)
+
+lint: $(INSTALLED) ## Fail on lint
+	$(BIN)/ruff check $(CODE)
+
+types: $(INSTALLED) ## Check types, mypy strict and pyright strict
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+
+imports: $(INSTALLED) ## Check who imports what
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/import_edges.py
+
+words: $(INSTALLED) ## Check that no file holds what does not belong in the project
+	$(BIN)/python tools/project_words.py
+
+links: $(INSTALLED) ## Check the links between the pages
+	$(BIN)/python tools/doc_links.py
+
+coverage: $(INSTALLED) ## Run the tests; judge each module by its own test file
+	$(BIN)/coverage erase
+	$(BIN)/pytest -q $(COVER) -m serial || [ $$? -eq 5 ]
+	$(BIN)/pytest -q $(COVER) --cov-append $(PARALLEL)
+	$(BIN)/python tools/coverage_by_file.py
+
+bench: $(INSTALLED) ## Measure speed and memory beside a bare forwarder
+	$(BIN)/python -m benchmarks
+
+fmt: $(INSTALLED) ## Format the code and mend what the linter can
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+lock: $(INSTALLED) ## Pin anew what pyproject.toml allows, with hashes
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --upgrade --no-config --no-header --no-annotate --no-emit-index-url \
+	  --quiet --output-file requirements.lock
+
+clean: ## Remove all that the targets made
+	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +
