@@ -1,122 +1,151 @@
-"""The error tree of the crypto package.
+"""Everything that can go wrong in this package, in one tree.
 
-Three branches under one root. `MisuseError`: the caller did something the contract forbids; mend
-the calling code. `ProtocolViolation`: the peer or the relay sent something the specification
-forbids; the text says what, and is for the owner's eyes, never sent back. `DecryptionFailed`: a
-ciphertext did not open; one indistinct error, since telling an attacker which check failed tells
-them where to push next.
+`Misuse` says that the calling code broke a contract, `PeerFault` that bytes from outside did,
+`BadText` that something a person typed or scanned does not read,
+`SnapshotFault` that stored state cannot be used. Towards an attacker there is one failure only:
+every ciphertext that does not open, for whatever reason, is the same `Undecryptable`
+(docs/spec/pairwise.md, 11).
 """
 
 
-class CryptoError(Exception):
-    """Root of everything this package raises."""
+class HushpostCryptoError(Exception):
+    """Root of everything raised by hushpost_crypto on purpose."""
 
 
-class MisuseError(CryptoError):
-    """The caller broke the contract of a function; nothing was changed."""
+# -- the calling code ------------------------------------------------------------------------
 
 
-class ProtocolViolation(CryptoError):
-    """The peer or the relay broke the protocol; nothing was changed."""
+class Misuse(HushpostCryptoError):
+    """The caller broke a documented duty; fix the calling code."""
 
 
-class DecryptionFailed(CryptoError):
-    """A ciphertext did not open. Deliberately says nothing about why."""
+class BadLength(Misuse):
+    """A value of ours has the wrong number of bytes."""
+
+
+class BodyTooLong(Misuse):
+    """A body does not fit the largest bucket; send larger things as attachments."""
+
+
+class LimitExceeded(Misuse):
+    """More of something was asked for than the specification allows."""
+
+
+# -- bytes from outside ----------------------------------------------------------------------
+
+
+class PeerFault(HushpostCryptoError):
+    """Bytes that came from a relay or a peer break the protocol; drop them and go on."""
+
+
+class BadKey(PeerFault):
+    """A public key or KEM ciphertext is malformed, not canonical or of low order."""
+
+
+class BadSignature(PeerFault):
+    """A signature does not verify under the key it must verify under."""
+
+
+class BadRecord(PeerFault):
+    """A signed public record is for something else, out of its days, or does not fit another."""
+
+
+class Undecryptable(PeerFault):
+    """A ciphertext does not open. One error for every cause; the state is as it was."""
 
     def __init__(self) -> None:
-        super().__init__("the ciphertext did not open")
+        super().__init__("this ciphertext does not open with any key held for its sender")
 
 
-# Keys and signatures
+class RecordMalformed(BadRecord):
+    """Bytes are not the one canonical encoding of the record they should be."""
 
 
-class BadKey(ProtocolViolation):
-    """A public key that no honest peer makes: wrong length, low order, identity point."""
+class AccountMismatch(BadRecord):
+    """A record belongs to another account or device than the one asked for."""
 
 
-class BadSignature(ProtocolViolation):
-    """A signature that its named key did not make over exactly these bytes."""
-
-
-class BadRecord(ProtocolViolation):
-    """Bytes that are not the canonical encoding of the record they should be."""
-
-
-# Account and device list (docs/spec/identity.md)
-
-
-class AccountMismatch(ProtocolViolation):
-    """A record belongs to another account than the one asked for."""
-
-
-class DeviceListLower(ProtocolViolation):
-    """A device list older than the one already known: a roll-back."""
-
-
-class DeviceListEqualFork(ProtocolViolation):
-    """Two different device lists of the same version: the account shows two faces."""
-
-
-class DeviceListSkipped(ProtocolViolation):
-    """A device list whose predecessors were not given; fetch the chain between and try again."""
-
-
-class DeviceListForked(ProtocolViolation):
-    """The next version, but its previous hash names another history than the one known."""
-
-
-class DeviceListFromFuture(ProtocolViolation):
-    """A device list dated further ahead of our clock than clocks may differ."""
-
-
-class DeviceUnknown(ProtocolViolation):
+class DeviceUnknown(BadRecord):
     """A record names a device that its account's device list does not hold."""
 
 
-# Prekeys and seal records (docs/spec/identity.md)
+class DeviceListFault(BadRecord):
+    """A device list is properly signed and yet does not continue the one known."""
 
 
-class PrekeyExpired(ProtocolViolation):
-    """A prekey or seal record past its last day."""
+class DeviceListLower(DeviceListFault):
+    """A device list is older than the one known: somebody rolls the account back."""
 
 
-class PrekeyDates(ProtocolViolation):
-    """A prekey or seal record dated in the future or good for longer than the limit."""
+class DeviceListEqual(DeviceListFault):
+    """Another device list of the version already known: the account shows two faces."""
 
 
-class PrekeyKind(ProtocolViolation):
-    """A one-time record where a signed one was due, or the other way round."""
+class DeviceListSkipped(DeviceListFault):
+    """The lists between are missing; fetch the chain after the known version and try again."""
 
 
-# Envelope (docs/spec/envelope.md)
+class DeviceListForked(DeviceListFault):
+    """The next version continues another history than the one known."""
 
 
-class BadEnvelope(ProtocolViolation):
-    """Bytes that are no envelope: no bucket in size, or another id than was named."""
+class DeviceListFuture(DeviceListFault):
+    """A device list is dated further ahead, or further back in its chain, than clocks differ."""
 
 
-class BodyTooLong(MisuseError):
-    """A body that the largest bucket cannot hold; send larger things as attachments."""
+class PrekeyKindWrong(BadRecord):
+    """A one-time record stands where a signed one is due, or the other way round."""
 
 
-class BadOpening(ProtocolViolation):
+class PrekeyExpired(BadRecord):
+    """A prekey or seal record is past its last day."""
+
+
+class PrekeyDatesWrong(BadRecord):
+    """A prekey or seal record is dated in the future or good for longer than the limit."""
+
+
+class BadEnvelope(PeerFault):
+    """Bytes have no bucket's size, or another id than was named for them."""
+
+
+class BadOpening(PeerFault):
     """A report's opening does not open the commitment of the envelope it names."""
 
 
-# Addresses, words, relay identity
+class BadHandover(PeerFault):
+    """A chain of relay handovers does not lead from the known key to the shown one."""
 
 
-class BadAddress(MisuseError):
-    """Text that is no address or invitation; the message says which part is wrong and why."""
+class RelayUnproven(PeerFault):
+    """A relay did not prove that it holds its identity key, or shows another than the known one."""
 
 
-class BadRecoveryWords(MisuseError):
-    """Words that are no recovery phrase; the message says which word or that the check failed."""
+# -- text from a person ----------------------------------------------------------------------
 
 
-class BadHandover(ProtocolViolation):
-    """A chain of relay handovers that does not lead from the known key to the shown one."""
+class BadText(HushpostCryptoError):
+    """What a person typed, pasted or scanned does not read; the message says which part and why."""
 
 
-class RelayUnproven(ProtocolViolation):
-    """The relay did not prove that it holds its identity key, or shows another than is pinned."""
+class BadAddress(BadText):
+    """Text is no address or invitation."""
+
+
+class BadRecoveryWords(BadText):
+    """Words are no recovery phrase."""
+
+
+# -- stored state ----------------------------------------------------------------------------
+
+
+class SnapshotFault(HushpostCryptoError):
+    """Stored state cannot be loaded; the session it held is lost and must be started anew."""
+
+
+class SnapshotDamaged(SnapshotFault):
+    """A snapshot was truncated or altered since it was written."""
+
+
+class SnapshotFormatUnknown(SnapshotFault):
+    """A snapshot was written by a newer version; install that version to read it."""

@@ -29,7 +29,6 @@ from hushpost_wire.identifiers import (
     HASH_BYTES,
     KEY_BYTES,
     SIGNATURE_BYTES,
-    SUITE,
     AccountId,
     AccountPublicKey,
     DeviceId,

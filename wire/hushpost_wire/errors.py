@@ -17,6 +17,7 @@
         |-- RequestRepeated   an id that is still unanswered
         |-- RequestUnknown    an answer to what was never asked
         |-- WindowExceeded
+        |-- MalformedRecord   bytes that are no public record, host or field list
         `-- VersionUnknown
 
 Messages name what was wrong and what to do, and never the bytes that were wrong.
@@ -97,6 +98,10 @@ class RequestUnknown(PeerViolation):
 
 class WindowExceeded(PeerViolation):
     """The peer has more in flight than the announced limit."""
+
+
+class MalformedRecord(PeerViolation, ValueError):
+    """Bytes that are no public record, host or field list in their one canonical encoding."""
 
 
 class VersionUnknown(PeerViolation):

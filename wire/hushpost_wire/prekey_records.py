@@ -21,7 +21,6 @@ from hushpost_wire.identifiers import (
     PREKEY_ID_BYTES,
     ROUTE_BYTES,
     SIGNATURE_BYTES,
-    SUITE,
     XWING_KEY_BYTES,
     AccountId,
     DeviceId,

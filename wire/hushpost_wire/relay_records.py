@@ -12,7 +12,6 @@ from hushpost_wire.errors import MalformedRecord
 from hushpost_wire.identifiers import (
     KEY_BYTES,
     SIGNATURE_BYTES,
-    SUITE,
     RelayPublicKey,
     Signature,
 )
