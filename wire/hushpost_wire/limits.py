@@ -1,0 +1,121 @@
+"""Every limit of the wire: a named constant with its reason (docs/spec/wire.md, section 10).
+
+`Limits` is what a relay announces in `hello`. The constants are the defaults of its fields or, for
+those that are part of the protocol, the only value; the table in the spec is held equal to them.
+"""
+
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+KIB: Final = 1024
+
+PROTOCOL_VERSION_MIN: Final = 1
+PROTOCOL_VERSION_MAX: Final = 1
+SUBPROTOCOL: Final = "hushpost.v1"
+INBOX_PATH: Final = "/v1/inbox"
+POST_PATH: Final = "/v1/post"
+
+# Two sizes only, so that a queued envelope tells the relay one bit about what is in it.
+ENVELOPE_BUCKETS: Final = (4096, 16384)
+# With bucket enforcement off (comparison runs only): smaller than a commitment and a tag is noise.
+ENVELOPE_BYTES_MIN_UNENFORCED: Final = 64
+ENVELOPE_BYTES_MAX: Final = ENVELOPE_BUCKETS[-1]
+
+# A take of prekeys for 8 devices is about 52 KiB of JSON; nothing else comes near.
+CONTROL_BYTES_MAX: Final = 64 * KIB
+# The one size the WebSocket layer checks; a frame with the largest envelope is far below it.
+MESSAGE_BYTES_MAX: Final = CONTROL_BYTES_MAX
+# A coalesced ACCEPTED or ACKNOWLEDGE stays near 1 KiB, and its decoding bounded.
+FRAME_NUMBERS_MAX: Final = 256
+
+# Unanswered submissions of a connection: covers a round trip of 100 ms at 2,500 a second and
+# bounds what one connection can have waiting at the writer to 4 MiB.
+SUBMITS_IN_FLIGHT_MAX: Final = 256
+# Unacknowledged deliveries of a connection: at most 2 MiB that a relay redelivers after a loss.
+DELIVERIES_IN_FLIGHT_MAX: Final = 128
+# Control requests are rare; more than this unanswered is a client out of control.
+REQUESTS_IN_FLIGHT_MAX: Final = 16
+
+# A thousand messages of the small bucket each from ten busy contacts.
+MAILBOX_ENVELOPES_MAX: Final = 10_000
+# What 10,000 small envelopes, and half as many large ones again, take.
+MAILBOX_BYTES_MAX: Final = 128 * KIB * KIB
+# One contact fills at most a tenth of a mailbox.
+DROP_ENVELOPES_MAX: Final = 1_000
+DROP_BYTES_MAX: Final = 8 * KIB * KIB
+# Strangers: few, since each is a request on a person's attention; refilled by the clock alone.
+KNOCK_ENVELOPES_MAX: Final = 20
+KNOCK_REFILL_PER_HOUR: Final = 4
+# One drop per contact account, and room for one-use drops of open invitations.
+DROPS_PER_MAILBOX_MAX: Final = 2_000
+
+# 100 one-time records last a popular account a day; a batch of 20 fits a control message.
+ONE_TIME_PREKEYS_MAX: Final = 100
+ONE_TIME_PREKEYS_LOW: Final = 30
+ONE_TIME_PREKEYS_BATCH_MAX: Final = 20
+# The chain a relay keeps: 64 changes of a device list is years of an ordinary account.
+DEVICE_LISTS_KEPT: Final = 64
+# 16 lists of 8 devices are 15 KiB of JSON: an answer stays small, the client asks again.
+DEVICE_LISTS_PER_ANSWER_MAX: Final = 16
+# Rotations of a relay identity a returning client can follow.
+HANDOVERS_MAX: Final = 16
+# Expired notices list drops; more than this come in a further notice.
+EXPIRED_DROPS_PER_NOTICE_MAX: Final = 500
+
+# An operator's registration token is 32 random bytes in base64url; longer is no token.
+TOKEN_CHARACTERS_MAX: Final = 128
+# A phone on a bad line signs and sends a login well within this; an idle stranger holds no slot.
+LOGIN_SECONDS_MAX: Final = 15
+# Under the 60 seconds after which common proxies and NATs forget a silent connection.
+PING_INTERVAL_SECONDS: Final = 45
+# A ping behind 2 MiB of deliveries on a line of 1 Mbit/s.
+PING_TIMEOUT_SECONDS: Final = 30
+# A post connection links what is sent on it: clients rotate within 10 minutes, relays insist.
+POST_SECONDS_MAX: Final = 900
+# A client waits this long for any answer before it takes the connection for dead.
+ANSWER_SECONDS_MAX: Final = 30
+# Drain waits this long for answers in flight, then closes all the same.
+DRAIN_SECONDS_MAX: Final = 10
+
+# TTL classes end on a whole unit; a clock one unit ahead is still served (docs/spec/delivery.md).
+CLOCK_SKEW_UNITS_MAX: Final = 1
+
+Positive = Annotated[int, Field(ge=1, le=2**53)]
+
+
+class Limits(BaseModel):
+    """What a relay announces in `hello`; a client MUST keep within it and not within defaults."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+    envelope_buckets: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=8)] = (
+        ENVELOPE_BUCKETS
+    )
+    bucket_enforcement: bool = True
+    control_bytes_max: Positive = CONTROL_BYTES_MAX
+    frame_numbers_max: Positive = FRAME_NUMBERS_MAX
+    submits_in_flight_max: Positive = SUBMITS_IN_FLIGHT_MAX
+    deliveries_in_flight_max: Positive = DELIVERIES_IN_FLIGHT_MAX
+    requests_in_flight_max: Positive = REQUESTS_IN_FLIGHT_MAX
+    mailbox_envelopes_max: Positive = MAILBOX_ENVELOPES_MAX
+    mailbox_bytes_max: Positive = MAILBOX_BYTES_MAX
+    drop_envelopes_max: Positive = DROP_ENVELOPES_MAX
+    drop_bytes_max: Positive = DROP_BYTES_MAX
+    knock_envelopes_max: Positive = KNOCK_ENVELOPES_MAX
+    knock_refill_per_hour: Positive = KNOCK_REFILL_PER_HOUR
+    drops_per_mailbox_max: Positive = DROPS_PER_MAILBOX_MAX
+    one_time_prekeys_max: Positive = ONE_TIME_PREKEYS_MAX
+    one_time_prekeys_low: Positive = ONE_TIME_PREKEYS_LOW
+    one_time_prekeys_batch_max: Positive = ONE_TIME_PREKEYS_BATCH_MAX
+    device_lists_kept: Positive = DEVICE_LISTS_KEPT
+    login_seconds_max: Positive = LOGIN_SECONDS_MAX
+    ping_interval_seconds: Positive = PING_INTERVAL_SECONDS
+    ping_timeout_seconds: Positive = PING_TIMEOUT_SECONDS
+    post_seconds_max: Positive = POST_SECONDS_MAX
+
+    def envelope_fits(self, size: int) -> bool:
+        """Say whether an envelope of `size` bytes may be submitted to this relay."""
+        if self.bucket_enforcement:
+            return size in self.envelope_buckets
+        return ENVELOPE_BYTES_MIN_UNENFORCED <= size <= max(self.envelope_buckets)
