@@ -106,7 +106,7 @@ def edge_violations(all_modules: Iterable[Module]) -> Iterator[str]:
         fixed = NAMED_EDGES.get((outside, package))
         if len(names) > allowed or (fixed is not None and names != {fixed}):
             listed = ", ".join(sorted(names))
-            yield f"{outside} enters {package} through at most {allowed} of its modules, not {listed}"
+            yield f"{outside} is imported past its edge (at most {allowed}) in {package}: {listed}"
 
 
 def _relay_nacl_violations(module: Module, name: str) -> Iterator[str]:
