@@ -89,7 +89,7 @@ class DeviceListForked(DeviceListFault):
     """The next version continues another history than the one known."""
 
 
-class DeviceListFuture(DeviceListFault):
+class DeviceListDatesWrong(DeviceListFault):
     """A device list is dated further ahead, or further back in its chain, than clocks differ."""
 
 
