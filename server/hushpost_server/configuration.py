@@ -1,0 +1,402 @@
+"""The relay's configuration: TOML and environment, every value bounded and described (DESIGN 10).
+
+One flat table of keys. `HUSHPOST_RELAY_<KEY>` in the environment overrides the file, arguments of
+the command override both. docs/configuration.md is rendered from the descriptions below and a test
+holds the two equal. A value out of its bound stops the relay with the key, the bound and the remedy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from hushpost_server.errors import ConfigurationInvalid
+from hushpost_server.rate_limits import Rate, Rates
+
+ENVIRONMENT_PREFIX = "HUSHPOST_RELAY_"
+FILE_NAME = "relay.toml"
+APPLICATION = "hushpost-relay"
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+
+KIB = 1024
+MIB = 1024 * 1024
+
+
+class Configuration(BaseSettings):
+    """Everything an operator may set. Immutable once built; see `load_configuration`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    # -- where it listens ------------------------------------------------------------------------
+    listen_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address to listen on. Anything but loopback needs TLS or `behind_proxy`.",
+    )
+    listen_port: int = Field(
+        default=8440, ge=0, le=65535, description="Port to listen on; 0 takes a free one."
+    )
+    public_host: str = Field(
+        default="",
+        max_length=255,
+        pattern=r"^[\x21-\x7e]*$",
+        description=(
+            "`host` or `host:port` as it stands in people's addresses. Clients sign it at login, so"
+            " it must be what they dial. Empty: the listening address."
+        ),
+    )
+    tls_certificate: Path | None = Field(
+        default=None, description="PEM file of the certificate chain; TLS 1.3 only."
+    )
+    tls_key: Path | None = Field(default=None, description="PEM file of the certificate's key.")
+    behind_proxy: bool = Field(
+        default=False,
+        description=(
+            "A proxy in front terminates TLS; plain ws:// is then allowed on any address. The"
+            " proxy sees drops and so belongs to the relay's trust domain."
+        ),
+    )
+    proxy_address_header: str = Field(
+        default="",
+        max_length=64,
+        pattern=r"^[A-Za-z0-9-]*$",
+        description=(
+            "With `behind_proxy`: the header in which the proxy puts the client's address (its"
+            " last entry is used, in memory only, for rate limits). Empty: the proxy's own address."
+        ),
+    )
+    backlog_connects_max: int = Field(
+        default=1024, ge=1, le=65535, description="Connections the kernel may hold unaccepted."
+    )
+    uvloop: bool = Field(default=True, description="Use uvloop's event loop where installed.")
+
+    # -- what it keeps ---------------------------------------------------------------------------
+    store: Literal["sqlite", "memory"] = Field(
+        default="sqlite",
+        description="`sqlite` keeps mail on disk; `memory` forgets everything when it stops.",
+    )
+    data_folder: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir(APPLICATION)),
+        description="Folder of the database and the identity key; made readable by its owner only.",
+    )
+    mailbox_envelopes_max: int = Field(
+        default=10_000, ge=1, le=10_000_000, description="Envelopes one mailbox may hold."
+    )
+    mailbox_bytes_max: int = Field(
+        default=64 * MIB,
+        ge=16 * KIB,
+        le=1 << 40,
+        description="Bytes of envelopes one mailbox may hold.",
+    )
+    drop_envelopes_max: int = Field(
+        default=2_000, ge=1, le=10_000_000, description="Envelopes one drop may have queued."
+    )
+    drop_bytes_max: int = Field(
+        default=16 * MIB, ge=16 * KIB, le=1 << 40, description="Bytes one drop may have queued."
+    )
+    knock_envelopes_max: int = Field(
+        default=20, ge=1, le=100_000, description="Knocks a mailbox takes in a burst."
+    )
+    knock_refill_per_hour: float = Field(
+        default=2.0,
+        gt=0,
+        le=100_000,
+        description="Knocks an hour that are allowed anew, by the clock and not by reading them.",
+    )
+    drops_per_mailbox_max: int = Field(
+        default=5_000, ge=1, le=1_000_000, description="Drops one mailbox may have registered."
+    )
+    sweep_interval_seconds: float = Field(
+        default=60.0, ge=0.1, le=3600, description="How often expired rows are looked for."
+    )
+
+    # -- who may come ----------------------------------------------------------------------------
+    registration: Literal["open", "token", "closed"] = Field(
+        default="open", description="Who may create an account."
+    )
+    registration_tokens: tuple[SecretStr, ...] = Field(
+        default=(),
+        max_length=10_000,
+        description=(
+            'With `registration = "token"`: the accepted tokens, of at least 16 characters. Each'
+            " works until it is taken off the list."
+        ),
+    )
+    connections_max: int = Field(
+        default=10_000, ge=1, le=1_000_000, description="Connections served at one time."
+    )
+    prefix_connections_max: int = Field(
+        default=1_000,
+        ge=0,
+        le=1_000_000,
+        description="Connections of one address prefix (IPv4 /24, IPv6 /56); 0: no limit.",
+    )
+
+    # -- rates: per second, 0 turns one off; bursts ----------------------------------------------
+    connection_submits_per_second: float = Field(
+        default=200.0,
+        ge=0,
+        le=1e9,
+        description="Envelopes a second on one connection; 0: no limit.",
+    )
+    connection_submits_burst: int = Field(
+        default=1_000, ge=1, le=1_000_000_000, description="Envelopes in a burst on one connection."
+    )
+    connection_controls_per_second: float = Field(
+        default=20.0,
+        ge=0,
+        le=1e9,
+        description="Control requests a second on one connection; 0: no limit.",
+    )
+    connection_controls_burst: int = Field(
+        default=200, ge=1, le=1_000_000_000, description="Control requests in a burst."
+    )
+    prefix_submits_per_second: float = Field(
+        default=1_000.0, ge=0, le=1e9, description="Envelopes a second of one prefix; 0: no limit."
+    )
+    prefix_submits_burst: int = Field(
+        default=10_000, ge=1, le=1_000_000_000, description="Envelopes in a burst of one prefix."
+    )
+    prefix_connects_per_second: float = Field(
+        default=20.0,
+        ge=0,
+        le=1e9,
+        description="New connections a second of one prefix; 0: no limit.",
+    )
+    prefix_connects_burst: int = Field(
+        default=400, ge=1, le=1_000_000_000, description="New connections in a burst of one prefix."
+    )
+    prefix_accounts_per_hour: float = Field(
+        default=60.0,
+        ge=0,
+        le=1e9,
+        description="Accounts an hour made from one prefix; 0: no limit.",
+    )
+    prefix_accounts_burst: int = Field(
+        default=20, ge=1, le=1_000_000_000, description="Accounts in a burst from one prefix."
+    )
+    prefix_logins_per_second: float = Field(
+        default=20.0,
+        ge=0,
+        le=1e9,
+        description="Login attempts a second of one prefix; 0: no limit.",
+    )
+    prefix_logins_burst: int = Field(
+        default=400, ge=1, le=1_000_000_000, description="Login attempts in a burst of one prefix."
+    )
+    prefix_takes_per_minute: float = Field(
+        default=60.0,
+        ge=0,
+        le=1e9,
+        description="Prekey takes a minute of one prefix; 0: no limit.",
+    )
+    prefix_takes_burst: int = Field(
+        default=100, ge=1, le=1_000_000_000, description="Prekey takes in a burst of one prefix."
+    )
+
+    # -- deadlines and bounds of a connection ----------------------------------------------------
+    handshake_seconds_max: float = Field(
+        default=10.0, ge=0.1, le=120, description="From connect to a finished WebSocket handshake."
+    )
+    login_seconds_max: float = Field(
+        default=15.0, ge=0.1, le=300, description="From the handshake to a login on the inbox."
+    )
+    post_seconds_max: float = Field(
+        default=900.0,
+        ge=1,
+        le=86_400,
+        description="Life of an anonymous post connection; clients rotate theirs within ten minutes.",
+    )
+    ping_interval_seconds: float = Field(
+        default=30.0,
+        ge=0.2,
+        le=3600,
+        description="Silence after which the relay pings; as much again without an answer closes.",
+    )
+    slow_reader_seconds: float = Field(
+        default=20.0,
+        ge=0.1,
+        le=600,
+        description="How long a client may leave its full write buffer unread before it is closed.",
+    )
+    write_buffer_bytes_max: int = Field(
+        default=512 * KIB,
+        ge=32 * KIB,
+        le=64 * MIB,
+        description="Unsent bytes at which the relay stops pushing to, and reading from, a client.",
+    )
+    window_deliveries_max: int = Field(
+        default=256,
+        ge=1,
+        le=65_536,
+        description="Unacknowledged envelopes in flight to one client.",
+    )
+    refusal_tick_milliseconds: int = Field(
+        default=25,
+        ge=1,
+        le=1000,
+        description="NO_DROP answers leave on this tick, so that time does not tell them apart.",
+    )
+    intake_bytes_max: int = Field(
+        default=64 * MIB,
+        ge=MIB,
+        le=1 << 34,
+        description="Uncommitted bytes in memory at which the relay stops reading posts.",
+    )
+    drain_seconds_max: float = Field(
+        default=10.0, ge=0, le=600, description="How long clients may take to leave at a shutdown."
+    )
+
+    # -- what the operator sees ------------------------------------------------------------------
+    metrics: bool = Field(default=True, description="Serve health and metrics, on loopback only.")
+    metrics_port: int = Field(
+        default=8441,
+        ge=0,
+        le=65535,
+        description="Loopback port of `/health` and `/metrics`; 0 takes a free one.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe of the relay's own events to log."
+    )
+
+    # -- for measurement only --------------------------------------------------------------------
+    unsafe_no_bucket_enforcement: bool = Field(
+        default=False,
+        description=(
+            "Accept envelopes of 64 to 16384 bytes, not only whole buckets. Sizes then tell"
+            " messages apart. For benchmarks; announced at start, in `hello` and in health."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Configuration:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together: set both, or neither")
+        if self.behind_proxy and self.tls_certificate is not None:
+            raise ValueError("behind_proxy and tls_certificate exclude each other: set one of them")
+        if self.proxy_address_header and not self.behind_proxy:
+            raise ValueError(
+                "proxy_address_header needs behind_proxy = true: anyone could forge it"
+            )
+        if self.registration == "token" and not self.registration_tokens:
+            raise ValueError('registration = "token" needs at least one of registration_tokens')
+        if any(len(token.get_secret_value()) < 16 for token in self.registration_tokens):
+            raise ValueError("registration_tokens must each have at least 16 characters")
+        if self.drop_bytes_max > self.mailbox_bytes_max:
+            raise ValueError("drop_bytes_max must not be above mailbox_bytes_max")
+        return self
+
+    @property
+    def listens_on_loopback(self) -> bool:
+        """Whether nobody but this machine can connect."""
+        return self.listen_host in LOOPBACK_HOSTS
+
+    def rates(self) -> Rates:
+        """Gather the rate limits in the shape that `rate_limits` wants."""
+        return Rates(
+            connection_submits=Rate(
+                self.connection_submits_per_second, self.connection_submits_burst
+            ),
+            connection_controls=Rate(
+                self.connection_controls_per_second, self.connection_controls_burst
+            ),
+            prefix_submits=Rate(self.prefix_submits_per_second, self.prefix_submits_burst),
+            prefix_connects=Rate(self.prefix_connects_per_second, self.prefix_connects_burst),
+            prefix_accounts=Rate(self.prefix_accounts_per_hour / 3600, self.prefix_accounts_burst),
+            prefix_logins=Rate(self.prefix_logins_per_second, self.prefix_logins_burst),
+            prefix_takes=Rate(self.prefix_takes_per_minute / 60, self.prefix_takes_burst),
+            prefix_connections_max=self.prefix_connections_max,
+        )
+
+
+def default_file() -> Path:
+    """Return where the configuration is looked for when none is named."""
+    return Path(platformdirs.user_config_dir(APPLICATION)) / FILE_NAME
+
+
+def load_configuration(file: Path | None = None, **arguments: Any) -> Configuration:
+    """Read file, environment and `arguments` (strongest last); None arguments count as not given.
+
+    Raises `ConfigurationInvalid` with every fault found, one a line. A named file must exist; the
+    default one need not.
+    """
+    if file is not None and not file.is_file():
+        raise ConfigurationInvalid(
+            f"the configuration file {file} does not exist: create it, or leave out --config"
+        )
+    chosen = file if file is not None else default_file()
+
+    class Sources(Configuration):
+        """The configuration with its file; a class because the library wants one."""
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            toml = TomlConfigSettingsSource(settings_cls, toml_file=chosen)
+            return (init_settings, env_settings, toml)
+
+    given = {key: value for key, value in arguments.items() if value is not None}
+    try:
+        return Sources(**given)
+    except ValidationError as error:
+        faults = [_explain(fault) for fault in error.errors(include_input=False)]
+        raise ConfigurationInvalid("\n".join(faults)) from None
+    except ValueError as error:  # TOML that does not parse, environment JSON that does not
+        raise ConfigurationInvalid(
+            f"{chosen} or the environment cannot be read as configuration: {error}"
+        ) from None
+    except OSError as error:
+        raise ConfigurationInvalid(f"{chosen} cannot be read: {error.strerror}") from None
+
+
+def _explain(fault: ErrorDetails) -> str:
+    if not fault["loc"]:
+        return fault["msg"].removeprefix("Value error, ")
+    key = str(fault["loc"][0]).lower().removeprefix(ENVIRONMENT_PREFIX.lower())
+    if fault["type"] == "extra_forbidden":
+        return f"{key}: there is no such key; see docs/configuration.md for those there are"
+    allowed = bounds_of(key)
+    remedy = f"set {key} in {FILE_NAME}, or {ENVIRONMENT_PREFIX}{key.upper()}"
+    return f"{key}: {fault['msg']}" + (f" (allowed: {allowed})" if allowed else "") + f"; {remedy}"
+
+
+def bounds_of(key: str) -> str:
+    """Return the allowed values of `key` in words, empty when any value of its type will do."""
+    field = Configuration.model_fields.get(key)
+    if field is None:
+        return ""
+    choices = getattr(field.annotation, "__args__", ())
+    if choices and all(isinstance(choice, str) for choice in choices):
+        return " or ".join(f'"{choice}"' for choice in choices)
+    low = high = None
+    exclusive = False
+    for bound in field.metadata:
+        low = getattr(bound, "ge", low)
+        if getattr(bound, "gt", None) is not None:
+            low, exclusive = bound.gt, True
+        high = getattr(bound, "le", high)
+    if low is None or high is None:
+        return ""
+    return f"{'above ' if exclusive else ''}{low:.12g} to {high:.12g}"

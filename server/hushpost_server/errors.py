@@ -1,0 +1,57 @@
+"""Errors of the relay, the whole tree in one place.
+
+Two branches: what the operator has to mend before the relay can run, and what a peer did wrong.
+A message of the first branch names the thing, the bound and what to do; one of the second carries
+a code of the closed set in docs/spec/wire.md and never repeats what the peer sent.
+"""
+
+from __future__ import annotations
+
+
+class RelayError(Exception):
+    """Anything this package raises on purpose."""
+
+
+class OperatorError(RelayError):
+    """The relay cannot run as asked; the message tells the operator what to change."""
+
+
+class ConfigurationInvalid(OperatorError):
+    """A configuration key is unknown, has the wrong type, or lies outside its bound."""
+
+
+class ListenRefused(OperatorError):
+    """The address cannot be listened on: taken, not ours, or not permitted."""
+
+
+class TransportUnsafe(OperatorError):
+    """Plain ws:// was asked for beyond loopback, or TLS cannot be set up (DESIGN 10)."""
+
+
+class FolderUnusable(OperatorError):
+    """The data folder cannot be made or written to."""
+
+
+class IdentityUnusable(OperatorError):
+    """The relay's identity key file is missing beside existing data, malformed, or readable by others."""
+
+
+class BackupFailed(OperatorError):
+    """A backup or a restore could not be completed; nothing that existed was overwritten."""
+
+
+class PeerError(RelayError):
+    """A peer broke the protocol or asked for what it may not have."""
+
+
+class RequestRefused(PeerError):
+    """A control request is answered with an `error` frame; the connection stays open."""
+
+    def __init__(self, code: str, retry_after: int | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.retry_after = retry_after
+
+
+class LoginRefused(PeerError):
+    """The login or account creation proof does not hold; one indistinct failure towards the peer."""

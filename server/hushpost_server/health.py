@@ -1,0 +1,126 @@
+"""Health and metrics on their own loopback port: a few lines of HTTP/1.1, GET only.
+
+`/health` answers 200 or 503 with one JSON object; `/metrics` the Prometheus text. The port is bound
+to loopback whatever the configuration says. A request is one read of at most `REQUEST_BYTES_MAX`
+bytes; every answer closes the connection; what is asked for and by whom is never logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hushpost_server.metrics import CONTENT_TYPE, Metrics
+
+REQUEST_BYTES_MAX = 8192
+REQUEST_SECONDS_MAX = 5.0
+HOST = "127.0.0.1"
+# A scraper and a few monitors; more is somebody's mistake.
+CONNECTIONS_MAX = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the relay says about itself; `problems` empty means ok."""
+
+    problems: tuple[str, ...] = ()
+    details: dict[str, int | float | str | bool] = field(default_factory=dict)
+
+    def render(self) -> str:
+        """Return the JSON object that `/health` answers."""
+        status = "unhealthy" if self.problems else "ok"
+        return (
+            json.dumps({"status": status, "problems": list(self.problems), **self.details}) + "\n"
+        )
+
+
+class HealthServer:
+    """Serves `/health` and `/metrics`; `start` binds, `close` frees the port."""
+
+    def __init__(self, metrics: Metrics, health: Callable[[], Health]) -> None:
+        self._metrics = metrics
+        self._health = health
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.Transport] = set()
+
+    async def start(self, port: int) -> int:
+        """Listen on loopback and return the port; OSError when it is taken."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Exchange(self), HOST, port)
+        bound: int = self._server.sockets[0].getsockname()[1]
+        return bound
+
+    async def close(self) -> None:
+        """Stop listening and end what is open."""
+        if self._server is not None:
+            self._server.close()
+            for transport in tuple(self._open):
+                transport.abort()
+            await self._server.wait_closed()
+            self._server = None
+
+    def opened(self, transport: asyncio.Transport) -> bool:
+        """Count a connection in; False when there are too many."""
+        self._open.add(transport)
+        return len(self._open) <= CONNECTIONS_MAX
+
+    def ended(self, transport: asyncio.Transport) -> None:
+        """Count a connection out."""
+        self._open.discard(transport)
+
+    def answer(self, request_line: bytes) -> bytes:
+        """Return the whole HTTP answer to a request line."""
+        method, _, rest = request_line.partition(b" ")
+        path = rest.partition(b" ")[0].partition(b"?")[0]
+        if method not in (b"GET", b"HEAD"):
+            return _response("405 Method Not Allowed", "text/plain", "only GET here\n")
+        if path == b"/metrics":
+            return _response("200 OK", CONTENT_TYPE, self._metrics.render())
+        if path == b"/health":
+            health = self._health()
+            status = "503 Service Unavailable" if health.problems else "200 OK"
+            return _response(status, "application/json", health.render())
+        return _response("404 Not Found", "text/plain", "there are /health and /metrics\n")
+
+
+def _response(status: str, content_type: str, text: str) -> bytes:
+    body = text.encode()
+    head = (
+        f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
+        "Cache-Control: no-store\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class _Exchange(asyncio.Protocol):
+    def __init__(self, server: HealthServer) -> None:
+        self._server = server
+        self._received = b""
+        self._transport: asyncio.Transport | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        if not self._server.opened(transport):
+            transport.abort()
+            return
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(REQUEST_SECONDS_MAX, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        assert self._transport is not None
+        self._received += data
+        if len(self._received) > REQUEST_BYTES_MAX:
+            self._transport.abort()
+        elif b"\r\n\r\n" in self._received:
+            self._transport.write(self._server.answer(self._received.partition(b"\r\n")[0]))
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self._transport is not None:
+            self._server.ended(self._transport)

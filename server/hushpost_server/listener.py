@@ -1,0 +1,457 @@
+"""The edge of the relay: TCP to WebSocket messages and back (docs/spec/wire.md, sections 2 and 3).
+
+The only file that imports websockets, and of it only the Sans-I/O state machine: a connection is an
+`asyncio.Protocol`, without a task, a queue or a future of its own. What arrives in one read is
+handed up as one batch; what is sent in one turn of the event loop leaves as one write. Whole data
+frames take the short way through `FrameScanner`; all else is judged by the library.
+
+Refuses to know: cookies, user agents and query strings; an address only until its prefix was
+counted.
+
+    HANDSHAKE --accepted--> OPEN --close, fail--> CLOSING --lost--> gone
+        '------rejected, late------------------------^
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from enum import Enum
+from http import HTTPStatus
+from typing import Final, Protocol
+
+from websockets.exceptions import InvalidState
+from websockets.frames import Frame, Opcode, apply_mask
+from websockets.http11 import Request
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from hushpost_server.frame_scanner import FrameScanner, Payload, RawFrame
+from hushpost_server.rate_limits import PrefixAllowance
+from hushpost_wire.close_codes import CloseCode
+from hushpost_wire.limits import INBOX_PATH, MESSAGE_BYTES_MAX, POST_PATH, SUBPROTOCOL
+
+# A handshake of a WebSocket client is under 1 KiB; proxies add their headers.
+HANDSHAKE_BYTES_MAX: Final = 16 * 1024
+# Clients of ours never fragment; a proxy may. More pieces than this are an attack on memory.
+FRAGMENTS_MAX: Final = 64
+# How long a peer may take to answer a close frame before the connection is cut.
+CLOSE_SECONDS_MAX: Final = 3.0
+# Connections beyond capacity that are still told so; more are cut without a word.
+REJECTED_MAX: Final = 64
+
+_WS_SHORT: Final = struct.Struct(">BB")
+_WS_MEDIUM: Final = struct.Struct(">BBH")
+_FIN_TEXT: Final = 0x81
+_FIN_BINARY: Final = 0x82
+
+
+class Role(Enum):
+    """Which endpoint a connection came to."""
+
+    INBOX = "inbox"
+    POST = "post"
+
+
+class Session(Protocol):
+    """What stands behind an open connection."""
+
+    def received(self, batch: list[Payload]) -> None:
+        """Take the messages of one read; (is text, payload) each."""
+
+    def write_paused(self) -> None:
+        """The peer reads too slowly; push nothing more until `write_resumed`."""
+
+    def write_resumed(self) -> None:
+        """The peer caught up."""
+
+    def lost(self) -> None:
+        """The connection is gone; called once."""
+
+
+class Host(Protocol):
+    """What a connection needs of the relay."""
+
+    handshake_seconds_max: float
+    slow_reader_seconds: float
+    write_buffer_bytes_max: int
+
+    def arrived(self, connection: Connection, address: str) -> CloseCode | None:
+        """Count a new connection; a code means that it is to be turned away with it."""
+
+    def client_address(self, headers_value: str | None, address: str) -> str:
+        """Return the address that limits apply to, behind a proxy the one it names."""
+
+    proxy_address_header: str
+
+    def opened(self, connection: Connection, role: Role) -> Session:
+        """Make the session of a connection whose handshake is done."""
+
+    def flush_soon(self, connection: Connection) -> None:
+        """Call `connection.flush` at the end of this turn of the loop."""
+
+    def ended(self, connection: Connection, code: int | None) -> None:
+        """Count a connection out."""
+
+    def failed(self, connection: Connection, error: Exception) -> None:
+        """Note that handling a connection raised what it never should."""
+
+
+class Connection(asyncio.Protocol):
+    """One client connection. Sessions use `send`, `send_frame`, `close` and the read switch."""
+
+    __slots__ = (
+        "_close_timer",
+        "_flush_waits",
+        "_fragments",
+        "_fragments_are_text",
+        "_handshake_bytes",
+        "_host",
+        "_loop",
+        "_out",
+        "_pauses",
+        "_protocol",
+        "_scanner",
+        "_slow_timer",
+        "_turn_away",
+        "active",
+        "allowance",
+        "closing",
+        "number",
+        "pinged",
+        "role",
+        "session",
+        "transport",
+    )
+
+    def __init__(self, host: Host, loop: asyncio.AbstractEventLoop, number: int) -> None:
+        self._host = host
+        self._loop = loop
+        self.number = number
+        self.role: Role | None = None
+        self.session: Session | None = None
+        self.allowance: PrefixAllowance | None = None
+        self.active = True
+        """Set by any byte received; cleared by the keepalive."""
+        self.pinged = False
+        """A ping of the keepalive is unanswered."""
+        self.closing = False
+        self._out: list[bytes] = []
+        self._flush_waits = False
+        self._pauses = 0
+        self._fragments: list[bytes] | None = None
+        self._fragments_are_text = False
+        self._handshake_bytes = 0
+        self._scanner: FrameScanner | None = None
+        self._slow_timer: asyncio.TimerHandle | None = None
+        self._close_timer: asyncio.TimerHandle | None = None
+        self._turn_away: CloseCode | None = None
+        self.transport: asyncio.Transport | None = None
+        self._protocol = ServerProtocol(
+            extensions=None,  # compression would tell secrets by length, and cost 64 KiB each
+            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            max_size=MESSAGE_BYTES_MAX,
+        )
+
+    # -- what the event loop calls ---------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start the handshake's deadline."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.set_write_buffer_limits(high=self._host.write_buffer_bytes_max)
+        self._close_timer = self._loop.call_later(
+            self._host.handshake_seconds_max, self._handshake_late
+        )
+        if not self._host.proxy_address_header:
+            self._arrive(None)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what was read: the hot path when the connection is open."""
+        self.active = True
+        try:
+            if self._scanner is not None:
+                self._scan(data)
+            elif self.session is None and not self.closing:
+                self._handshake(data)
+            else:
+                self._feed_library(data)
+        except Exception as error:  # noqa: BLE001 - one connection's fault must not reach others
+            self._host.failed(self, error)
+            self.abort()
+
+    def eof_received(self) -> bool:
+        """Tell the library; the transport then closes by itself."""
+        self._protocol.receive_eof()
+        self._send_library_output()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the session; its deliveries are void."""
+        for timer in (self._slow_timer, self._close_timer):
+            if timer is not None:
+                timer.cancel()
+        self.closing = True
+        self._scanner = None
+        self._out.clear()
+        session, self.session = self.session, None
+        if session is not None:
+            session.lost()
+        received = self._protocol.close_rcvd
+        sent = self._protocol.close_sent
+        first = sent if sent is not None else received
+        self._host.ended(self, None if first is None else int(first.code))
+
+    def pause_writing(self) -> None:
+        """The peer does not read: push nothing, read nothing, and give it its time."""
+        self.pause_reading()
+        if self._slow_timer is None:
+            self._slow_timer = self._loop.call_later(self._host.slow_reader_seconds, self._too_slow)
+        if self.session is not None:
+            self.session.write_paused()
+
+    def resume_writing(self) -> None:
+        """The peer has caught up."""
+        if self._slow_timer is not None:
+            self._slow_timer.cancel()
+            self._slow_timer = None
+        self.resume_reading()
+        if self.session is not None:
+            self.session.write_resumed()
+
+    # -- what sessions call ----------------------------------------------------------------------
+
+    def send(self, payload: bytes, *, text: bool = False) -> None:
+        """Send one message with what else leaves in this turn of the loop."""
+        self.send_frame(frame_header(len(payload), text=text), payload)
+
+    def send_frame(self, header: bytes, payload: bytes) -> None:
+        """Send a message whose WebSocket header (and more) the caller made; the hot path."""
+        if self.closing:
+            return
+        out = self._out
+        out.append(header)
+        out.append(payload)
+        if not self._flush_waits:
+            self._flush_waits = True
+            self._host.flush_soon(self)
+
+    def flush(self) -> None:
+        """Write what waits; called once in a turn of the loop."""
+        self._flush_waits = False
+        out = self._out
+        if out and self.transport is not None:
+            self._out = []
+            self.transport.write(b"".join(out))
+
+    def close(self, code: CloseCode, reason: str = "") -> None:
+        """Send a close frame behind what was sent, wait for the answer, then cut."""
+        if self.closing or self.transport is None:
+            return
+        self.flush()
+        self.closing = True
+        self._scanner = None
+        try:
+            self._protocol.send_close(code, reason)
+        except InvalidState:
+            self.abort()
+            return
+        self._send_library_output()
+        self._cut_later()
+
+    def fail(self, code: CloseCode, reason: str = "") -> None:
+        """Close because of the peer: nothing more is read from it."""
+        if self.closing or self.transport is None:
+            return
+        self.flush()
+        self.closing = True
+        self._scanner = None
+        self._protocol.fail(code, reason)
+        self._send_library_output()
+        self._cut_later()
+
+    def abort(self) -> None:
+        """Cut the connection at once."""
+        self.closing = True
+        self._scanner = None
+        if self.transport is not None:
+            self.transport.abort()
+
+    def ping(self) -> None:
+        """Ask the peer for a sign of life."""
+        if not self.closing and self._protocol.state is OPEN:
+            self.flush()
+            self.pinged = True
+            self._protocol.send_ping(b"")
+            self._send_library_output()
+
+    def pause_reading(self) -> None:
+        """Stop reading; every call needs its `resume_reading`."""
+        self._pauses += 1
+        if self._pauses == 1 and self.transport is not None and not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again when no other reason to pause is left."""
+        self._pauses -= 1
+        if self._pauses == 0 and self.transport is not None and not self.transport.is_closing():
+            self.active = True
+            self.transport.resume_reading()
+
+    @property
+    def reading_paused(self) -> bool:
+        """Whether the relay itself keeps this peer from being heard."""
+        return self._pauses > 0
+
+    # -- the handshake ---------------------------------------------------------------------------
+
+    def _arrive(self, header: str | None) -> None:
+        assert self.transport is not None
+        peer = self.transport.get_extra_info("peername")
+        address = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+        address = self._host.client_address(header, address)
+        self._turn_away = self._host.arrived(self, address)
+
+    def _handshake(self, data: bytes) -> None:
+        self._handshake_bytes += len(data)
+        self._protocol.receive_data(data)
+        for event in self._protocol.events_received():
+            if isinstance(event, Request):
+                self._answer(event)
+            else:  # frames that came in the same read as the handshake
+                self._frame(event)
+        if self.session is None and self._handshake_bytes > HANDSHAKE_BYTES_MAX:
+            self.abort()
+            return
+        self._send_library_output()
+
+    def _answer(self, request: Request) -> None:
+        protocol = self._protocol
+        role = _ROLES.get(request.path)
+        if request.method != "GET":
+            response = protocol.reject(HTTPStatus.METHOD_NOT_ALLOWED, "only GET is served here\n")
+            response.headers["Allow"] = "GET"
+        elif role is None:
+            text = f"this relay serves {INBOX_PATH} and {POST_PATH}\n"
+            response = protocol.reject(HTTPStatus.NOT_FOUND, text)
+        else:
+            response = protocol.accept(request)
+        protocol.send_response(response)
+        if protocol.state is not OPEN or role is None:
+            self._cut_later()
+            return
+        if self._host.proxy_address_header:
+            values = request.headers.get_all(self._host.proxy_address_header)
+            self._arrive(values[-1] if values else None)
+        self._send_library_output()
+        self._open(role)
+
+    def _open(self, role: Role) -> None:
+        self._cancel_close_timer()
+        self.role = role
+        if self._turn_away is not None:
+            self.fail(self._turn_away)
+            return
+        self.session = self._host.opened(self, role)
+        self._scanner = FrameScanner(payload_bytes_max=MESSAGE_BYTES_MAX, unmask=apply_mask)
+
+    def _handshake_late(self) -> None:
+        self.abort()
+
+    # -- open ------------------------------------------------------------------------------------
+
+    def _scan(self, data: bytes) -> None:
+        assert self._scanner is not None
+        found = self._scanner.feed(data)
+        if not self._scanner.saw_raw:
+            if found and self.session is not None:
+                self.session.received(found)  # type: ignore[arg-type]  # no raw frames among them
+            return
+        batch: list[Payload] = []
+        for item in found:
+            if not isinstance(item, RawFrame):
+                batch.append(item)
+                continue
+            self._deliver(batch)
+            batch = []
+            if self.closing:
+                return
+            self._feed_library(item.data)
+        self._deliver(batch)
+
+    def _deliver(self, batch: list[Payload]) -> None:
+        if batch and self.session is not None and not self.closing:
+            self.session.received(batch)
+
+    def _feed_library(self, data: bytes) -> None:
+        self._protocol.receive_data(data)
+        for event in self._protocol.events_received():
+            if isinstance(event, Frame):
+                self._frame(event)
+        self._send_library_output()
+
+    def _frame(self, frame: object) -> None:
+        assert isinstance(frame, Frame)
+        if frame.opcode is Opcode.PONG:
+            self.pinged = False
+        elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            self._fragment(frame)
+
+    def _fragment(self, frame: Frame) -> None:
+        if frame.opcode is not Opcode.CONT:
+            self._fragments = []
+            self._fragments_are_text = frame.opcode is Opcode.TEXT
+        if self._fragments is None:
+            return
+        self._fragments.append(bytes(frame.data))
+        if len(self._fragments) > FRAGMENTS_MAX:
+            self._fragments = None
+            self.fail(CloseCode.PROTOCOL_ERROR, "too many fragments")
+        elif frame.fin:
+            whole = b"".join(self._fragments)
+            self._fragments = None
+            self._deliver([(self._fragments_are_text, whole)])
+
+    def _send_library_output(self) -> None:
+        if self.transport is None:
+            return
+        if self._out:
+            self.flush()
+        for data in self._protocol.data_to_send():
+            if data:
+                self.transport.write(data)
+                continue
+            self.closing = True  # the library's end-of-stream mark
+            self._scanner = None
+            if self.transport.can_write_eof() and not self.transport.is_closing():
+                self.transport.write_eof()
+            self._cut_later()
+
+    # -- ending ----------------------------------------------------------------------------------
+
+    def _too_slow(self) -> None:
+        self._slow_timer = None
+        self.fail(CloseCode.SLOW_READER)
+
+    def _cut_later(self) -> None:
+        self._cancel_close_timer()
+        self._close_timer = self._loop.call_later(CLOSE_SECONDS_MAX, self.abort)
+
+    def _cancel_close_timer(self) -> None:
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+            self._close_timer = None
+
+
+_ROLES: Final = {INBOX_PATH: Role.INBOX, POST_PATH: Role.POST}
+
+
+def frame_header(length: int, *, text: bool = False) -> bytes:
+    """Return the header of an unfragmented, unmasked data frame (RFC 6455 section 5.2)."""
+    head = _FIN_TEXT if text else _FIN_BINARY
+    if length < 126:
+        return _WS_SHORT.pack(head, length)
+    if length < 65536:
+        return _WS_MEDIUM.pack(head, 126, length)
+    return _WS_SHORT.pack(head, 127) + length.to_bytes(8, "big")

@@ -1,0 +1,171 @@
+"""Rate limits: token buckets for a connection and for an address prefix, in memory only.
+
+DESIGN 10: the key of a prefix is an HMAC under a random key that is replaced every hour, so that
+what is held in memory cannot be turned back into an address, and nothing is ever written down.
+A connection keeps the entry it got when it connected; after a rotation new connections of the same
+prefix start a fresh entry, so a prefix can at most double its allowance once in a rotation.
+Tables are bounded: when one is full the entry used longest ago goes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+# A home or a small office shares one IPv4 address; a /24 is what one hosting customer rents.
+IPV4_PREFIX_BITS = 24
+# /56 is what providers hand to one household; /64 would let it rotate through 256 networks.
+IPV6_PREFIX_BITS = 56
+# Long enough that a bucket means something, short enough that memory forgets within the hour.
+ROTATION_SECONDS = 3600.0
+# 64 Ki entries of about 600 bytes: 40 MB when a botnet fills the table.
+PREFIXES_MAX = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Tokens a second and the burst; a rate of 0 turns the limit off."""
+
+    per_second: float
+    burst: float
+
+
+class TokenBucket:
+    """A bucket that starts full. Not shared between threads."""
+
+    __slots__ = ("_level", "_rate", "_updated")
+
+    def __init__(self, rate: Rate, now: float) -> None:
+        self._rate = rate
+        self._level = rate.burst
+        self._updated = now
+
+    def take(self, count: int, now: float) -> int:
+        """Take up to `count` tokens and return how many there were."""
+        rate = self._rate
+        if rate.per_second <= 0:
+            return count
+        level = self._level + max(0.0, now - self._updated) * rate.per_second
+        level = min(level, rate.burst)
+        granted = min(count, int(level))
+        self._level = level - granted
+        self._updated = now
+        return granted
+
+    def give_back(self, count: int) -> None:
+        """Return tokens that were taken together with ones another bucket refused."""
+        self._level = min(self._level + count, self._rate.burst)
+
+    def retry_after(self) -> int:
+        """Whole seconds until the next token, at least one; a hint for the peer."""
+        if self._rate.per_second <= 0:
+            return 0
+        return max(1, int((1 - min(self._level, 1)) / self._rate.per_second) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Every rate the relay enforces; built from the configuration."""
+
+    connection_submits: Rate
+    connection_controls: Rate
+    prefix_submits: Rate
+    prefix_connects: Rate
+    prefix_accounts: Rate
+    prefix_logins: Rate
+    prefix_takes: Rate
+    prefix_connections_max: int
+
+
+class PrefixAllowance:
+    """What one address prefix may still do. Held by its connections, never written."""
+
+    __slots__ = ("accounts", "connections", "connects", "logins", "submits", "takes")
+
+    def __init__(self, rates: Rates, now: float) -> None:
+        self.connections = 0
+        self.connects = TokenBucket(rates.prefix_connects, now)
+        self.submits = TokenBucket(rates.prefix_submits, now)
+        self.accounts = TokenBucket(rates.prefix_accounts, now)
+        self.logins = TokenBucket(rates.prefix_logins, now)
+        self.takes = TokenBucket(rates.prefix_takes, now)
+
+
+class PrefixTable:
+    """The allowances of all prefixes seen since the last rotation."""
+
+    __slots__ = ("_entries", "_entries_max", "_key", "_random", "_rates", "_rotated")
+
+    def __init__(
+        self,
+        rates: Rates,
+        *,
+        now: float,
+        random: Callable[[int], bytes],
+        entries_max: int = PREFIXES_MAX,
+    ) -> None:
+        self._rates = rates
+        self._random = random
+        self._entries_max = entries_max
+        self._entries: OrderedDict[bytes, PrefixAllowance] = OrderedDict()
+        self._key = random(32)
+        self._rotated = now
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def allowance(self, address: str, now: float) -> PrefixAllowance:
+        """Return the entry of the prefix `address` lies in; made full if it is new."""
+        if now - self._rotated >= ROTATION_SECONDS:
+            self._key = self._random(32)
+            self._entries.clear()
+            self._rotated = now
+        key = hmac.digest(self._key, prefix_of(address), hashlib.sha256)[:16]
+        entry = self._entries.get(key)
+        if entry is None:
+            if len(self._entries) >= self._entries_max:
+                self._entries.popitem(last=False)
+            entry = self._entries[key] = PrefixAllowance(self._rates, now)
+        else:
+            self._entries.move_to_end(key)
+        return entry
+
+    def admit_connection(self, entry: PrefixAllowance, now: float) -> bool:
+        """Count a new connection of `entry`; False when it has too many or opens them too fast.
+
+        After True the caller must call `connection_lost` once.
+        """
+        limit = self._rates.prefix_connections_max
+        if limit and entry.connections >= limit:
+            return False
+        if entry.connects.take(1, now) != 1:
+            return False
+        entry.connections += 1
+        return True
+
+    @staticmethod
+    def connection_lost(entry: PrefixAllowance) -> None:
+        """Give back the place of a connection that `admit_connection` let in."""
+        entry.connections -= 1
+
+
+def prefix_of(address: str) -> bytes:
+    """Return the network part of `address`; anything that is no address shares one prefix."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return b"unknown"
+    if isinstance(parsed, ipaddress.IPv6Address):
+        mapped = parsed.ipv4_mapped
+        if mapped is None:
+            return b"6" + _cut(parsed.packed, IPV6_PREFIX_BITS)
+        parsed = mapped
+    return b"4" + _cut(parsed.packed, IPV4_PREFIX_BITS)
+
+
+def _cut(packed: bytes, bits: int) -> bytes:
+    return packed[: bits // 8]
