@@ -13,6 +13,7 @@ from hushpost_store.interface import (
     Store,
     SubmissionListener,
 )
+from hushpost_store.memory import MemoryStore
 from hushpost_store.quotas import Quotas
 from hushpost_store.rows import (
     AccountRow,
@@ -47,6 +48,7 @@ __all__ = [
     "ExpiredNotice",
     "Lifecycle",
     "MailboxStore",
+    "MemoryStore",
     "OneTimePrekey",
     "OpenedMailbox",
     "PrekeyBundle",

@@ -77,3 +77,7 @@ class StoreDamaged(StoreFault):
 
 class BackupExists(StoreFault):
     """The target of a backup exists already; a backup never overwrites."""
+
+
+class BackupUnsupported(StoreMisuse):
+    """There is nothing in a store of this kind that a backup could hold."""

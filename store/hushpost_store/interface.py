@@ -51,15 +51,15 @@ class SubmissionListener(Protocol):
         ...
 
     def admitted(self, admitted: Admitted) -> None:
-        """The envelope has its place: it may be pushed, but not yet be called accepted."""
+        """Learn its place: the envelope may be pushed, but not yet be called accepted."""
         ...
 
     def committed(self) -> None:
-        """The envelope is durable, or its recipient acknowledged it."""
+        """Learn that the envelope is durable, or that its recipient acknowledged it."""
         ...
 
     def failed(self) -> None:
-        """The commit failed and nothing is kept; answer RETRY, never a refusal."""
+        """Learn that the commit failed and nothing is kept: answer RETRY, never a refusal."""
         ...
 
 

@@ -77,7 +77,7 @@ class ExpiredDrop(NamedTuple):
     """So many envelopes through one drop were never fetched in time."""
 
     drop_ref: bytes
-    count: int
+    envelopes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,19 +187,19 @@ class StoreStats:
     """
 
     generation: bytes
-    accounts: int
-    queued_envelopes: int
-    queued_bytes: int
-    pending_envelopes: int
-    pending_bytes: int
-    commits: int
-    committed_envelopes: int
-    withdrawn_envelopes: int
-    failed_envelopes: int
-    commit_seconds: float
-    database_bytes: int
-    log_bytes: int
-    checkpoints: int
-    checkpoints_busy: int
-    cached_mailboxes: int
-    faulty: bool
+    accounts: int = 0
+    queued_envelopes: int = 0
+    queued_bytes: int = 0
+    pending_envelopes: int = 0
+    pending_bytes: int = 0
+    commits: int = 0
+    committed_envelopes: int = 0
+    withdrawn_envelopes: int = 0
+    failed_envelopes: int = 0
+    commit_seconds: float = 0.0
+    database_bytes: int = 0
+    log_bytes: int = 0
+    checkpoints: int = 0
+    checkpoints_busy: int = 0
+    cached_mailboxes: int = 0
+    faulty: bool = False
