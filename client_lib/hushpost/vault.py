@@ -1,0 +1,379 @@
+"""The vault: one file that holds everything a client must not lose or show (docs/vault.md).
+
+What is written leaves this process sealed; what a transaction did is durable, all or nothing, when
+its block ends. The statements of a transaction run on the event loop (tens of microseconds, in
+SQLite's page cache); the commit, which waits for the disk, runs in a thread of the vault's own, and
+the transactions that wait meanwhile are committed together with the next. So a slow disk costs
+latency and never stops the loop, and no half of a transaction is ever seen by another.
+
+    transaction -> [turn] -> BEGIN once a group, SAVEPOINT, body, RELEASE -> COMMIT in the thread
+
+It refuses to know what a session or a message is: values are bytes.
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from hushpost_crypto.primitives import random_bytes
+
+from hushpost.errors import MisuseError, VaultError, VaultFull, VaultInUse
+from hushpost.vault_file import lay_out, take_lock, unlock
+from hushpost.vault_header import Argon2Cost, VaultSecret, make_header, open_header
+from hushpost.vault_lock import FileLock
+from hushpost.vault_rows import Row, RowReader, RowWriter, Table
+from hushpost.vault_schema import (
+    read_header,
+    roll_back,
+    truncate_log,
+    vault_error,
+    write_header,
+)
+from hushpost.vault_sealing import Sealer
+
+__all__ = ["ERASE_SECONDS", "Row", "RowReader", "RowWriter", "Table", "Vault"]
+
+# How long overwritten and deleted rows may stay in the write-ahead log. Every ratchet step is such
+# a row: this bounds what a thief who also has the passphrase can wind back. Cutting the log costs
+# two or three syncs, so not with every commit.
+ERASE_SECONDS: Final = 1.0
+
+_Result = TypeVar("_Result")
+
+
+class Vault:
+    """An open vault. Make it with `create` or `open`; end it with `close` or ``async with``.
+
+    `get`, `rows`, `find` and `count` read what is durable, outside of any transaction.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        connections: tuple[sqlite3.Connection, sqlite3.Connection],
+        sealer: Sealer,
+        lock: FileLock,
+        thread: ThreadPoolExecutor,
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._path = path
+        self._writer, self._durable = connections
+        self._sealer = sealer
+        self._lock = lock
+        self._thread = thread
+        self._random = random
+        reader = RowReader(self._durable, sealer)
+        self._reader = reader
+        self.get, self.rows = reader.get, reader.rows
+        self.find, self.count = reader.find, reader.count
+        self._turn = asyncio.Lock()
+        self._holder: asyncio.Task[object] | None = None
+        self._group: asyncio.Future[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._erasure: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @classmethod
+    async def create(
+        cls,
+        path: str | os.PathLike[str],
+        secret: VaultSecret,
+        *,
+        cost: Argon2Cost | None = None,
+        random: Callable[[int], bytes] = random_bytes,
+    ) -> Self:
+        """Make a vault where no file is, and open it.
+
+        Raises `VaultExists`, `VaultInUse`, `VaultFull`. A crash leaves no file or a whole one.
+        """
+        vault_path = Path(path)
+        lock = take_lock(vault_path, existing=False)
+        try:
+            await asyncio.to_thread(lay_out, vault_path, secret, cost or Argon2Cost(), random)
+        except BaseException:
+            lock.release()
+            raise
+        return await cls._open_locked(vault_path, secret, lock, random)
+
+    @classmethod
+    async def open(
+        cls,
+        path: str | os.PathLike[str],
+        secret: VaultSecret,
+        *,
+        random: Callable[[int], bytes] = random_bytes,
+    ) -> Self:
+        """Open a vault that exists.
+
+        Raises `VaultMissing`, `VaultInUse`, `VaultLocked` (wrong secret), `VaultDamaged`,
+        `VaultNewer`; none of them changes the file.
+        """
+        vault_path = Path(path)
+        lock = take_lock(vault_path, existing=True)
+        return await cls._open_locked(vault_path, secret, lock, random)
+
+    @classmethod
+    async def _open_locked(
+        cls, path: Path, secret: VaultSecret, lock: FileLock, random: Callable[[int], bytes]
+    ) -> Self:
+        thread = ThreadPoolExecutor(1, thread_name_prefix="hushpost-vault")
+        loop = asyncio.get_running_loop()
+        try:
+            connections, unlocked = await loop.run_in_executor(thread, unlock, path, secret)
+        except BaseException:
+            thread.shutdown(wait=False)
+            lock.release()
+            raise
+        return cls(
+            path,
+            connections=connections,
+            sealer=Sealer(unlocked, random),
+            lock=lock,
+            thread=thread,
+            random=random,
+        )
+
+    @property
+    def path(self) -> Path:
+        """Where the vault is; beside it lie ``-wal``, ``-shm`` (while open) and ``.lock``."""
+        return self._path
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[RowWriter]:
+        """Change several records at once; on leaving the block they are durable.
+
+        Do not await inside the block: every other transaction waits for its end. An exception
+        inside undoes everything the block did. `VaultFull` on leaving means that nothing of it was
+        stored, though an earlier read inside may have seen another transaction that failed with
+        it: drop what was derived from reads. A cancelled caller does not undo a block that ended.
+        """
+        await self._take_turn()
+        try:
+            group = self._begin()
+            writer = RowWriter(self._writer, self._sealer)
+            try:
+                yield writer
+                self._keep()
+            except BaseException:
+                self._undo(group)
+                raise
+            finally:
+                writer.end()
+        finally:
+            self._give_turn()
+        await asyncio.shield(group)
+
+    async def erase(self) -> None:
+        """Return when everything deleted or overwritten so far is gone from the files.
+
+        The vault does this by itself within `ERASE_SECONDS`; await it before telling a person that
+        something is deleted. Raises `VaultFull` if the disk refuses, `VaultInUse` if another
+        program reads the file at this moment.
+        """
+        await self._alone(self._truncate)
+
+    async def change_secret(
+        self, old: VaultSecret, new: VaultSecret, *, cost: Argon2Cost | None = None
+    ) -> None:
+        """Wrap the data key under another secret; the rows stay as they are.
+
+        On return the old secret no longer opens this file. It still opens copies made before: who
+        holds one and knows the old secret holds the data key. Raises `VaultLocked` if ``old`` is
+        wrong.
+        """
+        random, chosen = self._random, cost or Argon2Cost()
+
+        def rewrap() -> None:
+            unlocked = open_header(read_header(self._writer), old)
+            self._replace_header(make_header(unlocked, new, cost=chosen, random=random))
+
+        await self._alone(rewrap)
+
+    async def close(self) -> None:
+        """Commit what is open, erase what is deleted, let the next client in. Twice is no error."""
+        if not self._closed:
+            await self._alone(self._close_files, last=True)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # -- turns: one transaction, commit or erasure at a time, in order of arrival -------------
+
+    async def _take_turn(self) -> None:
+        self._refuse_nested()
+        await self._turn.acquire()
+        if self._closed:
+            self._turn.release()
+            raise MisuseError("this vault is closed: open it again")
+        self._holder = asyncio.current_task()
+
+    def _give_turn(self) -> None:
+        self._holder = None
+        self._turn.release()
+
+    def _refuse_nested(self) -> None:
+        if self._holder is not None and self._holder is asyncio.current_task():
+            raise MisuseError("a transaction is open in this task: leave its block first")
+
+    async def _alone(self, work: Callable[[], None], *, last: bool = False) -> None:
+        """Run ``work`` in the thread between transactions, to its end even if the caller goes."""
+        self._refuse_nested()
+        await asyncio.shield(self._start(self._take_turn_for(work, last=last)))
+
+    async def _take_turn_for(self, work: Callable[[], None], *, last: bool) -> None:
+        await self._take_turn()
+        try:
+            await self._settle()
+            self._closed = last
+            await self._run(work)
+        finally:
+            self._give_turn()
+            if last:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        self._reader.end()
+        if self._erasure is not None:
+            self._erasure.cancel()
+        self._thread.shutdown(wait=False)
+        self._lock.release()
+
+    # -- groups: transactions that wait for one commit ------------------------------------------
+
+    def _begin(self) -> asyncio.Future[None]:
+        try:
+            if self._group is None:
+                self._writer.execute("BEGIN IMMEDIATE")
+                self._group = asyncio.get_running_loop().create_future()
+                # A caller may be cancelled before it looks; the failure is then nobody's.
+                self._group.add_done_callback(_look_at)
+                self._start(self._commit_later())
+            self._writer.execute("SAVEPOINT one")
+        except sqlite3.Error as error:
+            raise vault_error(error) from None
+        return self._group
+
+    def _keep(self) -> None:
+        try:
+            self._writer.execute("RELEASE one")
+        except sqlite3.Error as error:
+            raise vault_error(error) from None
+
+    def _undo(self, group: asyncio.Future[None]) -> None:
+        """Undo one transaction; if SQLite has undone them all (disk full), fail the whole group."""
+        with suppress(sqlite3.Error):
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK TO one")
+                self._writer.execute("RELEASE one")
+                return
+        roll_back(self._writer)
+        self._group = None
+        group.set_exception(VaultFull("the disk refused to store a change: free some space"))
+
+    async def _commit_later(self) -> None:
+        await self._turn.acquire()
+        try:
+            await self._settle()
+        finally:
+            self._turn.release()
+
+    async def _settle(self) -> None:
+        """Commit the open group, if there is one, and tell its callers. Needs the turn."""
+        group, self._group = self._group, None
+        if group is None:
+            return
+        try:
+            await self._run(self._commit)
+        except VaultError as error:
+            group.set_exception(error)
+        except BaseException as error:
+            # The interpreter ends or the thread is gone: nobody may wait for ever.
+            group.set_exception(VaultFull(f"a commit was cut off ({type(error).__name__})"))
+            raise
+        else:
+            group.set_result(None)
+            self._erase_soon()
+
+    def _commit(self) -> None:
+        try:
+            self._writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            roll_back(self._writer)
+            raise vault_error(error) from None
+
+    # -- erasure ------------------------------------------------------------------------------
+
+    def _erase_soon(self) -> None:
+        if self._erasure is None and not self._closed:
+            loop = asyncio.get_running_loop()
+            self._erasure = loop.call_later(ERASE_SECONDS, self._erase_now)
+
+    def _erase_now(self) -> None:
+        self._erasure = None
+        self._start(self._erase_quietly())
+
+    async def _erase_quietly(self) -> None:
+        """Erase in the background: a refusal now is tried again, and reported by the next write."""
+        try:
+            await self.erase()
+        except MisuseError:
+            return  # closed meanwhile, which erases
+        except VaultError:
+            self._erase_soon()
+
+    def _truncate(self) -> None:
+        try:
+            done = truncate_log(self._writer)
+        except sqlite3.Error as error:
+            raise vault_error(error) from None
+        if not done:
+            raise VaultInUse("another program reads the vault's file: close it, then erase again")
+
+    def _replace_header(self, header: bytes) -> None:
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            write_header(self._writer, header)
+            self._writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            roll_back(self._writer)
+            raise vault_error(error) from None
+        self._truncate()
+
+    def _close_files(self) -> None:
+        # The last connection to close moves the log into the file and removes it; a disk that
+        # refuses leaves the log for the next opening, which erases first of all.
+        self._durable.close()
+        with suppress(VaultError):
+            self._truncate()
+        self._writer.close()
+
+    # -- the thread -----------------------------------------------------------------------------
+
+    def _run(self, function: Callable[[], _Result]) -> asyncio.Future[_Result]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    def _start(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _look_at(group: asyncio.Future[None]) -> None:
+    if not group.cancelled():
+        group.exception()
