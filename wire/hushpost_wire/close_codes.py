@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+# A close frame has room for 123 bytes of reason (RFC 6455, section 5.5).
+CLOSE_REASON_BYTES_MAX: Final = 123
+
 
 class CloseCode(IntEnum):
     """Why a connection ended, as it stands in the WebSocket close frame."""

@@ -82,6 +82,8 @@ DRAIN_SECONDS_MAX: Final = 10
 CLOCK_SKEW_UNITS_MAX: Final = 1
 
 Positive = Annotated[int, Field(ge=1, le=2**53)]
+# A peer keeps a number for each in flight: no relay can make a client keep millions.
+Window = Annotated[int, Field(ge=1, le=2**16)]
 
 
 class Limits(BaseModel):
@@ -94,10 +96,10 @@ class Limits(BaseModel):
     )
     bucket_enforcement: bool = True
     control_bytes_max: Positive = CONTROL_BYTES_MAX
-    frame_numbers_max: Positive = FRAME_NUMBERS_MAX
-    submits_in_flight_max: Positive = SUBMITS_IN_FLIGHT_MAX
-    deliveries_in_flight_max: Positive = DELIVERIES_IN_FLIGHT_MAX
-    requests_in_flight_max: Positive = REQUESTS_IN_FLIGHT_MAX
+    frame_numbers_max: Window = FRAME_NUMBERS_MAX
+    submits_in_flight_max: Window = SUBMITS_IN_FLIGHT_MAX
+    deliveries_in_flight_max: Window = DELIVERIES_IN_FLIGHT_MAX
+    requests_in_flight_max: Window = REQUESTS_IN_FLIGHT_MAX
     mailbox_envelopes_max: Positive = MAILBOX_ENVELOPES_MAX
     mailbox_bytes_max: Positive = MAILBOX_BYTES_MAX
     drop_envelopes_max: Positive = DROP_ENVELOPES_MAX

@@ -1,0 +1,398 @@
+"""The relay's side of a connection, pure: messages in, events and messages out.
+
+Implements docs/spec/wire.md, section 8, for both endpoints. The machine owns request ids, delivery
+tags, windows, coalesced answers and deadlines; it knows nothing of drops, stores or accounts. It
+neither logs nor keeps an envelope once `events_received` has handed it over.
+
+    messages --receive_data--> machine --events_received--> the relay decides
+    messages <--data_to_send-- machine <--accept, refuse, deliver, answer, notify--
+
+`now` is the relay's clock in seconds since 1970, never going back by more than a correction.
+"""
+
+from typing import Final
+
+from hushpost_wire.close_codes import CLOSE_REASON_BYTES_MAX, Close, CloseCode
+from hushpost_wire.control import (
+    Answer,
+    ControlToRelay,
+    Error,
+    ErrorCode,
+    Expired,
+    ExpiredSeen,
+    Hello,
+    Login,
+    Notice,
+    Role,
+    decode_control_to_relay,
+    encode_control,
+)
+from hushpost_wire.errors import (
+    ControlMalformed,
+    FrameError,
+    MessageUnexpected,
+    NotInThisState,
+    PeerViolation,
+    RequestRepeated,
+    RequestUnknown,
+    TagUnknown,
+    VersionUnknown,
+    WindowExceeded,
+    WindowFull,
+)
+from hushpost_wire.frames import (
+    NO_TAG,
+    SUBMIT,
+    Acknowledge,
+    Deliver,
+    DeliverFlags,
+    RefusalReason,
+    Submit,
+    decode_submit,
+    decode_to_relay,
+    encode_accepted,
+    encode_deliver,
+    encode_refused,
+)
+from hushpost_wire.identifiers import DropReference, EnvelopeId
+from hushpost_wire.limits import (
+    DRAIN_SECONDS_MAX,
+    FRAME_NUMBERS_MAX,
+    PROTOCOL_VERSION_MAX,
+    PROTOCOL_VERSION_MIN,
+)
+from hushpost_wire.relay_events import Acknowledged, PingDue, RelayEvent
+from hushpost_wire.terms import Terms
+from hushpost_wire.transitions import TRANSITIONS, State, Step, answer_step, request_step
+
+_OPEN: Final = State.OPEN
+_CLOSED: Final = State.CLOSED
+
+
+class RelayProtocol:
+    """One connection, seen from the relay. Send what `data_to_send` gives after every call."""
+
+    __slots__ = (
+        "_accepted",
+        "_closing",
+        "_drain_code",
+        "_events",
+        "_limits",
+        "_next_tag",
+        "_notices",
+        "_outgoing",
+        "_pinged",
+        "_requests",
+        "_rules",
+        "_sequences",
+        "_since",
+        "_state",
+        "_submits",
+        "_submits_max",
+        "heard",
+        "hello",
+        "role",
+    )
+
+    def __init__(self, terms: Terms, role: Role, *, nonce: bytes, now: float) -> None:
+        self.role: Final = role
+        self.hello: Final = terms.hello(role, nonce, now)
+        self.heard = now
+        self._rules = terms.rules
+        self._limits = terms.limits
+        self._submits_max = terms.limits.submits_in_flight_max
+        self._state = State.GREETING
+        self._since = now
+        self._pinged: float | None = None
+        self._events: list[RelayEvent] = []
+        self._outgoing: list[str | bytes] = []
+        self._accepted: list[int] = []
+        self._submits: set[int] = set()
+        self._requests: set[int] = set()
+        self._notices: set[int] = set()
+        self._sequences: dict[int, int] = {}
+        self._next_tag = NO_TAG + 1
+        self._closing: Close | None = None
+        self._drain_code = CloseCode.DRAIN
+        self._send_control(Step.HELLO, self.hello)
+
+    # ---- what came in
+
+    def receive_data(self, data: str | bytes, now: float) -> None:
+        """Take one WebSocket message, text or binary. A violation closes; nothing is raised."""
+        if self._state is _CLOSED:
+            return
+        self.heard = now
+        try:
+            if isinstance(data, str):
+                self._receive_control(decode_control_to_relay(data, self.role), now)
+            elif data and data[0] == SUBMIT:
+                self._receive_submit(decode_submit(data), now)
+            else:
+                self._receive_frame(data)
+        except PeerViolation as violation:
+            self._violated(violation)
+
+    def receive_pong(self, now: float) -> None:
+        """Take note that the client answered a ping."""
+        self.heard = now
+        self._pinged = None
+
+    def events_received(self) -> list[RelayEvent]:
+        """Hand over, once, what happened since the last call."""
+        events = self._events
+        if events:
+            self._events = []
+        return events
+
+    # ---- what goes out
+
+    def data_to_send(self) -> list[str | bytes]:
+        """Hand over, once, the messages to send; then look at `closing`."""
+        accepted = self._accepted
+        if accepted:
+            for start in range(0, len(accepted), FRAME_NUMBERS_MAX):
+                self._outgoing.append(encode_accepted(accepted[start : start + FRAME_NUMBERS_MAX]))
+            self._accepted = []
+        outgoing = self._outgoing
+        if outgoing:
+            self._outgoing = []
+        return outgoing
+
+    @property
+    def closing(self) -> Close | None:
+        """How to close the connection, once everything before is sent; None to go on."""
+        return self._closing
+
+    @property
+    def state(self) -> State:
+        """Where the connection stands."""
+        return self._state
+
+    def accept(self, request: int) -> None:
+        """Tell the sender that the envelope is durable or acknowledged, and never before it is."""
+        if self._state is _CLOSED:
+            return
+        try:
+            self._submits.remove(request)
+        except KeyError:
+            raise NotInThisState("accept: this request is not waiting for a verdict") from None
+        self._accepted.append(request)
+        if self._state is not _OPEN:
+            self._end_if_drained()
+
+    def refuse(self, request: int, reason: RefusalReason, retry_after: int = 0) -> None:
+        """Tell the sender why not; `retry_after` in seconds, 0 for no hint."""
+        if self._state is _CLOSED:
+            return
+        if request not in self._submits:
+            raise NotInThisState("refuse: this request is not waiting for a verdict")
+        self._outgoing.append(encode_refused(reason, request, retry_after))
+        self._submits.remove(request)
+        self._end_if_drained()
+
+    @property
+    def deliveries_left(self) -> int:
+        """How many more envelopes may be delivered before an acknowledgement comes."""
+        if self._state is not _OPEN:
+            return 0
+        return self._limits.deliveries_in_flight_max - len(self._sequences)
+
+    def deliver(
+        self,
+        sequence: int,
+        *,
+        backlog: bool,
+        not_after: int,
+        drop_ref: DropReference,
+        envelope_id: EnvelopeId,
+        envelope: bytes,
+    ) -> int:
+        """Deliver a stored envelope; give its tag. `Acknowledged` will name the sequence."""
+        self._require_inbox_open("deliver")
+        if len(self._sequences) >= self._limits.deliveries_in_flight_max:
+            raise WindowFull("deliver: the window is full; look at deliveries_left first")
+        tag = self._next_tag
+        self._outgoing.append(
+            encode_deliver(Deliver(backlog, tag, not_after, drop_ref, envelope_id, envelope))
+        )
+        self._next_tag = tag + 1
+        self._sequences[tag] = sequence
+        return tag
+
+    def deliver_ephemeral(
+        self, *, not_after: int, drop_ref: DropReference, envelope_id: EnvelopeId, envelope: bytes
+    ) -> None:
+        """Deliver an envelope that is never queued and never acknowledged."""
+        self._require_inbox_open("deliver_ephemeral")
+        deliver = Deliver(
+            DeliverFlags.EPHEMERAL, NO_TAG, not_after, drop_ref, envelope_id, envelope
+        )
+        self._outgoing.append(encode_deliver(deliver))
+
+    def unacknowledged(self) -> tuple[int, ...]:
+        """Give the sequences that were delivered and not acknowledged, oldest first."""
+        return tuple(self._sequences.values())
+
+    def answer(self, message: Answer) -> None:
+        """Answer a control request; an error while logging in also closes (4002)."""
+        if self._state is _CLOSED:
+            return
+        if message.id is None or message.id not in self._requests:
+            raise NotInThisState("answer: no request with this id is waiting")
+        self._requests.remove(message.id)
+        step = answer_step(message, self._state)
+        self._send_control(step, message)
+        if step is Step.LOGIN_REFUSED:
+            self._closing = Close(CloseCode.LOGIN_FAILED, "login refused")
+        self._end_if_drained()
+
+    def notify(self, notice: Notice) -> None:
+        """Send a notice; an `expired` notice is repeated by the relay until it is seen."""
+        self._require_inbox_open("notify")
+        self._send_control(Step.NOTICE, notice)
+        if isinstance(notice, Expired):
+            self._notices.add(notice.notice)
+
+    # ---- the end
+
+    def drain(self, now: float, code: CloseCode = CloseCode.DRAIN) -> None:
+        """Finish what is in flight, refuse what is new with RETRY, then close with `code`."""
+        if Step.DRAIN not in TRANSITIONS[self.role][self._state]:
+            return
+        self._drain_code = code
+        self._move(Step.DRAIN)
+        self._since = now
+        if self._state is _CLOSED:
+            self._closing = Close(code)
+        self._end_if_drained()
+
+    def close(self, code: CloseCode, reason: str = "") -> None:
+        """Close now. What `data_to_send` holds is still to be sent first."""
+        if self._state is not _CLOSED:
+            self._move(Step.CLOSE)
+            self._closing = Close(code, reason[:CLOSE_REASON_BYTES_MAX])
+
+    # ---- time
+
+    def next_deadline(self) -> float:
+        """When `handle_deadline` must be called at the latest; infinity once closed."""
+        limits = self._limits
+        if self._state is _CLOSED:
+            return float("inf")
+        if self._state is State.DRAINING:
+            return self._since + DRAIN_SECONDS_MAX
+        if self._state is not _OPEN:
+            return self._since + limits.login_seconds_max
+        if self._pinged is not None and self._pinged >= self.heard:
+            due = self._pinged + limits.ping_timeout_seconds
+        else:
+            due = self.heard + limits.ping_interval_seconds
+        if self.role is Role.POST:
+            due = min(due, self._since + limits.post_seconds_max)
+        return due
+
+    def handle_deadline(self, now: float) -> None:
+        """Do what is due at `now`: ask for a ping, drain an old post connection, or close."""
+        if now < self.next_deadline():
+            return
+        if self._state is State.DRAINING:
+            self.close(self._drain_code, "drained late")
+        elif self._state is not _OPEN:
+            self.close(CloseCode.TIMEOUT, "no login in time")
+        elif self.role is Role.POST and now >= self._since + self._limits.post_seconds_max:
+            self.drain(now, CloseCode.NORMAL)
+        elif self._pinged is not None and self._pinged >= self.heard:
+            self.close(CloseCode.TIMEOUT, "no answer to a ping")
+        else:
+            self._pinged = now
+            self._events.append(PingDue())
+
+    # ---- within
+
+    def _receive_submit(self, submit: Submit, now: float) -> None:
+        if self._state is not _OPEN:
+            self._require(Step.SUBMIT)
+        request = submit.request
+        submits = self._submits
+        if request in submits:
+            raise RequestRepeated("SUBMIT: this request id is still unanswered")
+        if len(submits) >= self._submits_max:
+            raise WindowExceeded("SUBMIT: more in flight than submits_in_flight_max")
+        submits.add(request)
+        reason = self._rules.judge(submit, now)
+        if reason is None and self._state is _OPEN:
+            self._events.append(submit)
+        else:
+            self.refuse(request, reason or RefusalReason.RETRY)
+
+    def _receive_frame(self, data: bytes) -> None:
+        frame = decode_to_relay(data)
+        if isinstance(frame, Acknowledge):
+            self._require(Step.ACKNOWLEDGE)
+            sequences = self._sequences
+            try:
+                self._events.append(Acknowledged(tuple([sequences.pop(tag) for tag in frame.tags])))
+            except KeyError:
+                raise TagUnknown("ACKNOWLEDGE: a tag is void or was never given") from None
+
+    def _receive_control(self, message: ControlToRelay, now: float) -> None:
+        if isinstance(message, ExpiredSeen):
+            self._require(Step.NOTICE_SEEN)
+            if message.notice not in self._notices:
+                raise RequestUnknown("expired_seen: no such notice was sent")
+            self._notices.remove(message.notice)
+            self._events.append(message)
+            return
+        step = request_step(message)
+        self._require(step)
+        if message.id in self._requests:
+            raise RequestRepeated("control: this request id is still unanswered")
+        if len(self._requests) >= self._limits.requests_in_flight_max:
+            raise WindowExceeded("control: more in flight than requests_in_flight_max")
+        if isinstance(message, Login) and not (
+            PROTOCOL_VERSION_MIN <= message.protocol <= PROTOCOL_VERSION_MAX
+        ):
+            raise VersionUnknown("login: this protocol version is outside the range in hello")
+        self._requests.add(message.id)
+        self._move(step)
+        if self._state is State.DRAINING:
+            self.answer(Error(id=message.id, code=ErrorCode.RETRY))
+        else:
+            self._events.append(message)
+        if step is Step.CREATE_ACCOUNT:
+            self._since = now
+
+    def _require(self, step: Step) -> None:
+        if step not in TRANSITIONS[self.role][self._state]:
+            raise MessageUnexpected(f"{step}: not allowed on {self.role} while {self._state}")
+
+    def _require_inbox_open(self, command: str) -> None:
+        if self._state is not _OPEN or self.role is not Role.INBOX:
+            raise NotInThisState(f"{command}: {self.role} is {self._state}, not an open inbox")
+
+    def _move(self, step: Step) -> None:
+        target = TRANSITIONS[self.role][self._state].get(step)
+        if target is None:
+            raise NotInThisState(f"{step}: not allowed on {self.role} while {self._state}")
+        self._state = target
+
+    def _send_control(self, step: Step, message: Hello | Answer | Notice) -> None:
+        self._move(step)
+        self._outgoing.append(encode_control(message))
+
+    def _end_if_drained(self) -> None:
+        if self._state is State.DRAINING and not self._submits and not self._requests:
+            self._move(Step.DRAINED)
+            self._closing = Close(self._drain_code)
+
+    def _violated(self, violation: PeerViolation) -> None:
+        self._outgoing.append(encode_control(Error(code=_violation_code(violation))))
+        self.close(violation.close_code, str(violation))
+
+
+def _violation_code(violation: PeerViolation) -> ErrorCode:
+    if isinstance(violation, VersionUnknown):
+        return ErrorCode.UNKNOWN_VERSION
+    malformed = isinstance(violation, FrameError | ControlMalformed)
+    return ErrorCode.MALFORMED if malformed else ErrorCode.UNEXPECTED
