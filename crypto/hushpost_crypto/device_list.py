@@ -90,7 +90,14 @@ def issue_first(
     account_key: AccountKey, genesis: Genesis, entry: DeviceEntry, *, today: int
 ) -> DeviceList:
     """Issue version 1 with the account's first device."""
-    return _issue(account_key, genesis, FIRST_VERSION, NO_PREVIOUS, today, (entry,))
+    return _issue(
+        account_key,
+        genesis,
+        (entry,),
+        version=FIRST_VERSION,
+        previous_hash=NO_PREVIOUS,
+        day=today,
+    )
 
 
 def issue_next(
@@ -108,7 +115,14 @@ def issue_next(
     if previous.account_id != genesis.account_id():
         raise Misuse("the previous device list belongs to another account")
     day = max(today, previous.issue_day)
-    return _issue(account_key, genesis, previous.version + 1, previous.head(), day, entries)
+    return _issue(
+        account_key,
+        genesis,
+        entries,
+        version=previous.version + 1,
+        previous_hash=previous.head(),
+        day=day,
+    )
 
 
 def read_device_list(
@@ -155,10 +169,10 @@ def follow(
     *,
     today: int,
 ) -> Followed:
-    """Verify every list shown, oldest first, each against the one before it, the first against `known`.
+    """Verify every list shown, oldest first, each against the one before, the first against `known`.
 
-    All or nothing: any raise means that nothing of `shown` may be remembered. `known` is None for an
-    account never seen, of which any version is accepted first. Raises as `verify_device_list`, and
+    All or nothing: any raise means that nothing of `shown` may be remembered. `known` is None for
+    an account never seen, of which any version is accepted first. Raises as `verify_device_list`, and
     `DeviceListLower`, `DeviceListEqual`, `DeviceListSkipped`, `DeviceListForked`,
     `DeviceListDatesWrong`.
     """
@@ -207,10 +221,11 @@ def find_entry(device_list: DeviceList, device_id: DeviceId) -> DeviceEntry:
 def _issue(
     account_key: AccountKey,
     genesis: Genesis,
+    entries: Sequence[DeviceEntry],
+    *,
     version: int,
     previous_hash: ListHead,
     day: int,
-    entries: Sequence[DeviceEntry],
 ) -> DeviceList:
     if account_key.public_key() != genesis.account_key:
         raise Misuse("this account key is not the one of the genesis record")

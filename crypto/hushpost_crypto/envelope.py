@@ -1,4 +1,4 @@
-"""Envelopes: two sizes, padding inside the encryption, a commitment in front (docs/spec/envelope.md).
+"""Envelopes: two sizes, padding inside, a commitment in front (docs/spec/envelope.md).
 
     envelope  = commitment 32 || sealed            exactly 4096 or 16384 bytes
     plaintext = opening key 32 || body length u32 || body || zeros      what `sealed` opens to

@@ -16,12 +16,12 @@ WORDS: Final = 24
 
 
 def recovery_words(key: RecoveryKey) -> tuple[str, ...]:
-    """Spell the key; show the words once, on a screen that nobody photographs, and store nothing."""
+    """Spell the key; show the words once and store them nowhere."""
     return tuple(_list().to_mnemonic(key.seed).split(" "))
 
 
 def read_recovery_words(text: str) -> RecoveryKey:
-    """Read words as a person types them; raises `BadRecoveryWords` naming the place, never a word."""
+    """Read words as typed; raises `BadRecoveryWords`, which names places and never a word."""
     words = text.lower().split()
     if len(words) != WORDS:
         raise BadRecoveryWords(f"a recovery phrase has {WORDS} words, this one has {len(words)}")
