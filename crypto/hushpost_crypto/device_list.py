@@ -169,11 +169,11 @@ def follow(
     *,
     today: int,
 ) -> Followed:
-    """Verify every list shown, oldest first, each against the one before, the first against `known`.
+    """Verify every list shown, oldest first, each against the one before it or `known`.
 
     All or nothing: any raise means that nothing of `shown` may be remembered. `known` is None for
-    an account never seen, of which any version is accepted first. Raises as `verify_device_list`, and
-    `DeviceListLower`, `DeviceListEqual`, `DeviceListSkipped`, `DeviceListForked`,
+    an account never seen, of which any version is accepted first. Raises as `verify_device_list`,
+    and `DeviceListLower`, `DeviceListEqual`, `DeviceListSkipped`, `DeviceListForked`,
     `DeviceListDatesWrong`.
     """
     if not 1 <= len(shown) <= CHAIN_LISTS_MAX:
