@@ -187,6 +187,14 @@ def mlkem768_public_key(seed: bytes) -> bytes:
     return MLKEM768PrivateKey.from_seed_bytes(seed).public_key().public_bytes_raw()
 
 
+def mlkem768_check_key(public_key: bytes) -> None:
+    """Raise `BadKey` unless the key passes the length and modulus checks of FIPS 203."""
+    try:
+        MLKEM768PublicKey.from_public_bytes(public_key)
+    except ValueError:
+        raise BadKey("an ML-KEM-768 key is not a canonical encapsulation key") from None
+
+
 def mlkem768_encapsulate(public_key: bytes) -> tuple[bytes, bytes]:
     """Give (shared secret, ciphertext); raise `BadKey` for a key that is not canonical."""
     try:
@@ -216,11 +224,16 @@ def mlkem1024_encapsulate(public_key: bytes) -> tuple[bytes, bytes]:
         raise BadKey("an ML-KEM-1024 key is not a canonical encapsulation key") from None
 
 
-def mlkem1024_decapsulate(seed: bytes, ciphertext: bytes) -> bytes:
-    """Give the shared secret; a forged ciphertext gives an unrelated one (implicit rejection)."""
+def mlkem1024_decapsulate(seed: bytes, ciphertext: bytes) -> tuple[bytes, bytes]:
+    """Give (shared secret, own public key); implicit rejection as above.
+
+    The public key comes along because the transcript needs it and growing it twice from the seed
+    would cost more than the decapsulation.
+    """
     if len(ciphertext) != MLKEM1024_CIPHERTEXT_BYTES:
         raise BadKey("an ML-KEM-1024 ciphertext is not 1568 bytes")
-    return MLKEM1024PrivateKey.from_seed_bytes(seed).decapsulate(ciphertext)
+    secret_key = MLKEM1024PrivateKey.from_seed_bytes(seed)
+    return secret_key.decapsulate(ciphertext), secret_key.public_key().public_bytes_raw()
 
 
 # -- HPKE with the X-Wing KEM ------------------------------------------------------------------

@@ -59,6 +59,18 @@ VAULT_INDEX_KEY: Final = _label("vault/index-key")
 VAULT_ROW: Final = _label("vault/row")
 VAULT_BACKUP: Final = _label("vault/backup")
 
+# Pairwise sessions (docs/spec/pairwise.md)
+PQXDH_TRANSCRIPT: Final = _label("pqxdh/transcript")
+PQXDH_SECRET: Final = _label("pqxdh/secret")
+PQXDH_REENCAPSULATION: Final = _label("pqxdh/reencapsulation")
+RATCHET_ROOT: Final = _label("ratchet/root")
+RATCHET_KEM_ROOT: Final = _label("ratchet/kem-root")
+RATCHET_KEM_STEP: Final = _label("ratchet/kem-step")
+RATCHET_MESSAGE: Final = _label("ratchet/message")
+SESSION_LINK: Final = _label("session/link")
+SEAL_FIRST_MESSAGE: Final = _label("seal/first-message")
+SNAPSHOT_CHECK: Final = _label("snapshot/check")
+
 
 def registered() -> dict[str, Label]:
     """Every label by its printable name, in the order of registration."""
