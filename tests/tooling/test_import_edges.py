@@ -21,6 +21,9 @@ def module(name: str, text: str) -> Module:
         ("hushpost_server.listener", "import aiosqlite"),
         ("hushpost_server.login", "from nacl.public import Box"),
         ("hushpost_server.login", "from nacl import secret"),
+        ("hushpost_server.login", "import nacl.bindings\nx = nacl.bindings.crypto_box"),
+        ("hushpost_server.login", "from nacl.bindings import crypto_box_seal_open"),
+        ("hushpost_server.login", "import nacl.bindings as sodium"),
         ("hushpost.engine", "import rich"),
     ],
 )
@@ -42,7 +45,10 @@ def test_a_second_edge_is_found() -> None:
 
 def test_the_relay_may_check_signatures() -> None:
     """The one use of PyNaCl that the relay has is permitted."""
-    text = "from nacl.signing import VerifyKey\nfrom nacl.exceptions import BadSignatureError"
+    text = (
+        "from nacl.signing import VerifyKey\nimport nacl.bindings\nimport nacl.exceptions\n"
+        "x = nacl.bindings.crypto_sign_open, nacl.exceptions.BadSignatureError"
+    )
     assert list(edge_violations([module("hushpost_server.login", text)])) == []
 
 
