@@ -22,6 +22,7 @@ class Table(StrEnum):
 
     ACCOUNT = "account"
     CONTACTS = "contacts"
+    DEVICES = "devices"
     SESSIONS = "sessions"
     ONE_TIME_PREKEYS = "one-time-prekeys"
     SIGNED_PREKEYS = "signed-prekeys"
@@ -33,6 +34,11 @@ class Table(StrEnum):
     SEEN_MESSAGES = "seen-messages"
     KEM_CIPHERTEXTS = "kem-ciphertexts"
     KNOCKS = "knocks"
+    HELD = "held"
+    PARTS = "parts"
+    TASKS = "tasks"
+    RECEIPTS = "receipts"
+    EVENTS = "events"
     SETTINGS = "settings"
 
 
