@@ -31,6 +31,14 @@ class LimitExceeded(Misuse):
     """More of something was asked for than the specification allows."""
 
 
+class NoSession(Misuse):
+    """Nothing was started with this device yet: fetch its prekeys and call `start`."""
+
+
+class ChainExhausted(Misuse):
+    """A chain can carry no more messages; start a new session with that device."""
+
+
 # -- bytes from outside ----------------------------------------------------------------------
 
 

@@ -35,8 +35,8 @@ SHAPE_BYTES: Final = {
     KemShape.NONE: 0,
     KemShape.CIPHERTEXT: primitives.MLKEM768_CIPHERTEXT_BYTES,
     KemShape.KEY: primitives.MLKEM768_KEY_BYTES,
-    KemShape.CIPHERTEXT
-    | KemShape.KEY: primitives.MLKEM768_CIPHERTEXT_BYTES + primitives.MLKEM768_KEY_BYTES,
+    KemShape.CIPHERTEXT | KemShape.KEY: primitives.MLKEM768_CIPHERTEXT_BYTES
+    + primitives.MLKEM768_KEY_BYTES,
 }
 
 
