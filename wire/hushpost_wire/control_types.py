@@ -52,8 +52,8 @@ class Base64Url:
     """Annotates `bytes` of a length from `minimum` to `maximum`, base64url in JSON."""
 
     def __init__(self, minimum: int, maximum: int | None = None) -> None:
-        self._minimum = minimum
-        self._maximum = minimum if maximum is None else maximum
+        self.minimum = minimum
+        self.maximum = minimum if maximum is None else maximum
 
     def __get_pydantic_core_schema__(
         self,
@@ -71,12 +71,12 @@ class Base64Url:
     def _validate(self, value: object) -> bytes:
         if isinstance(value, str):
             # Checked before decoding, so that a huge text costs nothing.
-            if len(value) > -(-self._maximum * 4 // 3):
+            if len(value) > -(-self.maximum * 4 // 3):
                 raise PydanticCustomError("bytes_length", "wrong number of bytes")
             value = decode_base64url(value)
         if not isinstance(value, bytes):
             raise PydanticCustomError("bytes_type", "not a base64url text")
-        if not self._minimum <= len(value) <= self._maximum:
+        if not self.minimum <= len(value) <= self.maximum:
             raise PydanticCustomError("bytes_length", "wrong number of bytes")
         return value
 

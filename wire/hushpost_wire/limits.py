@@ -8,10 +8,12 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-KIB: Final = 1024
+_KIB: Final = 1024
 
+# One version exists; the range is announced so that a second can come beside it.
 PROTOCOL_VERSION_MIN: Final = 1
 PROTOCOL_VERSION_MAX: Final = 1
+# The names a WebSocket handshake asks for: they change with an incompatible protocol alone.
 SUBPROTOCOL: Final = "hushpost.v1"
 INBOX_PATH: Final = "/v1/inbox"
 POST_PATH: Final = "/v1/post"
@@ -23,7 +25,7 @@ ENVELOPE_BYTES_MIN_UNENFORCED: Final = 64
 ENVELOPE_BYTES_MAX: Final = ENVELOPE_BUCKETS[-1]
 
 # A take of prekeys for 8 devices is about 52 KiB of JSON; nothing else comes near.
-CONTROL_BYTES_MAX: Final = 64 * KIB
+CONTROL_BYTES_MAX: Final = 64 * _KIB
 # The one size the WebSocket layer checks; a frame with the largest envelope is far below it.
 MESSAGE_BYTES_MAX: Final = CONTROL_BYTES_MAX
 # A coalesced ACCEPTED or ACKNOWLEDGE stays near 1 KiB, and its decoding bounded.
@@ -40,10 +42,10 @@ REQUESTS_IN_FLIGHT_MAX: Final = 16
 # A thousand messages of the small bucket each from ten busy contacts.
 MAILBOX_ENVELOPES_MAX: Final = 10_000
 # What 10,000 small envelopes, and half as many large ones again, take.
-MAILBOX_BYTES_MAX: Final = 128 * KIB * KIB
+MAILBOX_BYTES_MAX: Final = 128 * _KIB * _KIB
 # One contact fills at most a tenth of a mailbox.
 DROP_ENVELOPES_MAX: Final = 1_000
-DROP_BYTES_MAX: Final = 8 * KIB * KIB
+DROP_BYTES_MAX: Final = 8 * _KIB * _KIB
 # Strangers: few, since each is a request on a person's attention; refilled by the clock alone.
 KNOCK_ENVELOPES_MAX: Final = 20
 KNOCK_REFILL_PER_HOUR: Final = 4
