@@ -44,7 +44,7 @@ class ManualClock:
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Move forward by `seconds`; moving back is what a broken machine does, so it is allowed."""
+        """Move by `seconds`; backwards is what a broken machine does, so it is allowed."""
         self._now += seconds
 
 

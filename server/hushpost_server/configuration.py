@@ -2,7 +2,8 @@
 
 One flat table of keys. `HUSHPOST_RELAY_<KEY>` in the environment overrides the file, arguments of
 the command override both. docs/configuration.md is rendered from the descriptions below and a test
-holds the two equal. A value out of its bound stops the relay with the key, the bound and the remedy.
+holds the two equal. A value out of its bound stops the
+relay with the key, the bound and the remedy.
 """
 
 from __future__ import annotations
@@ -11,6 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
+from hushpost_store.quotas import Quotas
+from hushpost_wire import limits as wire_limits
+from hushpost_wire.errors import WireError
+from hushpost_wire.host import parse_host
+from hushpost_wire.limits import Limits
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -96,31 +102,43 @@ class Configuration(BaseSettings):
         description="Folder of the database and the identity key; made readable by its owner only.",
     )
     mailbox_envelopes_max: int = Field(
-        default=10_000, ge=1, le=10_000_000, description="Envelopes one mailbox may hold."
+        default=wire_limits.MAILBOX_ENVELOPES_MAX,
+        ge=1,
+        le=10_000_000,
+        description="Envelopes one mailbox may hold.",
     )
     mailbox_bytes_max: int = Field(
-        default=64 * MIB,
+        default=wire_limits.MAILBOX_BYTES_MAX,
         ge=16 * KIB,
         le=1 << 40,
         description="Bytes of envelopes one mailbox may hold.",
     )
     drop_envelopes_max: int = Field(
-        default=2_000, ge=1, le=10_000_000, description="Envelopes one drop may have queued."
+        default=wire_limits.DROP_ENVELOPES_MAX,
+        ge=1,
+        le=10_000_000,
+        description="Envelopes one drop may have queued.",
     )
     drop_bytes_max: int = Field(
-        default=16 * MIB, ge=16 * KIB, le=1 << 40, description="Bytes one drop may have queued."
+        default=wire_limits.DROP_BYTES_MAX,
+        ge=16 * KIB,
+        le=1 << 40,
+        description="Bytes one drop may have queued.",
     )
-    knock_envelopes_max: int = Field(
-        default=20, ge=1, le=100_000, description="Knocks a mailbox takes in a burst."
-    )
-    knock_refill_per_hour: float = Field(
-        default=2.0,
-        gt=0,
+    knocks_per_day: int = Field(
+        default=20,
+        ge=1,
         le=100_000,
-        description="Knocks an hour that are allowed anew, by the clock and not by reading them.",
+        description="Knocks a mailbox takes a day; counted by the clock, not by reading them.",
+    )
+    knock_bytes_max: int = Field(
+        default=512 * KIB, ge=16 * KIB, le=1 << 30, description="Bytes of knocks queued."
     )
     drops_per_mailbox_max: int = Field(
-        default=5_000, ge=1, le=1_000_000, description="Drops one mailbox may have registered."
+        default=wire_limits.DROPS_PER_MAILBOX_MAX,
+        ge=1,
+        le=1_000_000,
+        description="Drops one mailbox may have registered.",
     )
     sweep_interval_seconds: float = Field(
         default=60.0, ge=0.1, le=3600, description="How often expired rows are looked for."
@@ -200,6 +218,15 @@ class Configuration(BaseSettings):
     prefix_logins_burst: int = Field(
         default=400, ge=1, le=1_000_000_000, description="Login attempts in a burst of one prefix."
     )
+    account_takes_per_hour: float = Field(
+        default=120.0,
+        ge=0,
+        le=1e9,
+        description="Prekey takes an hour of one account, whoever asks; 0: no limit.",
+    )
+    account_takes_burst: int = Field(
+        default=60, ge=1, le=1_000_000_000, description="Prekey takes in a burst of one account."
+    )
     prefix_takes_per_minute: float = Field(
         default=60.0,
         ge=0,
@@ -214,20 +241,29 @@ class Configuration(BaseSettings):
     handshake_seconds_max: float = Field(
         default=10.0, ge=0.1, le=120, description="From connect to a finished WebSocket handshake."
     )
-    login_seconds_max: float = Field(
-        default=15.0, ge=0.1, le=300, description="From the handshake to a login on the inbox."
+    login_seconds_max: int = Field(
+        default=wire_limits.LOGIN_SECONDS_MAX,
+        ge=1,
+        le=300,
+        description="From the handshake to a login on the inbox.",
     )
-    post_seconds_max: float = Field(
-        default=900.0,
+    post_seconds_max: int = Field(
+        default=wire_limits.POST_SECONDS_MAX,
         ge=1,
         le=86_400,
-        description="Life of an anonymous post connection; clients rotate theirs within ten minutes.",
+        description="Life of an anonymous connection; clients rotate theirs within ten minutes.",
     )
-    ping_interval_seconds: float = Field(
-        default=30.0,
-        ge=0.2,
+    ping_interval_seconds: int = Field(
+        default=wire_limits.PING_INTERVAL_SECONDS,
+        ge=1,
         le=3600,
-        description="Silence after which the relay pings; as much again without an answer closes.",
+        description="Silence after which the relay pings.",
+    )
+    ping_timeout_seconds: int = Field(
+        default=wire_limits.PING_TIMEOUT_SECONDS,
+        ge=1,
+        le=3600,
+        description="Time for the answer to a ping; then the connection is closed.",
     )
     slow_reader_seconds: float = Field(
         default=20.0,
@@ -241,26 +277,23 @@ class Configuration(BaseSettings):
         le=64 * MIB,
         description="Unsent bytes at which the relay stops pushing to, and reading from, a client.",
     )
-    window_deliveries_max: int = Field(
-        default=256,
+    deliveries_in_flight_max: int = Field(
+        default=wire_limits.DELIVERIES_IN_FLIGHT_MAX,
         ge=1,
-        le=65_536,
+        le=4096,
         description="Unacknowledged envelopes in flight to one client.",
+    )
+    submits_in_flight_max: int = Field(
+        default=wire_limits.SUBMITS_IN_FLIGHT_MAX,
+        ge=1,
+        le=4096,
+        description="Unanswered envelopes in flight from one client.",
     )
     refusal_tick_milliseconds: int = Field(
         default=25,
         ge=1,
         le=1000,
         description="NO_DROP answers leave on this tick, so that time does not tell them apart.",
-    )
-    intake_bytes_max: int = Field(
-        default=64 * MIB,
-        ge=MIB,
-        le=1 << 34,
-        description="Uncommitted bytes in memory at which the relay stops reading posts.",
-    )
-    drain_seconds_max: float = Field(
-        default=10.0, ge=0, le=600, description="How long clients may take to leave at a shutdown."
     )
 
     # -- what the operator sees ------------------------------------------------------------------
@@ -298,6 +331,11 @@ class Configuration(BaseSettings):
             raise ValueError('registration = "token" needs at least one of registration_tokens')
         if any(len(token.get_secret_value()) < 16 for token in self.registration_tokens):
             raise ValueError("registration_tokens must each have at least 16 characters")
+        if self.public_host:
+            try:
+                parse_host(self.public_host)
+            except WireError as error:
+                raise ValueError(f"public_host: {error}") from None
         if self.drop_bytes_max > self.mailbox_bytes_max:
             raise ValueError("drop_bytes_max must not be above mailbox_bytes_max")
         return self
@@ -306,6 +344,37 @@ class Configuration(BaseSettings):
     def listens_on_loopback(self) -> bool:
         """Whether nobody but this machine can connect."""
         return self.listen_host in LOOPBACK_HOSTS
+
+    def quotas(self) -> Quotas:
+        """Gather what the store holds each mailbox to."""
+        return Quotas(
+            mailbox_envelopes_max=self.mailbox_envelopes_max,
+            mailbox_bytes_max=self.mailbox_bytes_max,
+            drop_envelopes_max=self.drop_envelopes_max,
+            drop_bytes_max=self.drop_bytes_max,
+            knocks_per_day=self.knocks_per_day,
+            knock_bytes_max=self.knock_bytes_max,
+            drops_max=self.drops_per_mailbox_max,
+        )
+
+    def limits(self) -> Limits:
+        """Gather what `hello` announces."""
+        return Limits(
+            bucket_enforcement=not self.unsafe_no_bucket_enforcement,
+            submits_in_flight_max=self.submits_in_flight_max,
+            deliveries_in_flight_max=self.deliveries_in_flight_max,
+            mailbox_envelopes_max=self.mailbox_envelopes_max,
+            mailbox_bytes_max=self.mailbox_bytes_max,
+            drop_envelopes_max=self.drop_envelopes_max,
+            drop_bytes_max=self.drop_bytes_max,
+            knock_envelopes_max=self.knocks_per_day,
+            knock_refill_per_hour=max(1, self.knocks_per_day // 24),
+            drops_per_mailbox_max=self.drops_per_mailbox_max,
+            login_seconds_max=self.login_seconds_max,
+            ping_interval_seconds=self.ping_interval_seconds,
+            ping_timeout_seconds=self.ping_timeout_seconds,
+            post_seconds_max=self.post_seconds_max,
+        )
 
     def rates(self) -> Rates:
         """Gather the rate limits in the shape that `rate_limits` wants."""
@@ -321,6 +390,7 @@ class Configuration(BaseSettings):
             prefix_accounts=Rate(self.prefix_accounts_per_hour / 3600, self.prefix_accounts_burst),
             prefix_logins=Rate(self.prefix_logins_per_second, self.prefix_logins_burst),
             prefix_takes=Rate(self.prefix_takes_per_minute / 60, self.prefix_takes_burst),
+            account_takes=Rate(self.account_takes_per_hour / 3600, self.account_takes_burst),
             prefix_connections_max=self.prefix_connections_max,
         )
 

@@ -7,6 +7,8 @@ a code of the closed set in docs/spec/wire.md and never repeats what the peer se
 
 from __future__ import annotations
 
+from hushpost_wire.control import ErrorCode
+
 
 class RelayError(Exception):
     """Anything this package raises on purpose."""
@@ -33,7 +35,7 @@ class FolderUnusable(OperatorError):
 
 
 class IdentityUnusable(OperatorError):
-    """The relay's identity key file is missing beside existing data, malformed, or readable by others."""
+    """The identity key file is missing beside existing data, malformed, or readable by others."""
 
 
 class BackupFailed(OperatorError):
@@ -47,11 +49,7 @@ class PeerError(RelayError):
 class RequestRefused(PeerError):
     """A control request is answered with an `error` frame; the connection stays open."""
 
-    def __init__(self, code: str, retry_after: int | None = None) -> None:
+    def __init__(self, code: ErrorCode, retry_after: int | None = None) -> None:
         super().__init__(code)
         self.code = code
         self.retry_after = retry_after
-
-
-class LoginRefused(PeerError):
-    """The login or account creation proof does not hold; one indistinct failure towards the peer."""

@@ -16,21 +16,22 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from enum import Enum
 from http import HTTPStatus
 from typing import Final, Protocol
 
+from hushpost_wire.close_codes import CloseCode
+from hushpost_wire.control import Role
+from hushpost_wire.limits import INBOX_PATH, MESSAGE_BYTES_MAX, POST_PATH, SUBPROTOCOL
 from websockets.exceptions import InvalidState
-from websockets.frames import Frame, Opcode, apply_mask
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
+from websockets.speedups import apply_mask
 from websockets.typing import Subprotocol
 
 from hushpost_server.frame_scanner import FrameScanner, Payload, RawFrame
 from hushpost_server.rate_limits import PrefixAllowance
-from hushpost_wire.close_codes import CloseCode
-from hushpost_wire.limits import INBOX_PATH, MESSAGE_BYTES_MAX, POST_PATH, SUBPROTOCOL
 
 # A handshake of a WebSocket client is under 1 KiB; proxies add their headers.
 HANDSHAKE_BYTES_MAX: Final = 16 * 1024
@@ -47,27 +48,23 @@ _FIN_TEXT: Final = 0x81
 _FIN_BINARY: Final = 0x82
 
 
-class Role(Enum):
-    """Which endpoint a connection came to."""
-
-    INBOX = "inbox"
-    POST = "post"
-
-
 class Session(Protocol):
     """What stands behind an open connection."""
 
     def received(self, batch: list[Payload]) -> None:
         """Take the messages of one read; (is text, payload) each."""
 
+    def pong(self) -> None:
+        """Note that a ping was answered."""
+
     def write_paused(self) -> None:
-        """The peer reads too slowly; push nothing more until `write_resumed`."""
+        """Push nothing more until `write_resumed`: the peer reads too slowly."""
 
     def write_resumed(self) -> None:
-        """The peer caught up."""
+        """Push again: the peer caught up."""
 
     def lost(self) -> None:
-        """The connection is gone; called once."""
+        """Forget the connection: it is gone. Called once."""
 
 
 class Host(Protocol):
@@ -80,16 +77,13 @@ class Host(Protocol):
     def arrived(self, connection: Connection, address: str) -> CloseCode | None:
         """Count a new connection; a code means that it is to be turned away with it."""
 
-    def client_address(self, headers_value: str | None, address: str) -> str:
+    def client_address(self, header: str | None, address: str) -> str:
         """Return the address that limits apply to, behind a proxy the one it names."""
 
     proxy_address_header: str
 
     def opened(self, connection: Connection, role: Role) -> Session:
         """Make the session of a connection whose handshake is done."""
-
-    def flush_soon(self, connection: Connection) -> None:
-        """Call `connection.flush` at the end of this turn of the loop."""
 
     def ended(self, connection: Connection, code: int | None) -> None:
         """Count a connection out."""
@@ -99,46 +93,36 @@ class Host(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """One client connection. Sessions use `send`, `send_frame`, `close` and the read switch."""
+    """One client connection. Sessions use `write`, `close`, `ping` and the read switch."""
 
     __slots__ = (
         "_close_timer",
-        "_flush_waits",
         "_fragments",
         "_fragments_are_text",
         "_handshake_bytes",
         "_host",
         "_loop",
-        "_out",
         "_pauses",
         "_protocol",
         "_scanner",
         "_slow_timer",
         "_turn_away",
-        "active",
         "allowance",
         "closing",
-        "number",
-        "pinged",
         "role",
         "session",
         "transport",
+        "turned_away",
     )
 
-    def __init__(self, host: Host, loop: asyncio.AbstractEventLoop, number: int) -> None:
+    def __init__(self, host: Host, loop: asyncio.AbstractEventLoop) -> None:
         self._host = host
         self._loop = loop
-        self.number = number
         self.role: Role | None = None
         self.session: Session | None = None
         self.allowance: PrefixAllowance | None = None
-        self.active = True
-        """Set by any byte received; cleared by the keepalive."""
-        self.pinged = False
-        """A ping of the keepalive is unanswered."""
         self.closing = False
-        self._out: list[bytes] = []
-        self._flush_waits = False
+        self.turned_away = False
         self._pauses = 0
         self._fragments: list[bytes] | None = None
         self._fragments_are_text = False
@@ -169,7 +153,6 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what was read: the hot path when the connection is open."""
-        self.active = True
         try:
             if self._scanner is not None:
                 self._scan(data)
@@ -194,7 +177,6 @@ class Connection(asyncio.Protocol):
                 timer.cancel()
         self.closing = True
         self._scanner = None
-        self._out.clear()
         session, self.session = self.session, None
         if session is not None:
             session.lost()
@@ -204,7 +186,7 @@ class Connection(asyncio.Protocol):
         self._host.ended(self, None if first is None else int(first.code))
 
     def pause_writing(self) -> None:
-        """The peer does not read: push nothing, read nothing, and give it its time."""
+        """Push nothing, read nothing, and give the peer that does not read its time."""
         self.pause_reading()
         if self._slow_timer is None:
             self._slow_timer = self._loop.call_later(self._host.slow_reader_seconds, self._too_slow)
@@ -212,7 +194,7 @@ class Connection(asyncio.Protocol):
             self.session.write_paused()
 
     def resume_writing(self) -> None:
-        """The peer has caught up."""
+        """Read and push again: the peer has caught up."""
         if self._slow_timer is not None:
             self._slow_timer.cancel()
             self._slow_timer = None
@@ -222,34 +204,23 @@ class Connection(asyncio.Protocol):
 
     # -- what sessions call ----------------------------------------------------------------------
 
-    def send(self, payload: bytes, *, text: bool = False) -> None:
-        """Send one message with what else leaves in this turn of the loop."""
-        self.send_frame(frame_header(len(payload), text=text), payload)
-
-    def send_frame(self, header: bytes, payload: bytes) -> None:
-        """Send a message whose WebSocket header (and more) the caller made; the hot path."""
-        if self.closing:
+    def write(self, messages: list[str | bytes]) -> None:
+        """Send messages, text or binary, in one write: the hot path."""
+        if self.closing or self.transport is None:
             return
-        out = self._out
-        out.append(header)
-        out.append(payload)
-        if not self._flush_waits:
-            self._flush_waits = True
-            self._host.flush_soon(self)
-
-    def flush(self) -> None:
-        """Write what waits; called once in a turn of the loop."""
-        self._flush_waits = False
-        out = self._out
-        if out and self.transport is not None:
-            self._out = []
-            self.transport.write(b"".join(out))
+        pieces: list[bytes] = []
+        for message in messages:
+            if isinstance(message, str):
+                encoded = message.encode()
+                pieces += (frame_header(_FIN_TEXT, len(encoded)), encoded)
+            else:
+                pieces += (frame_header(_FIN_BINARY, len(message)), message)
+        self.transport.write(b"".join(pieces))
 
     def close(self, code: CloseCode, reason: str = "") -> None:
         """Send a close frame behind what was sent, wait for the answer, then cut."""
         if self.closing or self.transport is None:
             return
-        self.flush()
         self.closing = True
         self._scanner = None
         try:
@@ -264,7 +235,6 @@ class Connection(asyncio.Protocol):
         """Close because of the peer: nothing more is read from it."""
         if self.closing or self.transport is None:
             return
-        self.flush()
         self.closing = True
         self._scanner = None
         self._protocol.fail(code, reason)
@@ -281,8 +251,6 @@ class Connection(asyncio.Protocol):
     def ping(self) -> None:
         """Ask the peer for a sign of life."""
         if not self.closing and self._protocol.state is OPEN:
-            self.flush()
-            self.pinged = True
             self._protocol.send_ping(b"")
             self._send_library_output()
 
@@ -296,7 +264,6 @@ class Connection(asyncio.Protocol):
         """Read again when no other reason to pause is left."""
         self._pauses -= 1
         if self._pauses == 0 and self.transport is not None and not self.transport.is_closing():
-            self.active = True
             self.transport.resume_reading()
 
     @property
@@ -394,7 +361,8 @@ class Connection(asyncio.Protocol):
     def _frame(self, frame: object) -> None:
         assert isinstance(frame, Frame)
         if frame.opcode is Opcode.PONG:
-            self.pinged = False
+            if self.session is not None:
+                self.session.pong()
         elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             self._fragment(frame)
 
@@ -416,8 +384,6 @@ class Connection(asyncio.Protocol):
     def _send_library_output(self) -> None:
         if self.transport is None:
             return
-        if self._out:
-            self.flush()
         for data in self._protocol.data_to_send():
             if data:
                 self.transport.write(data)
@@ -447,9 +413,8 @@ class Connection(asyncio.Protocol):
 _ROLES: Final = {INBOX_PATH: Role.INBOX, POST_PATH: Role.POST}
 
 
-def frame_header(length: int, *, text: bool = False) -> bytes:
-    """Return the header of an unfragmented, unmasked data frame (RFC 6455 section 5.2)."""
-    head = _FIN_TEXT if text else _FIN_BINARY
+def frame_header(head: int, length: int) -> bytes:
+    """Return the header of an unmasked frame (RFC 6455 section 5.2); `head` is FIN and opcode."""
     if length < 126:
         return _WS_SHORT.pack(head, length)
     if length < 65536:

@@ -59,6 +59,8 @@ DECLARED = (
     Series("hushpost_control_total", "counter", "Control requests served."),
     Series("hushpost_intake_pauses_total", "counter", "Times that reading stopped for the store."),
     Series("hushpost_intake_waiting_bytes", "gauge", "Envelope bytes waiting for their commit."),
+    Series("hushpost_queued_envelopes", "gauge", "Envelopes queued, over all mailboxes."),
+    Series("hushpost_queued_bytes", "gauge", "Bytes of queued envelopes, over all mailboxes."),
     Series("hushpost_deletion_lag_seconds", "gauge", "Age of the oldest deletion not yet erased."),
     Series("hushpost_healthy", "gauge", "1 when /health says ok."),
 )

@@ -78,6 +78,7 @@ class Rates:
     prefix_accounts: Rate
     prefix_logins: Rate
     prefix_takes: Rate
+    account_takes: Rate
     prefix_connections_max: int
 
 

@@ -1,0 +1,135 @@
+"""The relay's data folder: database and identity key, readable by its owner only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from hushpost_store.errors import (
+    StorageFull,
+    StoreDamaged,
+    StoreFault,
+    StoreInUse,
+    StoreNewer,
+)
+from hushpost_store.interface import Store
+from hushpost_store.memory import MemoryStore
+from hushpost_store.sqlite import SqliteOptions, SqliteStore
+
+from hushpost_server.configuration import Configuration
+from hushpost_server.errors import FolderUnusable, IdentityUnusable
+from hushpost_server.identity import FILE_NAME as IDENTITY_FILE
+from hushpost_server.identity import (
+    RelayIdentity,
+    load_identity,
+    new_identity,
+    save_identity,
+)
+from hushpost_server.logging import EventLog
+
+DATABASE_FILE = "relay.db"
+FOLDER_MODE = 0o700
+# With bucket enforcement off: comparison with other systems is made with 1 KiB envelopes.
+UNENFORCED_SIZES = (1024, 4096, 16384)
+
+
+class DataFolder:
+    """What one relay keeps on disk. Nothing is written there with `store = "memory"`."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        now: Callable[[], float],
+        random: Callable[[int], bytes],
+        log: EventLog,
+    ) -> None:
+        self._configuration = configuration
+        self._now = now
+        self._random = random
+        self._log = log
+        self._store: Store | None = None
+        self.path: Path = configuration.data_folder
+
+    @property
+    def database(self) -> Path:
+        """The file of the SQLite store."""
+        return self.path / DATABASE_FILE
+
+    def prepare(self) -> None:
+        """Make the folder and see that it can be written to; raises `FolderUnusable`."""
+        try:
+            self.path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            if os.name == "posix" and self.path.stat().st_mode & 0o077:
+                self.path.chmod(FOLDER_MODE)
+            probe = self.path / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise FolderUnusable(
+                f"data_folder {self.path} cannot be used ({error.strerror}): make it writable for"
+                " this user, or name another with --data-folder"
+            ) from None
+
+    def open_identity(self) -> RelayIdentity:
+        """Load the identity key, or make the first one; raises `IdentityUnusable`."""
+        if self._configuration.store == "memory":
+            return new_identity(self._random)
+        self.prepare()
+        identity = load_identity(self.path)
+        if identity is not None:
+            return identity
+        if self.database.exists():
+            raise IdentityUnusable(
+                f"{self.path / IDENTITY_FILE} is missing beside an existing database: restore it"
+                " from a backup; if there is none, see 'A lost identity' in docs/operating.md and"
+                " run `hushpost-relay identity renew --lost`"
+            )
+        identity = new_identity(self._random)
+        save_identity(self.path, identity)
+        self._log.write("identity_created")
+        return identity
+
+    def make_store(self) -> Store:
+        """Return the store the configuration names, not yet open."""
+        quotas = self._configuration.quotas()
+        if self._configuration.store == "memory":
+            return MemoryStore(quotas)
+        options = SqliteOptions()
+        if self._configuration.unsafe_no_bucket_enforcement:
+            options = SqliteOptions(bucket_sizes=UNENFORCED_SIZES)
+        return SqliteStore(self.database, quotas=quotas, options=options, clock=self._now)
+
+    async def open_store(self, store: Store) -> None:
+        """Open `store`; raises `FolderUnusable` with what to do."""
+        try:
+            await store.open()
+        except StoreInUse:
+            raise FolderUnusable(
+                f"{self.database} is in use by another relay: stop that one, or name another folder"
+                " with --data-folder"
+            ) from None
+        except StoreNewer:
+            raise FolderUnusable(
+                f"{self.database} was written by a newer hushpost: upgrade this one, or restore a"
+                " backup that it made"
+            ) from None
+        except StoreDamaged:
+            raise FolderUnusable(
+                f"{self.database} is damaged or no database of hushpost: restore a backup with"
+                " `hushpost-relay restore`"
+            ) from None
+        except StorageFull:
+            raise FolderUnusable(
+                f"the disk of {self.path} is full: free space and start again"
+            ) from None
+        except StoreFault as error:
+            raise FolderUnusable(f"{self.database} cannot be opened: {error}") from None
+        self._store = store
+
+    async def close(self) -> None:
+        """Close the store, if it was opened."""
+        store, self._store = self._store, None
+        if store is not None:
+            await store.close()

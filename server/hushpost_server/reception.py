@@ -1,0 +1,246 @@
+"""All connections of a relay: who is let in, what is flushed when, and when reading stops.
+
+Implements the connection caps and rates of docs/spec/wire.md section 10, the relay's end of a loop
+turn (everything a connection has to say leaves in one write), and back-pressure: while the store is
+behind, posts are not read, so that its intake stays bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+from hushpost_wire.close_codes import CloseCode
+from hushpost_wire.control import Role
+
+from hushpost_server.configuration import Configuration
+from hushpost_server.listener import REJECTED_MAX, Connection
+from hushpost_server.logging import EventLog
+from hushpost_server.metrics import CLOSES, Metrics
+from hushpost_server.rate_limits import PrefixTable
+from hushpost_server.services import Services
+from hushpost_server.session import Session
+
+# Connections whose deadlines are looked at together: all of them come round in 8 intervals.
+DEADLINE_SLOTS: Final = 8
+
+_CLOSE_LABELS: Final = {
+    int(CloseCode.NORMAL): "normal",
+    int(CloseCode.GOING_AWAY): "normal",
+    **{int(code): code.name.lower() for code in CloseCode if code.name.lower() in CLOSES},
+}
+
+
+class Reception:
+    """The listener's `Host`: counts connections in and out and makes their sessions."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        now: Callable[[], float],
+        metrics: Metrics,
+        log: EventLog,
+        prefixes: PrefixTable,
+    ) -> None:
+        self.handshake_seconds_max = configuration.handshake_seconds_max
+        self.slow_reader_seconds = configuration.slow_reader_seconds
+        self.write_buffer_bytes_max = configuration.write_buffer_bytes_max
+        self.proxy_address_header = configuration.proxy_address_header
+        self._configuration = configuration
+        self._loop = loop
+        self._now = now
+        self._metrics = metrics
+        self._log = log
+        self._prefixes = prefixes
+        self._services: Services | None = None
+        self._server: asyncio.Server | None = None
+        self._connections: set[Connection] = set()
+        self._sessions: dict[Connection, Session] = {}
+        self._slots: list[set[Session]] = [set() for _ in range(DEADLINE_SLOTS)]
+        self._slot = 0
+        self._number = 0
+        self._turned_away = 0
+        self._dirty: list[Session] = []
+        self._reading_stopped = False
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    # -- life ------------------------------------------------------------------------------------
+
+    async def listen(self, host: str, port: int, context: ssl.SSLContext | None) -> int:
+        """Bind and return the port; nothing is served before `start`. OSError when it is taken."""
+        self._server = await self._loop.create_server(
+            self._make,
+            host,
+            port,
+            ssl=context,
+            backlog=self._configuration.backlog_connects_max,
+            start_serving=False,
+        )
+        bound: int = self._server.sockets[0].getsockname()[1]
+        return bound
+
+    async def start(self, services: Services) -> None:
+        """Begin to accept connections."""
+        assert self._server is not None
+        self._services = services
+        await self._server.start_serving()
+
+    def stop_listening(self) -> None:
+        """Accept nothing more; what is open stays."""
+        if self._server is not None:
+            self._server.close()
+
+    def drain(self) -> None:
+        """Have every session finish and close with 1012; cut handshakes."""
+        for connection in tuple(self._connections):
+            session = self._sessions.get(connection)
+            if session is None:
+                connection.abort()
+            else:
+                session.drain()
+
+    async def emptied(self, seconds_max: float) -> None:
+        """Return when no connection is left, or after `seconds_max`."""
+        try:
+            async with asyncio.timeout(seconds_max):
+                await self._empty.wait()
+        except TimeoutError:
+            return
+
+    async def close(self) -> None:
+        """Cut what is left and free the port."""
+        self.stop_listening()
+        for connection in tuple(self._connections):
+            connection.abort()
+        await self.emptied(1.0)
+        if self._services is not None:
+            tasks = tuple(self._services.tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -- what connections call -------------------------------------------------------------------
+
+    def _make(self) -> Connection:
+        self._number += 1
+        return Connection(self, self._loop)
+
+    def client_address(self, header: str | None, address: str) -> str:
+        """Return the address that limits apply to: behind a proxy the last one it names."""
+        if header is None:
+            return address
+        return header.rpartition(",")[2].strip()
+
+    def arrived(self, connection: Connection, address: str) -> CloseCode | None:
+        """Count a connection in; a code means that it is told and closed after its handshake."""
+        now = self._loop.time()
+        self._connections.add(connection)
+        self._empty.clear()
+        entry = self._prefixes.allowance(address, now)
+        verdict = None
+        if len(self._connections) - self._turned_away > self._configuration.connections_max:
+            verdict = CloseCode.AT_CAPACITY
+            self._log.write("at_capacity", connections=len(self._connections))
+        elif not self._prefixes.admit_connection(entry, now):
+            verdict = CloseCode.RATE_LIMITED
+        if verdict is None:
+            connection.allowance = entry
+            return None
+        self._turned_away += 1
+        connection.turned_away = True
+        self._metrics.get("hushpost_rejected_total").add()
+        if self._turned_away > REJECTED_MAX:
+            connection.abort()
+        return verdict
+
+    def opened(self, connection: Connection, role: Role) -> Session:
+        """Make the session of a connection whose handshake is done."""
+        assert self._services is not None
+        assert connection.allowance is not None
+        session = Session(self._services, connection, role, connection.allowance)
+        self._sessions[connection] = session
+        self._slots[id(session) // 16 % DEADLINE_SLOTS].add(session)
+        self._metrics.get("hushpost_connections", role.value).add(1)
+        self._metrics.get("hushpost_connections_total", role.value).add(1)
+        if self._reading_stopped:
+            connection.pause_reading()
+        return session
+
+    def ended(self, connection: Connection, code: int | None) -> None:
+        """Count a connection out."""
+        self._connections.discard(connection)
+        if connection.turned_away:
+            self._turned_away -= 1
+        if connection.allowance is not None:
+            PrefixTable.connection_lost(connection.allowance)
+        session = self._sessions.pop(connection, None)
+        if session is not None:
+            self._slots[id(session) // 16 % DEADLINE_SLOTS].discard(session)
+            self._metrics.get("hushpost_connections", session.machine.role.value).add(-1)
+            label = "lost" if code is None else _CLOSE_LABELS.get(code, "other")
+            self._metrics.get("hushpost_closes_total", label).add()
+        if not self._connections:
+            self._empty.set()
+
+    def failed(self, connection: Connection, error: Exception) -> None:
+        """Log what should not happen, by its class alone."""
+        self._log.write("connection_failed", error=type(error).__name__)
+
+    def session_failed(self, session: Session, error: Exception) -> None:
+        """Log it and close that session: its state is unknown, and the client starts afresh."""
+        self._log.write("connection_failed", error=type(error).__name__)
+        session.close(CloseCode.GOING_AWAY)
+
+    # -- the end of a turn -----------------------------------------------------------------------
+
+    def flush_soon(self, session: Session) -> None:
+        """Send what `session` has to say at the end of this turn of the loop."""
+        if not self._dirty:
+            self._loop.call_soon(self._flush)
+        self._dirty.append(session)
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for session in dirty:
+            session.flush()
+        assert self._services is not None
+        if not self._reading_stopped and self._services.store.under_pressure():
+            self._stop_reading()
+
+    def _stop_reading(self) -> None:
+        assert self._services is not None
+        self._reading_stopped = True
+        stats = self._services.store.stats()
+        self._log.write("intake_paused", waiting_bytes=stats.pending_bytes)
+        self._metrics.get("hushpost_intake_pauses_total").add()
+        for connection in self._sessions:
+            connection.pause_reading()
+        task = self._loop.create_task(self._read_again())
+        self._services.tasks.add(task)
+        task.add_done_callback(self._services.tasks.discard)
+
+    async def _read_again(self) -> None:
+        assert self._services is not None
+        await self._services.store.pressure_relieved()
+        self._reading_stopped = False
+        for connection in tuple(self._sessions):
+            connection.resume_reading()
+        self._log.write("intake_resumed")
+
+    # -- deadlines -------------------------------------------------------------------------------
+
+    def check_deadlines(self, now: float, *, everyone: bool = False) -> None:
+        """Look at the deadlines of one slot of connections, or of all."""
+        self._slot = (self._slot + 1) % DEADLINE_SLOTS
+        slots = self._slots if everyone else [self._slots[self._slot]]
+        for slot in slots:
+            for session in tuple(slot):
+                session.check_deadline(now)

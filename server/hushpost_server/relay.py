@@ -1,0 +1,303 @@
+"""The relay itself: builds what sessions share, listens, keeps time, drains.
+
+`async with RelayServer(configuration) as relay:` serves in this process until the block ends;
+`serve` in `hushpost_server.command` is the same with signals around it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import secrets
+import ssl
+from collections.abc import Callable
+from typing import Self
+
+from hushpost_store.interface import Store
+from hushpost_store.rows import SweepReport
+from hushpost_wire.control import Registration
+from hushpost_wire.host import parse_host
+from hushpost_wire.identifiers import RelayPublicKey
+from hushpost_wire.limits import DRAIN_SECONDS_MAX
+from hushpost_wire.terms import Terms
+
+from hushpost_server.clock import Clock, SystemClock
+from hushpost_server.configuration import Configuration
+from hushpost_server.data_folder import DataFolder
+from hushpost_server.errors import ListenRefused
+from hushpost_server.health import Health, HealthServer
+from hushpost_server.identity import RelayIdentity
+from hushpost_server.listener import CLOSE_SECONDS_MAX
+from hushpost_server.logging import EventLog, quieten_libraries
+from hushpost_server.login import notify_expired
+from hushpost_server.metrics import Metrics
+from hushpost_server.presence import Presence
+from hushpost_server.rate_limits import PrefixTable
+from hushpost_server.reception import Reception
+from hushpost_server.refusal_tick import RefusalTick
+from hushpost_server.requests import serve
+from hushpost_server.services import Services
+from hushpost_server.session import Session
+from hushpost_server.submits import Intake
+from hushpost_server.sweeper import DELETION_LAG_SECONDS_MAX, Sweeper
+from hushpost_server.take_limits import TakeLimits
+from hushpost_server.transport_safety import tls_context
+
+# How often deadlines are looked at; a slot of connections each time.
+DEADLINE_INTERVAL_SECONDS = 0.5
+
+
+class RelayServer:
+    """A running relay. `start` raises an `OperatorError` that says what to mend.
+
+    `store` None: the one the configuration names, opened and closed here. A store that is given is
+    opened and closed here as well.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration | None = None,
+        *,
+        clock: Clock | None = None,
+        store: Store | None = None,
+        log: EventLog | None = None,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self.configuration = configuration if configuration is not None else Configuration()
+        self.clock: Clock = clock if clock is not None else SystemClock()
+        self.metrics = Metrics()
+        self.metrics_url = ""
+        self.url = ""
+        """`ws://host:port` or `wss://host:port`, once started."""
+        self.host = ""
+        """What clients sign and addresses name."""
+        self._given_store = store
+        self._log = log if log is not None else EventLog()
+        self._random = random
+        self._tasks: list[asyncio.Task[None]] = []
+        self._health_server: HealthServer | None = None
+        self._folder: DataFolder | None = None
+        self._draining = False
+
+    async def __aenter__(self) -> Self:
+        """Start serving."""
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Drain and stop."""
+        await self.stop()
+
+    # -- starting --------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the store, listen, and serve; everything is undone when a step fails."""
+        quieten_libraries()
+        context = tls_context(self.configuration)
+        loop = asyncio.get_running_loop()
+        self._folder = DataFolder(
+            self.configuration, now=self.clock.now, random=self._random, log=self._log
+        )
+        try:
+            rates = self.configuration.rates()
+            identity = self._folder.open_identity()
+            self.store = self._given_store or self._folder.make_store()
+            await self._folder.open_store(self.store)
+            self.reception = Reception(
+                self.configuration,
+                loop,
+                now=self.clock.now,
+                metrics=self.metrics,
+                log=self._log,
+                prefixes=PrefixTable(rates, now=loop.time(), random=self._random),
+            )
+            port = await self._listen(self.reception, context)
+            self._name(port, secure=context is not None)
+            self.services = self._build(identity)
+            await self.reception.start(self.services)
+            await self._start_health()
+        except BaseException:
+            await self._undo()
+            raise
+        self._tasks = [
+            loop.create_task(self._every(DEADLINE_INTERVAL_SECONDS, self._keep_time)),
+            loop.create_task(self._every(self.configuration.sweep_interval_seconds, self._sweep)),
+        ]
+        self._announce(secure=context is not None)
+
+    async def _listen(self, reception: Reception, context: ssl.SSLContext | None) -> int:
+        configuration = self.configuration
+        host, port = configuration.listen_host, configuration.listen_port
+        try:
+            return await reception.listen(host, port, context)
+        except OSError as error:
+            reason = {
+                errno.EADDRINUSE: "is taken by another program: choose another listen_port, or stop"
+                " that program",
+                errno.EACCES: "may not be used by this user: choose a listen_port above 1023",
+                errno.EADDRNOTAVAIL: "is no address of this machine: correct listen_host",
+            }.get(error.errno or 0, f"cannot be listened on: {error.strerror or error}")
+            raise ListenRefused(f"{host}:{port} {reason}") from None
+
+    def _name(self, port: int, *, secure: bool) -> None:
+        listen_host = self.configuration.listen_host
+        name = f"[{listen_host}]" if ":" in listen_host else listen_host
+        self.port = port
+        self.url = f"{'wss' if secure else 'ws'}://{name}:{port}"
+        self.host = self.configuration.public_host or f"{name}:{port}"
+
+    def _build(self, identity: RelayIdentity) -> Services:
+        loop = asyncio.get_running_loop()
+        configuration = self.configuration
+        presence = Presence()
+        tick = RefusalTick(
+            configuration.refusal_tick_milliseconds / 1000, now=loop.time, call_at=loop.call_at
+        )
+        self.intake = Intake(
+            self.store, presence.feeds, tick=tick, metrics=self.metrics, loop_time=loop.time
+        )
+        rates = configuration.rates()
+        return Services(
+            store=self.store,
+            terms=Terms(
+                host=parse_host(self.host),
+                relay_key=RelayPublicKey(identity.public_key),
+                registration=Registration(configuration.registration),
+                handovers=tuple(handover.to_bytes() for handover in identity.handovers),
+                limits=configuration.limits(),
+            ),
+            identity=identity,
+            tokens=tuple(token.get_secret_value() for token in configuration.registration_tokens),
+            rates=rates,
+            takes=TakeLimits(rates.account_takes, random=self._random),
+            presence=presence,
+            intake=self.intake,
+            metrics=self.metrics,
+            log=self._log,
+            random=self._random,
+            now=self.clock.now,
+            loop_time=loop.time,
+            flush_soon=self.reception.flush_soon,
+            serve=serve,
+            on_fault=self.reception.session_failed,
+        )
+
+    async def _start_health(self) -> None:
+        self.sweeper = Sweeper(
+            self.store,
+            now=self.clock.now,
+            expired=self.metrics.get("hushpost_expired_total"),
+            log=self._log,
+            notify=self._notify_expired,
+        )
+        self.metrics.on_collect(self._collect)
+        if not self.configuration.metrics:
+            return
+        self._health_server = HealthServer(self.metrics, self.health)
+        port = self.configuration.metrics_port
+        try:
+            bound = await self._health_server.start(port)
+        except OSError:
+            raise ListenRefused(
+                f"metrics_port {port} on 127.0.0.1 is taken or not permitted: choose another, 0"
+                " for a free one, or set metrics = false"
+            ) from None
+        self.metrics_url = f"http://127.0.0.1:{bound}"
+
+    def _announce(self, *, secure: bool) -> None:
+        enforced = not self.configuration.unsafe_no_bucket_enforcement
+        if not enforced:
+            self._log.write("buckets_unenforced")
+        self._log.write(
+            "relay_started",
+            store=self.configuration.store if self._given_store is None else "given",
+            tls=secure,
+            buckets=enforced,
+        )
+
+    # -- stopping --------------------------------------------------------------------------------
+
+    async def stop(self) -> None:
+        """Finish what is in flight, close every connection with 1012, commit, close the store."""
+        if self._draining:
+            return
+        self._draining = True
+        self._log.write("relay_draining", connections=len(self.reception))
+        self.reception.stop_listening()
+        self.intake.flush_refusals()
+        self.reception.drain()
+        await self.reception.emptied(DRAIN_SECONDS_MAX + CLOSE_SECONDS_MAX)
+        await self._undo()
+        self._log.write("relay_stopped")
+
+    async def _undo(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._health_server is not None:
+            await self._health_server.close()
+        reception = getattr(self, "reception", None)
+        if isinstance(reception, Reception):
+            await reception.close()
+        if self._folder is not None:
+            await self._folder.close()
+
+    # -- keeping time ----------------------------------------------------------------------------
+
+    async def _every(self, seconds: float, work: Callable[[], object]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            result = work()
+            if asyncio.iscoroutine(result):
+                await result
+
+    def _keep_time(self) -> None:
+        self.reception.check_deadlines(self.clock.now())
+
+    async def _sweep(self) -> None:
+        await self.sweeper.sweep()
+
+    async def sweep(self) -> SweepReport | None:
+        """Sweep now; for tests and for a clock that was moved."""
+        return await self.sweeper.sweep()
+
+    async def _notify_expired(self, report: SweepReport) -> None:
+        for route in report.routes:
+            session: Session | None = self.services.presence.by_route(route)
+            if session is not None:
+                notify_expired(session, await self.store.expired_notices(route))
+
+    # -- health ----------------------------------------------------------------------------------
+
+    def health(self) -> Health:
+        """Say what is wrong, if anything; read by `/health` and by tests."""
+        stats = self.store.stats()
+        lag = self.store.deletion_lag(self.clock.now())
+        problems: list[str] = []
+        if stats.faulty:
+            problems.append("the store's last commit failed: is the disk full or broken?")
+        if lag > DELETION_LAG_SECONDS_MAX:
+            problems.append("deleted envelopes are still on disk after 30 seconds")
+        if self.sweeper.failing:
+            problems.append("expired envelopes could not be deleted")
+        if self._draining:
+            problems.append("stopping")
+        details: dict[str, int | float | str | bool] = {
+            "connections": len(self.reception),
+            "logged_in": len(self.services.presence),
+            "queued_envelopes": stats.queued_envelopes,
+            "deletion_lag_seconds": round(lag, 1),
+            "bucket_enforcement": not self.configuration.unsafe_no_bucket_enforcement,
+        }
+        return Health(tuple(problems), details)
+
+    def _collect(self) -> None:
+        health = self.health()
+        stats = self.store.stats()
+        get = self.metrics.get
+        get("hushpost_healthy").set(0 if health.problems else 1)
+        get("hushpost_logged_in").set(len(self.services.presence))
+        get("hushpost_intake_waiting_bytes").set(stats.pending_bytes)
+        get("hushpost_queued_envelopes").set(stats.queued_envelopes)
+        get("hushpost_queued_bytes").set(stats.queued_bytes)
+        get("hushpost_deletion_lag_seconds").set(self.store.deletion_lag(self.clock.now()))

@@ -1,0 +1,231 @@
+"""One open connection: the protocol machine, and what the relay does about its events.
+
+docs/spec/wire.md section 8 is the machine's; here its events meet the store. Control requests of a
+connection are served one after the other, by a task that exists only while there are any; data
+frames never wait for them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from hushpost_store.errors import StoreFault
+from hushpost_wire.close_codes import CloseCode
+from hushpost_wire.control import (
+    Error,
+    ErrorCode,
+    ExpiredSeen,
+    Request,
+    Role,
+)
+from hushpost_wire.frames import REFUSED, Submit
+from hushpost_wire.relay_events import Acknowledged, PingDue, RelayEvent
+from hushpost_wire.relay_protocol import RelayProtocol
+from hushpost_wire.transitions import State
+
+from hushpost_server.errors import RequestRefused
+from hushpost_server.frame_scanner import Payload
+from hushpost_server.rate_limits import PrefixAllowance, TokenBucket
+
+if TYPE_CHECKING:
+    from hushpost_server.feed import Feed
+    from hushpost_server.listener import Connection
+    from hushpost_server.login import Device
+    from hushpost_server.services import Services
+
+# After a store fault: long enough that a full disk is not asked twice a second.
+FAULT_RETRY_SECONDS: Final = 5
+
+Control = Request | ExpiredSeen
+
+
+class Session:
+    """A connection past its handshake. Made by the relay, told by the connection."""
+
+    __slots__ = (
+        "_connection",
+        "_dirty",
+        "_requests",
+        "_serving",
+        "allowance",
+        "bucket",
+        "controls",
+        "device",
+        "feed",
+        "gone",
+        "machine",
+        "services",
+    )
+
+    def __init__(
+        self,
+        services: Services,
+        connection: Connection,
+        role: Role,
+        allowance: PrefixAllowance,
+    ) -> None:
+        self.services = services
+        self._connection = connection
+        self._dirty = False
+        self._requests: deque[Control] | None = None
+        self._serving = False
+        self.allowance = allowance
+        loop_time = services.loop_time()
+        self.bucket = TokenBucket(services.rates.connection_submits, loop_time)
+        self.controls = TokenBucket(services.rates.connection_controls, loop_time)
+        self.device: Device | None = None
+        """Who logged in; None on the post endpoint and before the login."""
+        self.feed: Feed | None = None
+        self.gone = False
+        self.machine = RelayProtocol(
+            services.terms, role, nonce=services.random(32), now=services.now()
+        )
+        self.send_soon()
+
+    # -- what the connection calls ---------------------------------------------------------------
+
+    def received(self, batch: list[Payload]) -> None:
+        """Take the messages of one read: the hot path."""
+        now = self.services.now()
+        machine = self.machine
+        for is_text, payload in batch:
+            if is_text:
+                try:
+                    machine.receive_data(payload.decode(), now)
+                except UnicodeDecodeError:
+                    machine.close(CloseCode.PROTOCOL_ERROR, "a text message is not UTF-8")
+            else:
+                machine.receive_data(payload, now)
+        self._handle(machine.events_received(), now)
+        self.send_soon()
+
+    def pong(self) -> None:
+        """Note that the peer lives."""
+        self.machine.receive_pong(self.services.now())
+
+    def write_paused(self) -> None:
+        """Push nothing to a peer that does not read."""
+        if self.feed is not None:
+            self.feed.pause()
+
+    def write_resumed(self) -> None:
+        """Push again."""
+        if self.feed is not None:
+            self.feed.resume()
+
+    def lost(self) -> None:
+        """Forget everything; nothing more is answered."""
+        self.gone = True
+        self.machine.close(CloseCode.GOING_AWAY)
+        self._requests = None
+        if self.feed is not None:
+            self.services.presence.leave(self)
+            self.services.store.close_mailbox(self.feed.route, self.feed.epoch)
+
+    # -- what the relay calls --------------------------------------------------------------------
+
+    def send_soon(self) -> None:
+        """Send the machine's output at the end of this turn of the loop."""
+        if not self._dirty:
+            self._dirty = True
+            self.services.flush_soon(self)
+
+    def flush(self) -> None:
+        """Send what the machine has to say, and close if it says so."""
+        self._dirty = False
+        if self.gone:
+            return
+        machine = self.machine
+        messages = machine.data_to_send()
+        if messages:
+            for message in messages:
+                if message[0] == REFUSED:
+                    self.services.refusals[int(message[1])].value += 1
+            self._connection.write(messages)
+        closing = machine.closing
+        if closing is not None:
+            self._connection.close(closing.code, closing.reason)
+
+    def close(self, code: CloseCode) -> None:
+        """Close after what is still to be sent."""
+        self.machine.close(code)
+        self.send_soon()
+
+    def drain(self) -> None:
+        """Finish what is in flight and then close (1012)."""
+        if self.feed is not None:
+            self.feed.end()
+        self.machine.drain(self.services.now())
+        self.send_soon()
+
+    def check_deadline(self, now: float) -> None:
+        """Ping or close if it is time; a peer that the relay itself does not read is spared."""
+        if self._connection.reading_paused or now < self.machine.next_deadline():
+            return
+        self.machine.handle_deadline(now)
+        self._handle(self.machine.events_received(), now)
+        self.send_soon()
+
+    # -- events ----------------------------------------------------------------------------------
+
+    def _handle(self, events: list[RelayEvent], now: float) -> None:
+        left = -1
+        for event in events:
+            if isinstance(event, Submit):
+                if left < 0:
+                    left = self._grant(events)
+                if left == 0:
+                    self.services.intake.slow_down(self, event)
+                    continue
+                left -= 1
+                self.services.intake.submit(self, event, now)
+            elif isinstance(event, Acknowledged):
+                self.services.acknowledged.value += len(event.sequences)
+                if self.feed is not None:
+                    self.feed.acknowledged(event.sequences)
+            elif isinstance(event, PingDue):
+                self._connection.ping()
+            else:
+                self._queue(event)
+
+    def _grant(self, events: list[RelayEvent]) -> int:
+        wanted = sum(1 for event in events if isinstance(event, Submit))
+        return self.services.intake.grant(self, wanted)
+
+    def _queue(self, request: Control) -> None:
+        if self._requests is None:
+            self._requests = deque()
+        self._requests.append(request)
+        if not self._serving:
+            self._serving = True
+            self.services.spawn(self._serve(), self)
+
+    async def _serve(self) -> None:
+        try:
+            while self._requests:
+                await self._serve_one(self._requests.popleft())
+        finally:
+            self._serving = False
+
+    async def _serve_one(self, request: Control) -> None:
+        services = self.services
+        services.controls.value += 1
+        if isinstance(request, ExpiredSeen):
+            if self.feed is not None:
+                await services.store.expired_seen(self.feed.route, request.notice)
+            return
+        try:
+            if self.controls.take(1, services.loop_time()) != 1:
+                raise RequestRefused(ErrorCode.SLOW_DOWN, self.controls.retry_after())
+            await services.serve(self, request)
+        except RequestRefused as refusal:
+            self._answer_error(request, refusal.code, refusal.retry_after)
+        except StoreFault as fault:
+            services.log.write("commit_failed", error=type(fault).__name__)
+            self._answer_error(request, ErrorCode.RETRY, FAULT_RETRY_SECONDS)
+
+    def _answer_error(self, request: Request, code: ErrorCode, retry_after: int | None) -> None:
+        if self.machine.state is not State.CLOSED:
+            self.machine.answer(Error(id=request.id, code=code, retry_after=retry_after))
+            self.send_soon()
