@@ -1,0 +1,82 @@
+"""Why a connection to a relay ended, in the words of this library's errors (docs/spec/wire.md, 9).
+
+Pure: codes in, errors out. Three parties can end a connection: this client's machine, the WebSocket
+layer beneath it, and the relay.
+"""
+
+from typing import Final
+
+from hushpost_wire.close_codes import MEANING, CloseCode
+from hushpost_wire.host import Host
+
+from hushpost.errors import (
+    LoginDisplaced,
+    LoginRefused,
+    RelayError,
+    RelayMisbehaved,
+    RelayUnreachable,
+    RelayVersionUnknown,
+)
+
+# "Busy, come back": what proxies and relays at capacity answer instead of an upgrade.
+_BUSY_STATUSES: Final = (429, 502, 503, 504)
+# What the WebSocket layer sends when the other side's bytes are wrong: protocol error, text that is
+# no UTF-8, a message over the limit (RFC 6455, section 7.4.1).
+_BROKEN_FRAMES: Final = (1002, 1007, 1009)
+
+
+def refused_upgrade(host: Host, status: int) -> RelayError:
+    """Say what an HTTP status instead of an upgrade means."""
+    if status in _BUSY_STATUSES:
+        return RelayUnreachable(f"the relay at {host} is busy or restarting (HTTP {status})")
+    return RelayMisbehaved(
+        f"what answers at {host} is no hushpost relay (HTTP {status}): check the address"
+    )
+
+
+def own_close(host: Host, code: CloseCode, reason: str) -> RelayError | None:
+    """Say why this client's machine closed; None if it was asked to."""
+    if code is CloseCode.NORMAL:
+        return None
+    if code is CloseCode.TIMEOUT:
+        return RelayUnreachable(f"the relay at {host} did not answer in time")
+    if code is CloseCode.UNKNOWN_VERSION:
+        return RelayVersionUnknown(
+            f"the relay at {host} and this app share no protocol version: update the older of them"
+        )
+    return RelayMisbehaved(
+        f"the relay at {host} broke the protocol ({reason}); the connection was closed. Report it "
+        "to its operator; nothing that it sent so was used"
+    )
+
+
+def socket_close(host: Host, code: int) -> RelayError:
+    """Say why the WebSocket layer on this side gave up."""
+    if code in _BROKEN_FRAMES:
+        return RelayMisbehaved(
+            f"the relay at {host} broke the WebSocket protocol ({code}); the connection was "
+            "closed. Report it to its operator"
+        )
+    return RelayUnreachable(f"the relay at {host} went silent; the connection was given up")
+
+
+def relay_close(host: Host, code: int | None) -> RelayError:
+    """Say what the relay's close code means, or its absence (a lost line)."""
+    try:
+        known = CloseCode(code or CloseCode.GOING_AWAY)
+    except ValueError:
+        return RelayUnreachable(f"the connection to {host} was lost (code {code})")
+    if known is CloseCode.DISPLACED:
+        return LoginDisplaced(
+            f"another client logged in at {host} as this device: a copy of this vault runs "
+            "somewhere. Close one of them, then open the client again"
+        )
+    if known in (CloseCode.LOGIN_FAILED, CloseCode.ACCOUNT_GONE):
+        return LoginRefused(f"the relay at {host} does not let this device in: {MEANING[known]}")
+    if known is CloseCode.UNKNOWN_VERSION:
+        return RelayVersionUnknown(f"the relay at {host} speaks no version of ours: update the app")
+    if known is CloseCode.PROTOCOL_ERROR:
+        return RelayMisbehaved(
+            f"the relay at {host} says that this client broke the protocol: update both, report it"
+        )
+    return RelayUnreachable(f"the relay at {host} closed the connection: {MEANING[known]}")
