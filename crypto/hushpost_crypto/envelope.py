@@ -91,7 +91,7 @@ def unpad(plaintext: bytes, commitment: Commitment) -> Opening:
     """
     body_start = FRAME_BYTES
     length = int.from_bytes(plaintext[OPENING_KEY_BYTES:body_start], "big")
-    if len(plaintext) < body_start or length > len(plaintext) - body_start:
+    if length > len(plaintext) - body_start:
         raise Undecryptable
     body_end = body_start + length
     if not primitives.equal(plaintext[body_end:], bytes(len(plaintext) - body_end)):

@@ -5,12 +5,24 @@ library. Each demand is one line of `DUTIES`: what must be raised by what.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from hushpost_crypto import device_list, drops, envelope, errors, genesis, keys, login, prekeys
-from hushpost_crypto.address import Address, Invitation
+from hushpost_crypto import (
+    device_list,
+    drops,
+    envelope,
+    errors,
+    genesis,
+    keys,
+    login,
+    prekeys,
+    recovery_words,
+)
+from hushpost_crypto.address import Address, Invitation, parse
+from hushpost_crypto.recovery_words import read_recovery_words as read_words
 from hushpost_wire import encoding, records, transcripts
 from hushpost_wire.errors import MalformedRecord
-from hushpost_wire.host import Host, is_loopback
+from hushpost_wire.host import Host, is_loopback, parse_host
 
 ACCOUNT = keys.AccountKey(b"\x01" * 32)
 GENESIS = genesis.make_genesis(ACCOUNT, keys.RecoveryKey(b"\x02" * 32))
@@ -76,6 +88,18 @@ DUTIES: tuple[tuple[type[Exception], Callable[[], object]], ...] = (
     (errors.RecordMalformed, lambda: prekeys.PrekeySecret.from_bytes(bytes(117))),
     (errors.RecordMalformed, lambda: prekeys.PrekeySecret.from_bytes(b"\x01" + bytes(117))),
     (errors.RecordMalformed, lambda: prekeys.SealSecret.from_bytes(bytes(53))),
+    (
+        errors.DeviceListDatesWrong,
+        lambda: device_list.read_device_list(FIRST.to_bytes(), GENESIS, ID, today=1),
+    ),
+    (
+        errors.RecordMalformed,
+        lambda: device_list.verify_device_list(replace(FIRST, version=0), GENESIS, ID, today=100),
+    ),
+    (
+        MalformedRecord,
+        lambda: records.DeviceList.from_bytes(replace(FIRST, version=0).to_bytes()),
+    ),
     (ValueError, lambda: _challenge(31).parts()),
     (ValueError, lambda: _login(33)),
     (ValueError, lambda: encoding.fields(bytes(encoding.FIELD_BYTES_MAX + 1))),
@@ -83,6 +107,29 @@ DUTIES: tuple[tuple[type[Exception], Callable[[], object]], ...] = (
     (MalformedRecord, lambda: encoding.read_fields(encoding.fields(b"a"), 2)),
     (MalformedRecord, lambda: encoding.Reader(b"\x01\0\0\x01", "test").field()),
     (MalformedRecord, lambda: encoding.sized(b"a", 2, "test")),
+)
+
+
+IDENT = str(ADDRESS).rpartition("/")[2]
+WORDS = recovery_words.recovery_words(keys.RecoveryKey(b"\x02" * 32))
+
+# What a person is told about text that does not read.
+MESSAGES: tuple[tuple[str, Callable[[], object]], ...] = (
+    ("too long for an address", lambda: parse("x" * 513)),
+    ("begins with hushpost://", lambda: parse("x" * 512)),
+    ("holds '0', which no address does", lambda: parse(f"hushpost://a/0{IDENT[1:]}")),
+    ("has 55 characters, not 56", lambda: parse(f"hushpost://a/{IDENT[1:]}")),
+    ("a character is wrong", lambda: parse(f"hushpost://a/{IDENT[::-1]}")),
+    ("has 24 words, this one has 23", lambda: read_words(" ".join(WORDS[1:]))),
+    ("word 1, 3;", lambda: read_words(" ".join(("x", WORDS[1], "y", *WORDS[3:])))),
+    ("two changed places", lambda: read_words(" ".join((*WORDS[1:], WORDS[0])))),
+    ("the host is empty", lambda: parse_host("")),
+    ("xn-- form", lambda: parse_host("bücher.example")),
+    ("not in lower case", lambda: parse_host("A.example")),
+    ("after its closing bracket", lambda: parse_host("[::1]x")),
+    ("longer than 255", lambda: parse_host("a" * 256)),
+    ("names a field of 16777217", lambda: encoding.Reader(b"\x01\0\0\x01", "t").field()),
+    ("cut short", lambda: encoding.Reader(b"\x01\0\0\0", "t").field()),
 )
 
 
@@ -130,4 +177,12 @@ def check() -> list[str]:
                 broken.append(f"duty {number}: {type(error).__name__} for {wanted.__name__}")
         else:
             broken.append(f"duty {number}: no {wanted.__name__}")
-    return broken
+    return broken + [line for text, act in MESSAGES for line in _untold(text, act)]
+
+
+def _untold(text: str, act: Callable[[], object]) -> list[str]:
+    try:
+        act()
+    except (errors.BadText, MalformedRecord) as error:
+        return [] if text in str(error) else [f"{text!r} is not in {error}"]
+    return [f"nothing was raised that says {text!r}"]

@@ -169,7 +169,9 @@ def recovery_cases() -> Iterator[Case]:
     yield one("25 words", "BadRecoveryWords", (*words, words[0]))
     yield one("a word that is not in the list", "BadRecoveryWords", ("hushpost", *words[1:]))
     yield one(
-        "two words changed places, check fails", "BadRecoveryWords", (words[1], words[0], *words[2:])
+        "two words changed places, check fails",
+        "BadRecoveryWords",
+        (words[1], words[0], *words[2:]),
     )
 
 
@@ -221,29 +223,23 @@ def handover_cases() -> Iterator[Case]:
     )
     unlabelled = keys[0].sign(replace(forged, signature=first.signature).unsigned_bytes())
     yield one(
-        "signed without the label", "BadHandover", [replace(forged, signature=unlabelled).to_bytes()]
+        "signed without the label",
+        "BadHandover",
+        [replace(forged, signature=unlabelled).to_bytes()],
     )
     chain = [RelayKey(draw(f"long relay {number}")) for number in range(18)]
     long = [
         login.make_handover(old, new.public_key(), today=TODAY).to_bytes()
         for old, new in zip(chain, chain[1:], strict=False)
     ]
-    yield one(
-        "16 handovers", "ok", long[:16], chain[0].public_key(), chain[16].public_key()
-    )
-    yield one(
-        "17 handovers", "BadHandover", long, chain[0].public_key(), chain[17].public_key()
-    )
+    yield one("16 handovers", "ok", long[:16], chain[0].public_key(), chain[16].public_key())
+    yield one("17 handovers", "BadHandover", long, chain[0].public_key(), chain[17].public_key())
     yield one("a handover cut short", "RecordMalformed", [a[:-1]])
     yield one("a handover with a byte after its end", "RecordMalformed", [a + b"\0"])
     yield one("a handover of suite 2", "RecordMalformed", [b"\0\x02" + a[2:]])
     yield one("a handover with reserved bytes set", "RecordMalformed", [a[:3] + b"\x01" + a[4:]])
-    yield one(
-        "a handover to the same key", "RecordMalformed", [a[:40] + public[0] + a[72:]]
-    )
-    yield one(
-        "the identity point is shown", "BadKey", [], None, RelayPublicKey(ED25519_IDENTITY)
-    )
+    yield one("a handover to the same key", "RecordMalformed", [a[:40] + public[0] + a[72:]])
+    yield one("the identity point is shown", "BadKey", [], None, RelayPublicKey(ED25519_IDENTITY))
 
 
 CHALLENGE = Challenge(
@@ -282,7 +278,11 @@ def transcript_cases() -> Iterator[Case]:
         {"signature": LOGIN.sign(DEVICE).hex()},
     )
     first = issue_first(ACCOUNT, GENESIS, ENTRY, today=TODAY)
-    for name, token in (("without a token", None), ("with a token", "let me in"), ("with an empty token", "")):
+    for name, token in (
+        ("without a token", None),
+        ("with a token", "let me in"),
+        ("with an empty token", ""),
+    ):
         creation = login.sign_account_creation(
             ACCOUNT,
             CHALLENGE,
@@ -359,7 +359,9 @@ def _welcome_cases(attempt: Case) -> Iterator[Case]:
         "signature": flip(signature, 0).hex(),
     }
     for field, value in changed.items():
-        yield case(f"welcome with another {field}", "welcome", "RelayUnproven", {**good, field: value})
+        yield case(
+            f"welcome with another {field}", "welcome", "RelayUnproven", {**good, field: value}
+        )
     echoed = LOGIN.sign(DeviceKey(relay.seed))
     yield case(
         "welcome signed under the label of a login",
@@ -371,7 +373,11 @@ def _welcome_cases(attempt: Case) -> Iterator[Case]:
         "welcome under the identity point, with the signature anyone can write",
         "welcome",
         "RelayUnproven",
-        {**good, "relay_key": ED25519_IDENTITY.hex(), "signature": (ED25519_IDENTITY + bytes(32)).hex()},
+        {
+            **good,
+            "relay_key": ED25519_IDENTITY.hex(),
+            "signature": (ED25519_IDENTITY + bytes(32)).hex(),
+        },
     )
 
 
@@ -426,9 +432,7 @@ def _list_case(
 def _single_list_cases(first: DeviceList) -> Iterator[Case]:
     good = first.to_bytes()
     yield _list_case("the first list of an account", "ok", [good])
-    eight = [
-        device_entry(DeviceKey(draw(f"d{n}")), IdentityKey(draw(f"i{n}"))) for n in range(9)
-    ]
+    eight = [device_entry(DeviceKey(draw(f"d{n}")), IdentityKey(draw(f"i{n}"))) for n in range(9)]
     ordered = tuple(sorted(eight, key=DeviceEntry.device_id))
     full = _signed(replace(first, entries=ordered[:8]))
     yield _list_case("8 devices", "ok", [full.to_bytes()])
@@ -457,7 +461,12 @@ def _single_list_cases(first: DeviceList) -> Iterator[Case]:
 
 def _signature_cases(first: DeviceList) -> Iterator[Case]:
     good = first.to_bytes()
-    for what, offset in (("issue day", 11), ("device key", 76), ("identity key", 108), ("signature", 140)):
+    for what, offset in (
+        ("issue day", 11),
+        ("device key", 76),
+        ("identity key", 108),
+        ("signature", 140),
+    ):
         yield _list_case(f"one bit of the {what} changed", "BadSignature", [flip(good, offset)])
     versioned = replace(first, version=2, previous_hash=ListHead(draw("p"))).to_bytes()
     yield _list_case("version changed after signing", "BadSignature", [versioned])
@@ -506,7 +515,10 @@ def _chain_cases(first: DeviceList, second: DeviceList, third: DeviceList) -> It
     yield _list_case("a lower version", "DeviceListLower", [a], known=second)
     fork = issue_next(ACCOUNT, GENESIS, first, [OTHER_ENTRY], today=TODAY + 7)
     yield _list_case(
-        "an equal version with another head: a fork", "DeviceListEqual", [fork.to_bytes()], known=second
+        "an equal version with another head: a fork",
+        "DeviceListEqual",
+        [fork.to_bytes()],
+        known=second,
     )
     yield _list_case("a skipped version", "DeviceListSkipped", [c], known=first)
     yield _list_case("a skipped version inside the answer", "DeviceListSkipped", [a, c])
@@ -538,12 +550,22 @@ Resign = Callable[[PrekeyRecord], PrekeyRecord]
 
 def prekey_cases() -> Iterator[Case]:
     secret = PrekeySecret(
-        PrekeyKind.SIGNED, PrekeyId(draw("prekey id", 16)), draw("prekey x"), draw("prekey m", 64), TODAY
+        PrekeyKind.SIGNED,
+        PrekeyId(draw("prekey id", 16)),
+        draw("prekey x"),
+        draw("prekey m", 64),
+        TODAY,
     )
     record = secret.record(DEVICE, ENTRY.device_id(), ACCOUNT_ID)
 
     def one(
-        name: str, expect: str, data: bytes, *, kind: int = 2, today: int = TODAY, account: bytes = ACCOUNT_ID
+        name: str,
+        expect: str,
+        data: bytes,
+        *,
+        kind: int = 2,
+        today: int = TODAY,
+        account: bytes = ACCOUNT_ID,
     ) -> Case:
         return case(
             name,
@@ -593,7 +615,9 @@ def prekey_cases() -> Iterator[Case]:
     other = sign(replace(record, device_id=OTHER_ENTRY.device_id()))
     yield one("names another device of the account", "AccountMismatch", other)
     for what, key in (("zero", X25519_ZERO), ("one", X25519_ONE), ("of order 8", X25519_ORDER_8)):
-        yield one(f"X25519 key of low order: {what}", "BadKey", sign(replace(record, x25519_key=key)))
+        yield one(
+            f"X25519 key of low order: {what}", "BadKey", sign(replace(record, x25519_key=key))
+        )
     yield one("cut short by one byte", "RecordMalformed", good[:-1])
     yield one("one byte after its end", "RecordMalformed", good + b"\0")
     yield one("suite 2", "RecordMalformed", b"\0\x02" + good[2:])
@@ -658,7 +682,9 @@ def _seal_cases() -> Iterator[Case]:
         "knock secret": 92, "seal key": 124, "host": 1340, "signature": end,
     }  # fmt: skip
     for what, offset in offsets.items():
-        yield one(f"seal record with one bit of the {what} changed", "BadSignature", flip(good, offset))
+        yield one(
+            f"seal record with one bit of the {what} changed", "BadSignature", flip(good, offset)
+        )
     bare = replace(record, signature=DEVICE.sign(record.unsigned_bytes())).to_bytes()
     yield one("seal record signed without the label", "BadSignature", bare)
     other = sign(replace(record, account_id=OTHER_GENESIS.account_id()))
@@ -671,7 +697,9 @@ def _seal_cases() -> Iterator[Case]:
     yield one("seal record with a byte after its end", "RecordMalformed", good + b"\0")
     yield one("seal record of suite 2", "RecordMalformed", b"\0\x02" + good[2:])
     yield one("seal record with an unknown flag", "RecordMalformed", good[:2] + b"\x03" + good[3:])
-    yield one("seal record with a secret, knocks off", "RecordMalformed", good[:2] + b"\0" + good[3:])
+    yield one(
+        "seal record with a secret, knocks off", "RecordMalformed", good[:2] + b"\0" + good[3:]
+    )
     blank = good[:92] + bytes(32) + good[124:]
     yield one("seal record without a secret, knocks on", "RecordMalformed", blank)
     upper = good[:1340] + b"R" + good[1341:]
@@ -728,13 +756,14 @@ def address_cases() -> Iterator[Case]:
     yield good("white space around it", f" \n{text}\t ")
     long_host = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])
     for host in ("localhost", "127.0.0.1:8440", "[::1]:8440", "[2001:db8::7]", "xn--bcher-kva.example",
-                 "a.b", "r.example:1", "r.example:65535", "1a.2b", "3com.example", long_host):  # fmt: skip
+                 "a.b", "r.example:1", "r.example:65535", "1a.2b", "3com.example", long_host,
+                 f"{long_host}:1"):  # fmt: skip
         made = Address(Host(host), ACCOUNT_ID)
         yield good(f"host {host}", str(made), host)
     for host in ("", "-a.example", "a-.example", "a..b", "a.example.", ".a", "a_b.example", "bücher.example",
                  "1.2.3", "1.2.3.256", "01.2.3.4", "a:", "a:0", "a:065", "a:65536", "a:8 0", "a:x", "::1",
                  "[::1", "[::1]x", "[::1]:", "[0:0::1]", "[fe80::1%eth0]", "user@a.example", "a" * 64,
-                 f"{long_host}a", f"{long_host}:123"):  # fmt: skip
+                 f"{long_host}a", f"{long_host}:12"):  # fmt: skip
         yield bad(f"host {host!r}", f"hushpost://{host}/{text.rsplit('/', 1)[1]}")
     yield from (bad(name, given) for name, given in _broken_addresses(text, invite))
 
@@ -836,7 +865,12 @@ def _padding_cases() -> Iterator[Case]:
         "a body one byte over the room",
         "pad",
         "BodyTooLong",
-        {"opening_key": over.key.hex(), "body": over.body.hex(), "bucket": 4096, "overhead": overhead},
+        {
+            "opening_key": over.key.hex(),
+            "body": over.body.hex(),
+            "bucket": 4096,
+            "overhead": overhead,
+        },
     )
     yield from _bad_padding_cases(overhead)
 
@@ -855,7 +889,10 @@ def _bad_padding_cases(overhead: int) -> Iterator[Case]:
     yield bad("one bit of the body changed", flip(plaintext, 36))
     yield bad("first padding byte not zero", flip(plaintext, 51))
     yield bad("last padding byte not zero", flip(plaintext, 127))
-    yield bad("length one too high, within the padding", flip(plaintext[:35] + b"\x11" + plaintext[36:], 0))
+    yield bad(
+        "length one too high, within the padding",
+        flip(plaintext[:35] + b"\x11" + plaintext[36:], 0),
+    )
     longer = plaintext[:32] + (16).to_bytes(4, "big") + plaintext[36:]
     yield bad("length one more than the committed body", longer)
     over = plaintext[:32] + (93).to_bytes(4, "big") + plaintext[36:]
@@ -884,7 +921,10 @@ def _report_cases() -> Iterator[Case]:
         "a report of another body", "report", "BadOpening", {**good, "body": b"what was sa1d".hex()}
     )
     yield case(
-        "a report with another key", "report", "BadOpening", {**good, "opening_key": draw("k").hex()}
+        "a report with another key",
+        "report",
+        "BadOpening",
+        {**good, "opening_key": draw("k").hex()},
     )
     yield case("a report on no envelope", "report", "BadEnvelope", {**good, "bytes": 4095})
 
@@ -895,7 +935,10 @@ def _report_cases() -> Iterator[Case]:
 def safety_cases() -> Iterator[Case]:
     other = OTHER_GENESIS.account_id()
     number = str(safety_number(ACCOUNT_ID, other))
-    for name, one, two in (("two accounts", ACCOUNT_ID, other), ("the other way round", other, ACCOUNT_ID)):
+    for name, one, two in (
+        ("two accounts", ACCOUNT_ID, other),
+        ("the other way round", other, ACCOUNT_ID),
+    ):
         inputs: Case = {"one": one.hex(), "other": two.hex()}
         yield case(name, "safety_number", "ok", inputs, {"number": number})
     low, high = AccountId(bytes(32)), AccountId(b"\xff" * 32)

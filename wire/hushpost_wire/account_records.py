@@ -132,8 +132,6 @@ class DeviceList:
         version, issue_day = reader.u32(), reader.u32()
         account_id = AccountId(reader.take(ACCOUNT_ID_BYTES))
         previous_hash = ListHead(reader.take(HASH_BYTES))
-        if not 1 <= count <= DEVICES_MAX:
-            raise MalformedRecord(f"device list of {count} devices; 1 to {DEVICES_MAX} are allowed")
         entries = tuple(_read_entry(reader) for _ in range(count))
         signature = Signature(reader.take(SIGNATURE_BYTES))
         reader.finish()
@@ -144,7 +142,9 @@ class DeviceList:
     def check_form(self) -> None:
         """Refuse what no canonical list holds; raises `MalformedRecord`."""
         if not 1 <= len(self.entries) <= DEVICES_MAX:
-            raise MalformedRecord(f"device list of {len(self.entries)} devices")
+            raise MalformedRecord(
+                f"device list of {len(self.entries)} devices; 1 to {DEVICES_MAX} are allowed"
+            )
         if self.version < FIRST_VERSION:
             raise MalformedRecord("device list of version 0; the first version is 1")
         if (self.version == FIRST_VERSION) != (self.previous_hash == NO_PREVIOUS):
