@@ -287,7 +287,7 @@ def _unpad(given: Given) -> Out:
 
 
 def _filled(given: Given) -> bytes:
-    size = given["bytes"]
+    size: int = given["bytes"]
     return (_b(given, "commitment") + _b(given, "filler") * size)[:size]
 
 

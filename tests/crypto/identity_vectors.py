@@ -9,13 +9,14 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from hushpost_crypto import login
 from hushpost_crypto.address import Address, Invitation
 from hushpost_crypto.device_list import issue_first, issue_next
 from hushpost_crypto.drops import Drop
-from hushpost_crypto.envelope import Opening, pad
+from hushpost_crypto.envelope import Bucket, Opening, pad
 from hushpost_crypto.genesis import make_genesis
 from hushpost_crypto.keys import (
     AccountKey,
@@ -47,7 +48,6 @@ from hushpost_wire.records import (
     RelayPublicKey,
     Route,
     SealRecord,
-    Signature,
     envelope_id,
 )
 from hushpost_wire.transcripts import Challenge
@@ -96,7 +96,7 @@ def case(name: str, operation: str, expect: str, inputs: Case, outputs: Case | N
 
 
 def flip(data: bytes, offset: int) -> bytes:
-    """The same bytes with one bit changed."""
+    """Return the same bytes with one bit changed."""
     return data[:offset] + bytes([data[offset] ^ 1]) + data[offset + 1 :]
 
 
@@ -104,6 +104,7 @@ def flip(data: bytes, offset: int) -> bytes:
 
 
 def genesis_cases() -> Iterator[Case]:
+    """Yield the cases: genesis records."""
     good = GENESIS.to_bytes()
 
     def one(name: str, expect: str, record: bytes, account_id: bytes = ACCOUNT_ID) -> Case:
@@ -135,6 +136,7 @@ def genesis_cases() -> Iterator[Case]:
 
 
 def device_id_cases() -> Iterator[Case]:
+    """Yield the cases: device ids."""
     yield case(
         "device id of two keys",
         "device_id",
@@ -145,6 +147,7 @@ def device_id_cases() -> Iterator[Case]:
 
 
 def recovery_cases() -> Iterator[Case]:
+    """Yield the cases: recovery words."""
     words = recovery_words(RECOVERY)
 
     def one(name: str, expect: str, text: Sequence[str]) -> Case:
@@ -176,6 +179,7 @@ def recovery_cases() -> Iterator[Case]:
 
 
 def handover_cases() -> Iterator[Case]:
+    """Yield the cases: relay handovers."""
     keys = [RelayKey(draw(f"relay {number}")) for number in range(4)]
     public = [key.public_key() for key in keys]
     first = login.make_handover(keys[0], public[1], today=TODAY)
@@ -230,7 +234,7 @@ def handover_cases() -> Iterator[Case]:
     chain = [RelayKey(draw(f"long relay {number}")) for number in range(18)]
     long = [
         login.make_handover(old, new.public_key(), today=TODAY).to_bytes()
-        for old, new in zip(chain, chain[1:], strict=False)
+        for old, new in pairwise(chain)
     ]
     yield one("16 handovers", "ok", long[:16], chain[0].public_key(), chain[16].public_key())
     yield one("17 handovers", "BadHandover", long, chain[0].public_key(), chain[17].public_key())
@@ -263,6 +267,7 @@ def _challenge_inputs(challenge: Challenge = CHALLENGE) -> Case:
 
 
 def transcript_cases() -> Iterator[Case]:
+    """Yield the cases: logins, creations, deletions, welcomes."""
     attempt: Case = {
         **_challenge_inputs(),
         "client_nonce": LOGIN.client_nonce.hex(),
@@ -389,6 +394,7 @@ def _signed(draft: DeviceList, key: AccountKey = ACCOUNT) -> DeviceList:
 
 
 def device_list_cases() -> Iterator[Case]:
+    """Yield the cases: device lists, alone and in chains."""
     first = issue_first(ACCOUNT, GENESIS, ENTRY, today=TODAY)
     second = issue_next(ACCOUNT, GENESIS, first, [ENTRY, OTHER_ENTRY], today=TODAY + 7)
     third = issue_next(ACCOUNT, GENESIS, second, [ENTRY], today=TODAY + 14)
@@ -549,6 +555,7 @@ Resign = Callable[[PrekeyRecord], PrekeyRecord]
 
 
 def prekey_cases() -> Iterator[Case]:
+    """Yield the cases: prekey and seal records."""
     secret = PrekeySecret(
         PrekeyKind.SIGNED,
         PrekeyId(draw("prekey id", 16)),
@@ -678,8 +685,8 @@ def _seal_cases() -> Iterator[Case]:
     long = sign(replace(record, expiry_day=TODAY + 22))
     yield one("a seal record good for 22 days", "PrekeyDatesWrong", long)
     offsets = {
-        "issue day": 7, "expiry day": 11, "account id": 12, "device id": 44, "key id": 60, "route": 76,
-        "knock secret": 92, "seal key": 124, "host": 1340, "signature": end,
+        "issue day": 7, "expiry day": 11, "account id": 12, "device id": 44, "key id": 60,
+        "route": 76, "knock secret": 92, "seal key": 124, "host": 1340, "signature": end,
     }  # fmt: skip
     for what, offset in offsets.items():
         yield one(
@@ -731,6 +738,7 @@ def _seal_cases() -> Iterator[Case]:
 
 
 def address_cases() -> Iterator[Case]:
+    """Yield the cases: addresses and invitations."""
     address = Address(Host("relay.example"), ACCOUNT_ID)
     invitation = Invitation(address, Drop(ROUTE, SECRET))
     text, invite = str(address), str(invitation)
@@ -755,15 +763,51 @@ def address_cases() -> Iterator[Case]:
     yield good("an invitation in upper case", invite.upper(), invited=True)
     yield good("white space around it", f" \n{text}\t ")
     long_host = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])
-    for host in ("localhost", "127.0.0.1:8440", "[::1]:8440", "[2001:db8::7]", "xn--bcher-kva.example",
-                 "a.b", "r.example:1", "r.example:65535", "1a.2b", "3com.example", long_host,
-                 f"{long_host}:1"):  # fmt: skip
+    for host in (
+        "localhost",
+        "127.0.0.1:8440",
+        "[::1]:8440",
+        "[2001:db8::7]",
+        "xn--bcher-kva.example",
+        "a.b",
+        "r.example:1",
+        "r.example:65535",
+        "1a.2b",
+        "3com.example",
+        long_host,
+        f"{long_host}:1",
+    ):
         made = Address(Host(host), ACCOUNT_ID)
         yield good(f"host {host}", str(made), host)
-    for host in ("", "-a.example", "a-.example", "a..b", "a.example.", ".a", "a_b.example", "bücher.example",
-                 "1.2.3", "1.2.3.256", "01.2.3.4", "a:", "a:0", "a:065", "a:65536", "a:8 0", "a:x", "::1",
-                 "[::1", "[::1]x", "[::1]:", "[0:0::1]", "[fe80::1%eth0]", "user@a.example", "a" * 64,
-                 f"{long_host}a", f"{long_host}:12"):  # fmt: skip
+    for host in (
+        "",
+        "-a.example",
+        "a-.example",
+        "a..b",
+        "a.example.",
+        ".a",
+        "a_b.example",
+        "bücher.example",
+        "1.2.3",
+        "1.2.3.256",
+        "01.2.3.4",
+        "a:",
+        "a:0",
+        "a:065",
+        "a:65536",
+        "a:8 0",
+        "a:x",
+        "::1",
+        "[::1",
+        "[::1]x",
+        "[::1]:",
+        "[0:0::1]",
+        "[fe80::1%eth0]",
+        "user@a.example",
+        "a" * 64,
+        f"{long_host}a",
+        f"{long_host}:12",
+    ):
         yield bad(f"host {host!r}", f"hushpost://{host}/{text.rsplit('/', 1)[1]}")
     yield from (bad(name, given) for name, given in _broken_addresses(text, invite))
 
@@ -817,6 +861,7 @@ def _swap(text: str) -> str:
 
 
 def envelope_cases() -> Iterator[Case]:
+    """Yield the cases: padding, commitments, ids and reports."""
     yield from _padding_cases()
     commitment = draw("commitment")
     for size in (4096, 16384):
@@ -844,7 +889,7 @@ def _padding_cases() -> Iterator[Case]:
         ("a body that ends in zeros", b"zeros\0\0\0"),
     ):
         opening = Opening(draw(f"opening {name}"), body)
-        plaintext, commitment = pad(opening, 4096, overhead), opening.commitment()  # type: ignore[arg-type]  # the bucket's number
+        plaintext, commitment = pad(opening, Bucket.SMALL, overhead), opening.commitment()
         sizes: Case = {"bucket": 4096, "overhead": overhead}
         yield case(
             name,
@@ -877,7 +922,7 @@ def _padding_cases() -> Iterator[Case]:
 
 def _bad_padding_cases(overhead: int) -> Iterator[Case]:
     opening = Opening(draw("opening"), b"a sealed letter")
-    plaintext = pad(opening, 4096, overhead)  # type: ignore[arg-type]  # the bucket's number
+    plaintext = pad(opening, Bucket.SMALL, overhead)
     commitment = opening.commitment()
 
     def bad(name: str, given: bytes, shown: bytes = commitment) -> Case:
@@ -933,6 +978,7 @@ def _report_cases() -> Iterator[Case]:
 
 
 def safety_cases() -> Iterator[Case]:
+    """Yield the cases: safety numbers."""
     other = OTHER_GENESIS.account_id()
     number = str(safety_number(ACCOUNT_ID, other))
     for name, one, two in (

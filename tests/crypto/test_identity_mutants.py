@@ -13,14 +13,13 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-
 from hushpost_crypto import errors, primitives
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +35,7 @@ SOURCES = {
     )},
 }  # fmt: skip
 FIELD_CALLS = {"labelled", "labelled_sha256"}
-MOVED = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
+MOVED: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
          ast.NotEq: ast.Eq, ast.In: ast.NotIn, ast.NotIn: ast.In}  # fmt: skip
 
 # Mutants that change nothing anyone can see; each with the reason.
@@ -145,7 +144,7 @@ PACKAGES = ("hushpost_crypto", "hushpost_wire", "identity_trial")
 
 
 @contextmanager
-def imported_with(mutant: Mutant | None) -> Iterator[None]:
+def imported_with(mutant: Mutant | None) -> Generator[None]:
     """Import everything of ours anew, with the mutant in place, and put all back afterwards."""
     ours = {n: m for n, m in sys.modules.items() if n.split(".")[0] in PACKAGES}
     finders = [] if mutant is None else [_MutantFinder(mutant)]
@@ -176,7 +175,7 @@ def _trial(name: str) -> ModuleType:
 
 
 def findings(mutant: Mutant | None) -> list[str]:
-    """What vectors and duties have to say about a mutant; an import that breaks says it too."""
+    """Return what vectors, duties or a broken import have to say about a mutant."""
     with imported_with(mutant):
         try:
             runner, duties = _trial("identity_vector_runner"), _trial("identity_duties")

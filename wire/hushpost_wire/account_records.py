@@ -76,7 +76,7 @@ class Genesis:
         return cls(account_key, recovery_hash)
 
     def to_bytes(self) -> bytes:
-        """The one encoding, 66 bytes."""
+        """Return the one encoding, 66 bytes."""
         return (
             u16(SUITE)
             + sized(self.account_key, KEY_BYTES, "account key")
@@ -84,7 +84,7 @@ class Genesis:
         )
 
     def account_id(self) -> AccountId:
-        """The self-certifying id of the account that begins with this record."""
+        """Return the self-certifying id of the account that begins with this record."""
         return AccountId(
             labelled_sha256(labels.ACCOUNT_ID, u16(SUITE), self.account_key, self.recovery_hash)
         )
@@ -98,13 +98,13 @@ class DeviceEntry:
     identity_key: IdentityPublicKey
 
     def to_bytes(self) -> bytes:
-        """The one encoding, 64 bytes."""
+        """Return the one encoding, 64 bytes."""
         return sized(self.device_key, KEY_BYTES, "device key") + sized(
             self.identity_key, KEY_BYTES, "identity key"
         )
 
     def device_id(self) -> DeviceId:
-        """The first 16 bytes of the labelled hash of both keys."""
+        """Return the first 16 bytes of the labelled hash of both keys."""
         digest = labelled_sha256(labels.DEVICE_ID, self.device_key, self.identity_key)
         return DeviceId(digest[:DEVICE_ID_BYTES])
 
@@ -169,19 +169,19 @@ class DeviceList:
         )
 
     def signed_bytes(self) -> bytes:
-        """What the account key signs."""
+        """Return what the account key signs."""
         return labelled(labels.DEVICE_LIST_SIGN, self.unsigned_bytes())
 
     def to_bytes(self) -> bytes:
-        """The one encoding, 140 + 64 * devices bytes."""
+        """Return the one encoding, 140 + 64 * devices bytes."""
         return self.unsigned_bytes() + sized(self.signature, SIGNATURE_BYTES, "signature")
 
     def head(self) -> ListHead:
-        """The hash the next list names as its previous, and that peers compare."""
+        """Return the hash the next list names as its previous, and that peers compare."""
         return ListHead(labelled_sha256(labels.DEVICE_LIST_HEAD, self.to_bytes()))
 
     def find(self, device_id: DeviceId) -> DeviceEntry | None:
-        """The entry of that device, if the list holds it."""
+        """Return the entry of that device, if the list holds it."""
         return next((entry for entry in self.entries if entry.device_id() == device_id), None)
 
 

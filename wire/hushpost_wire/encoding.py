@@ -111,7 +111,7 @@ class Reader:
         self._offset = 0
 
     def take(self, length: int) -> bytes:
-        """The next `length` bytes."""
+        """Return the next `length` bytes."""
         end = self._offset + length
         if end > len(self._data):
             raise MalformedRecord(
@@ -123,20 +123,20 @@ class Reader:
         return part
 
     def u8(self) -> int:
-        """The next byte."""
+        """Return the next byte."""
         return self.take(1)[0]
 
     def u16(self) -> int:
-        """The next two bytes, big-endian."""
+        """Return the next two bytes, big-endian."""
         return int.from_bytes(self.take(2), "big")
 
     def u32(self) -> int:
-        """The next four bytes, big-endian."""
+        """Return the next four bytes, big-endian."""
         (value,) = struct.unpack(">I", self.take(4))
         return int(value)
 
     def field(self) -> bytes:
-        """The next part behind its u32 length."""
+        """Return the next part behind its u32 length."""
         length = self.u32()
         if length > FIELD_BYTES_MAX:
             raise MalformedRecord(f"{self._noun} names a field of {length} bytes")

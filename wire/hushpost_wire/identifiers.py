@@ -43,15 +43,15 @@ XWING_KEY_BYTES: Final = 1216
 
 
 def drop_hash(route: Route, secret: DropSecret) -> DropHash:
-    """What the owner registers and the relay stores instead of a drop's secret."""
+    """Return what the owner registers and the relay stores instead of a drop's secret."""
     return DropHash(labelled_sha256(labels.DROP_HASH, route, secret))
 
 
 def drop_reference(drop: DropHash) -> DropReference:
-    """The short name of a drop towards its owner: the first 16 bytes of its hash."""
+    """Return the short name of a drop towards its owner: the first 16 bytes of its hash."""
     return DropReference(drop[:DROP_REFERENCE_BYTES])
 
 
 def envelope_id(envelope: bytes) -> EnvelopeId:
-    """The first 16 bytes of SHA-256 over the whole envelope; relay and reader both check it."""
+    """Return the first 16 bytes of SHA-256 over the envelope; relay and reader check it."""
     return EnvelopeId(hashlib.sha256(envelope).digest()[:ENVELOPE_ID_BYTES])

@@ -99,11 +99,11 @@ class PrekeyRecord:
         )
 
     def signed_bytes(self, account_id: AccountId) -> bytes:
-        """What the device key signs: the record for this account and no other."""
+        """Return what the device key signs: the record for this account and no other."""
         return labelled(labels.PREKEY_SIGN, account_id, self.unsigned_bytes())
 
     def to_bytes(self) -> bytes:
-        """The one encoding, 1708 bytes."""
+        """Return the one encoding, 1708 bytes."""
         return self.unsigned_bytes() + sized(self.signature, SIGNATURE_BYTES, "signature")
 
 
@@ -166,11 +166,11 @@ class SealRecord:
         )
 
     def signed_bytes(self) -> bytes:
-        """What the device key signs."""
+        """Return what the device key signs."""
         return labelled(labels.SEAL_SIGN, self.unsigned_bytes())
 
     def to_bytes(self) -> bytes:
-        """The one encoding, 1404 bytes and the host's length."""
+        """Return the one encoding, 1404 bytes and the host's length."""
         return self.unsigned_bytes() + sized(self.signature, SIGNATURE_BYTES, "signature")
 
 

@@ -55,9 +55,9 @@ class Handover:
         )
 
     def signed_bytes(self) -> bytes:
-        """What the old relay key signs."""
+        """Return what the old relay key signs."""
         return labelled(labels.RELAY_HANDOVER, self.unsigned_bytes())
 
     def to_bytes(self) -> bytes:
-        """The one encoding, 136 bytes."""
+        """Return the one encoding, 136 bytes."""
         return self.unsigned_bytes() + sized(self.signature, SIGNATURE_BYTES, "signature")

@@ -28,7 +28,7 @@ class Challenge:
     protocol_max: int
 
     def parts(self) -> tuple[bytes, ...]:
-        """The fields that every transcript of this connection begins with."""
+        """Return the fields that every transcript of this connection begins with."""
         if len(self.nonce) != NONCE_BYTES:
             raise ValueError(f"the relay's nonce has {len(self.nonce)} bytes, not {NONCE_BYTES}")
         return (
@@ -49,7 +49,7 @@ def account_creation(
     route: Route,
     token: str | None,
 ) -> bytes:
-    """What the account key signs to create its account; `token` is the registration token."""
+    """Return what the account key signs to create its account; `token` admits it."""
     return labelled(
         labels.ACCOUNT_CREATE,
         *challenge.parts(),
@@ -62,7 +62,7 @@ def account_creation(
 
 
 def account_deletion(challenge: Challenge, account_id: AccountId) -> bytes:
-    """What the account key signs to delete its account and everything queued for it."""
+    """Return what the account key signs to delete its account and everything queued for it."""
     return labelled(labels.ACCOUNT_DELETE, *challenge.parts(), account_id)
 
 
@@ -74,7 +74,7 @@ def login(
     account_id: AccountId,
     device_id: DeviceId,
 ) -> bytes:
-    """What the device key signs to open its inbox; `protocol` is the version the client chose."""
+    """Return what the device key signs to open its inbox; the client chose `protocol`."""
     return labelled(
         labels.LOGIN_DEVICE,
         *challenge.parts(),
@@ -96,7 +96,7 @@ def welcome(
     prekeys_left: int,
     device_list_version: int,
 ) -> bytes:
-    """What the relay key signs to answer a login: it holds its key, now, for this device."""
+    """Return what the relay key signs to answer a login: it holds its key, now, for this device."""
     return labelled(
         labels.LOGIN_RELAY,
         *challenge.parts(),
