@@ -111,7 +111,8 @@ def filled(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: filled(part) for key, part in cast(Example, value).items()}
     if isinstance(value, list):
-        return [filled(part) for part in cast(list[Any], value)]
+        parts: list[Any] = value
+        return [filled(part) for part in parts]
     match = _PLACEHOLDER.match(value) if isinstance(value, str) else None
     if match is None:
         return value

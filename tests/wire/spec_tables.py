@@ -24,7 +24,7 @@ from tests.wire.control_examples import TO_CLIENT, TO_RELAY, Example
 
 SPEC = Path(__file__).parents[2] / "docs" / "spec" / "wire.md"
 
-_CONSTANT = re.compile(r"([A-Z0-9_]+): Final = ")
+_CONSTANT = re.compile(r"([A-Z][A-Z0-9_]*): Final = ")
 
 
 def limits_table() -> str:

@@ -332,6 +332,7 @@ _TO_RELAY: Final[dict[Role, TypeAdapter[ControlToRelay]]] = {
     Role.POST: TypeAdapter(Annotated[PostRequest, _BY_TYPE]),
 }
 _TO_CLIENT: Final[TypeAdapter[ControlToClient]] = TypeAdapter(Annotated[ControlToClient, _BY_TYPE])
+_ALL_LIMITS: Final = set(Limits.model_fields)
 
 Union = TypeVar("Union", ControlToRelay, ControlToClient)
 
@@ -343,7 +344,11 @@ def decode_control_to_relay(data: str | bytes, role: Role) -> ControlToRelay:
 
 def decode_control_to_client(data: str | bytes) -> ControlToClient:
     """Decode a text message that a relay sent; raises `ControlMalformed`."""
-    return _decode(_TO_CLIENT, data)
+    message = _decode(_TO_CLIENT, data)
+    # The defaults are ours: a limit that a relay leaves out is not one it announced.
+    if isinstance(message, Hello) and message.limits.model_fields_set != _ALL_LIMITS:
+        raise ControlMalformed("control message refused: missing at hello.limits")
+    return message
 
 
 def encode_control(message: Control) -> str:
