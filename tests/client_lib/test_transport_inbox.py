@@ -1,0 +1,131 @@
+"""The inbox against the real relay: login, delivery, reconnect, refusal."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from time import time
+
+import pytest
+from hushpost.errors import (
+    LoginDisplaced,
+    LoginRefused,
+    MisuseError,
+    RelayError,
+    RelayUnreachable,
+)
+from hushpost.retry import Backoff
+from hushpost.transport_dial import Dial
+from hushpost.transport_inbox import Credentials, Inbox
+from hushpost_crypto.keys import DeviceKey
+from hushpost_crypto.primitives import random_bytes
+from hushpost_server.configuration import Configuration
+from hushpost_server.relay import RelayServer
+from hushpost_wire.control import CountPrekeys, PrekeyCount, Welcome
+from hushpost_wire.host import Host
+from hushpost_wire.identifiers import AccountId, DeviceId
+
+from tests.client_lib.transport_people import Delivery, Ear, MemoryPins, person, posting, register
+
+FAST = Backoff(base_seconds=0.01, cap_seconds=0.05)
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[Host]:
+    """Run a real relay in memory and give its host."""
+    configuration = Configuration(listen_port=0, store="memory", metrics=False)
+    async with RelayServer(configuration) as relay:
+        yield Host(relay.host)
+
+
+async def test_a_posting_arrives_and_is_acknowledged(host: Host) -> None:
+    """What is posted is delivered with the same bytes; once acknowledged it does not come again."""
+    async with person(host) as bob:
+        drop = await bob.make_drop()
+        sent = posting(drop, time())
+        verdict = await bob.inbox.submit(sent)
+        await bob.ear.until_heard(Delivery)
+        (delivery,) = bob.ear.deliveries()
+        assert delivery.deliver.envelope == sent.envelope
+        assert delivery.deliver.drop_ref == drop.reference()
+        bob.inbox.acknowledge(delivery)
+        assert (await verdict).accepted
+        await bob.inbox.request(lambda number: CountPrekeys(id=number))
+        await reconnect(bob.inbox)
+        await bob.ear.until_heard(Welcome, 2)
+        await bob.inbox.request(lambda number: CountPrekeys(id=number))
+        assert len(bob.ear.deliveries()) == 1
+
+
+async def reconnect(inbox: Inbox) -> None:
+    """Cut the line under an inbox, as a network does."""
+    link = inbox._link  # pyright: ignore[reportPrivateUsage]  # the line under it is what is cut
+    assert link is not None
+    link._socket.transport.abort()  # pyright: ignore[reportPrivateUsage]  # as above
+    inbox.retry_now()
+    await asyncio.wait((link.ended,))
+    inbox.retry_now()
+
+
+async def test_what_was_not_acknowledged_comes_again(host: Host) -> None:
+    """After the line is cut the inbox logs in by itself and gets what it had not acknowledged."""
+    async with person(host) as bob:
+        drop = await bob.make_drop()
+        (await bob.inbox.submit(posting(drop, time()))).cancel()
+        await bob.ear.until_heard(Delivery)
+        await reconnect(bob.inbox)
+        await bob.ear.until_heard(Delivery, 2)
+        old, new = bob.ear.deliveries()
+        assert old.deliver.envelope == new.deliver.envelope
+        bob.inbox.acknowledge(old)  # its connection is gone: nothing happens
+        bob.inbox.acknowledge(new)
+        answer = await bob.inbox.request(lambda number: CountPrekeys(id=number))
+        assert isinstance(answer, PrekeyCount)
+
+
+async def test_a_login_of_a_stranger_is_refused(host: Host) -> None:
+    """An account that the relay does not know is refused once, with what to do, and not retried."""
+    credentials = Credentials(
+        AccountId(bytes(32)), DeviceId(bytes(16)), DeviceKey.generate(random_bytes)
+    )
+    ear = Ear()
+    inbox = Inbox(host, credentials, ear, pins=MemoryPins(), dial=Dial(), random=random_bytes)
+    with pytest.raises(LoginRefused, match="Create the account again"):
+        await inbox.run()
+    ((error, wait),) = [one for one in ear.heard if isinstance(one, tuple)]
+    assert isinstance(error, LoginRefused)
+    assert wait is None
+
+
+async def test_a_second_login_displaces_the_first(host: Host) -> None:
+    """The device that logs in again takes over; the first ends as displaced and stays away."""
+    async with person(host) as bob:
+        ear = Ear()
+        second = Inbox(host, bob.credentials, ear, pins=bob.pins, dial=Dial(), random=random_bytes)
+        task = asyncio.get_running_loop().create_task(second.run())
+        await ear.until_heard(Welcome)
+        with pytest.raises(LoginDisplaced, match="copy of this vault"):
+            await asyncio.wait_for(asyncio.shield(bob.running), 5)
+        await second.close()
+        await task
+
+
+async def test_a_relay_away_is_tried_again() -> None:
+    """With no relay there the inbox reports each failure and its wait, and goes on trying."""
+    configuration = Configuration(listen_port=0, store="memory", metrics=False)
+    pins, ear = MemoryPins(), Ear()
+    async with RelayServer(configuration) as relay:
+        host = Host(relay.host)
+        credentials, _ = await register(host, pins, Dial())
+    inbox = Inbox(host, credentials, ear, pins=pins, dial=Dial(), random=random_bytes, backoff=FAST)
+    task = asyncio.get_running_loop().create_task(inbox.run())
+    await ear.until_heard(tuple, 3)
+    with pytest.raises(RelayUnreachable, match="not connected"):
+        await inbox.request(lambda number: CountPrekeys(id=number))
+    waits = [one for one in ear.heard if isinstance(one, tuple)]
+    assert all(isinstance(error, RelayUnreachable) for error, _ in waits)
+    assert all(0 <= wait < FAST.cap_seconds for _, wait in waits)
+    await inbox.close()
+    await task
+    with pytest.raises(MisuseError, match="closed"):
+        await inbox.request(lambda number: CountPrekeys(id=number))
+    assert isinstance(ear.heard[-1], tuple)
+    assert not [one for one in ear.heard if isinstance(one, RelayError)]
