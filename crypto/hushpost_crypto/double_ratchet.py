@@ -12,12 +12,13 @@ or the plaintext, and never uses a state twice; a state that was rolled back all
 key with its nonce, since both hang on the random header nonce.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from hushpost_crypto.concealed import Concealed
 from hushpost_crypto.errors import BadKey, ChainExhausted, Undecryptable
 from hushpost_crypto.kem_ratchet import (
+    CIPHERTEXT_AND_KEY,
     SHAPE_BYTES,
     KemFields,
     KemRatchet,
@@ -40,6 +41,7 @@ from hushpost_crypto.primitives import (
     TAG_BYTES,
     aead_decrypt,
     aead_encrypt,
+    aead_try,
     equal,
     hkdf_sha512,
     sha256,
@@ -56,9 +58,7 @@ _NUMBER_BYTES: Final = 4
 _HEADER_BYTES: Final = _FIXED_BYTES + _NUMBER_BYTES
 _ENCRYPTED_EXTRA_BYTES: Final = NONCE_BYTES + TAG_BYTES
 ORDINARY_OVERHEAD_BYTES: Final = _HEADER_BYTES + _ENCRYPTED_EXTRA_BYTES + TAG_BYTES
-KEM_OVERHEAD_BYTES_MAX: Final = (
-    ORDINARY_OVERHEAD_BYTES + SHAPE_BYTES[KemShape.CIPHERTEXT | KemShape.KEY]
-)
+KEM_OVERHEAD_BYTES_MAX: Final = ORDINARY_OVERHEAD_BYTES + SHAPE_BYTES[CIPHERTEXT_AND_KEY]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -118,13 +118,6 @@ class Ratchet(Concealed):
         return links[-1] if links else None
 
 
-class _Roots(NamedTuple):
-    root_key: bytes
-    chain_key: bytes
-    next_header_key: bytes
-    link: bytes
-
-
 class _Opened(NamedTuple):
     """An opened header: its plaintext, where it ends, and its chain (None: a new one)."""
 
@@ -144,14 +137,16 @@ def start_initiator(keys: SharedKeys, remote_key: bytes, *, now: float, random: 
         keys.initiator_header_key,
         keys.responder_next_header_key,
         0,
-        KemRatchet(stepped_at=int(now)),
+        # A first message is sealed and has no room for a KEM key: the first chain offers none.
+        replace(KemRatchet.begin(now), offers_first=False),
         (),
         0,
     )
-    return _begin_sending(Ratchet(root, None, None, (), 0), now, random)
+    first = _begin_sending(Ratchet(root, None, None, (), 0), now, random)
+    return replace(first, root=replace(first.root, kem=KemRatchet.begin(now)))
 
 
-def start_responder(keys: SharedKeys, signed_secret: bytes) -> Ratchet:
+def start_responder(keys: SharedKeys, signed_secret: bytes, *, now: float) -> Ratchet:
     """Begin as the one written to; `decrypt` of a first message is what makes it usable."""
     root = RootRatchet(
         keys.associated_data,
@@ -161,7 +156,7 @@ def start_responder(keys: SharedKeys, signed_secret: bytes) -> Ratchet:
         keys.responder_next_header_key,
         keys.initiator_header_key,
         0,
-        KemRatchet(),
+        KemRatchet.begin(now),
         (),
         0,
     )
@@ -231,23 +226,39 @@ def without_expired(ratchet: Ratchet, now: float) -> Ratchet:
 
 
 def _open_header(ratchet: Ratchet, message: bytes) -> _Opened:
-    """Try the current header key, then the next one, then the old ones."""
+    """Try the current and the next header key, then the old ones.
+
+    After something was sent, the next key comes first: most messages are then an answer to it.
+    """
+    opened = (
+        _try_current(ratchet, message) or _try_next(ratchet, message)
+        if ratchet.sending is None
+        else _try_next(ratchet, message) or _try_current(ratchet, message)
+    )
+    if opened is not None:
+        return opened
     associated_data = ratchet.root.associated_data
-    current = ratchet.receiving
-    if current is not None:
-        opened = _try(current.header_key, current.shape, message, associated_data, current)
-        if opened is not None:
-            return opened
-    for shape in ratchet.root.kem.receiving_shapes():
-        key = ratchet.root.next_receiving_header_key
-        opened = _try(key, shape, message, associated_data, None)
-        if opened is not None:
-            return opened
     for chain in ratchet.old:
         opened = _try(chain.header_key, chain.shape, message, associated_data, chain)
         if opened is not None:
             return opened
     raise Undecryptable
+
+
+def _try_current(ratchet: Ratchet, message: bytes) -> _Opened | None:
+    chain = ratchet.receiving
+    if chain is None:
+        return None
+    return _try(chain.header_key, chain.shape, message, ratchet.root.associated_data, chain)
+
+
+def _try_next(ratchet: Ratchet, message: bytes) -> _Opened | None:
+    root = ratchet.root
+    for shape in root.kem.receiving_shapes():
+        opened = _try(root.next_receiving_header_key, shape, message, root.associated_data, None)
+        if opened is not None:
+            return opened
+    return None
 
 
 def _try(
@@ -260,11 +271,8 @@ def _try(
     end = _HEADER_BYTES + SHAPE_BYTES[shape] + _ENCRYPTED_EXTRA_BYTES
     if len(message) < end + TAG_BYTES:
         return None
-    try:
-        header = aead_decrypt(key, message[:NONCE_BYTES], message[NONCE_BYTES:end], associated_data)
-    except Undecryptable:
-        return None
-    if header[0] != VERSION or header[1] != shape:
+    header = aead_try(key, message[:NONCE_BYTES], message[NONCE_BYTES:end], associated_data)
+    if header is None or header[0] != VERSION or header[1] != shape:
         return None
     return _Opened(header, end, shape, chain)
 
@@ -296,7 +304,9 @@ def _begin_sending(ratchet: Ratchet, now: float, random: Random) -> Ratchet:
     root = ratchet.root
     ratchet_secret = random(KEY_BYTES)
     kem, fields, step = begin_sending(root.kem, ratchet.messages, now, random)
-    roots = _root_step(root.root_key, x25519(ratchet_secret, root.remote_key), step)
+    root_key, chain_key, next_header_key, link = _root_step(
+        root.root_key, x25519(ratchet_secret, root.remote_key), step
+    )
     header = (
         bytes((VERSION, fields.shape))
         + x25519_public_key(ratchet_secret)
@@ -305,17 +315,17 @@ def _begin_sending(ratchet: Ratchet, now: float, random: Random) -> Ratchet:
     )
     turned = RootRatchet(
         root.associated_data,
-        roots.root_key,
+        root_key,
         ratchet_secret,
         root.remote_key,
-        roots.next_header_key,
+        next_header_key,
         root.next_receiving_header_key,
         root.previous_length,
         kem,
-        (*root.links, roots.link)[-LINK_SECRETS_MAX:],
+        (*root.links, link)[-LINK_SECRETS_MAX:],
         root.chains_received,
     )
-    sending = SendingChain(roots.chain_key, root.next_sending_header_key, header, 0)
+    sending = SendingChain(chain_key, root.next_sending_header_key, header, 0)
     return Ratchet(turned, sending, ratchet.receiving, ratchet.old, ratchet.messages)
 
 
@@ -331,39 +341,41 @@ def _begin_receiving(
     peer_previous_length = int.from_bytes(header[2 + KEY_BYTES : _FIXED_BYTES], "big")
     fields = KemFields.from_bytes(opened.shape, header[_FIXED_BYTES:-_NUMBER_BYTES])
     kem, step = begin_receiving(root.kem, fields, ratchet.messages, now)
-    roots = _root_step(root.root_key, x25519(root.ratchet_secret, remote_key), step)
+    root_key, chain_key, next_header_key, link = _root_step(
+        root.root_key, x25519(root.ratchet_secret, remote_key), step
+    )
     turned = RootRatchet(
         root.associated_data,
-        roots.root_key,
+        root_key,
         b"",
         remote_key,
         root.next_sending_header_key,
-        roots.next_header_key,
+        next_header_key,
         ratchet.sending.number if ratchet.sending is not None else 0,
         kem,
-        (*root.links, roots.link)[-LINK_SECRETS_MAX:],
+        (*root.links, link)[-LINK_SECRETS_MAX:],
         root.chains_received + 1,
     )
     chain = ReceivingChain(
         root.next_receiving_header_key,
         opened.shape,
         sha256(header[:-_NUMBER_BYTES]),
-        roots.chain_key,
+        chain_key,
         0,
         NO_KEYS,
     )
     moved, message_key = chain.take(number, day)
     old = _with_closed(ratchet, peer_previous_length, day)
     after = Ratchet(turned, None, moved, old, ratchet.messages + 1)
-    return _bounded(after), message_key
+    return (_bounded(after) if old or moved.skipped else after), message_key
 
 
 def _with_closed(ratchet: Ratchet, length: int, day: int) -> tuple[ReceivingChain, ...]:
     """The old chains, the newest first, with the one that the peer just ended."""
     if ratchet.receiving is None:
         return ratchet.old
-    closed = ratchet.receiving.skip_to(length, day).closed()
-    return (closed, *ratchet.old) if closed.skipped else ratchet.old
+    ended = ratchet.receiving.skip_to(length, day)
+    return (ended.closed(), *ratchet.old) if ended.skipped else ratchet.old
 
 
 def _bounded(ratchet: Ratchet) -> Ratchet:
@@ -386,9 +398,12 @@ def _bounded(ratchet: Ratchet) -> Ratchet:
 # -- key derivation -----------------------------------------------------------------------------
 
 
-def _root_step(root_key: bytes, dh_secret: bytes, step: RootInput) -> _Roots:
+def _root_step(
+    root_key: bytes, dh_secret: bytes, step: RootInput
+) -> tuple[bytes, bytes, bytes, bytes]:
+    """Give the next root key, a chain key, the next header key and a link secret."""
     out = hkdf_sha512(dh_secret + step.secret, salt=root_key, info=step.info, size=4 * KEY_BYTES)
-    return _Roots(out[:32], out[32:64], out[64:96], out[96:])
+    return out[:32], out[32:64], out[64:96], out[96:]
 
 
 def _body_key(message_key: bytes, encrypted_header: bytes) -> tuple[bytes, bytes]:

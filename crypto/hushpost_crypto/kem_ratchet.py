@@ -10,34 +10,33 @@ message that arrives is enough. This module knows nothing of chains, keys of mes
 gives the double ratchet a secret to mix into a root step and the fields to put into headers.
 """
 
-from dataclasses import dataclass
-from enum import IntFlag
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, NewType
 
 from hushpost_crypto import primitives
 from hushpost_crypto.concealed import Concealed
-from hushpost_crypto.errors import BadKey
 from hushpost_crypto.keys import Random
 from hushpost_crypto.limits import KEM_STEP_MESSAGES, KEM_STEP_SECONDS
+from hushpost_crypto.primitives import MlKem768Secret
 from hushpost_wire.encoding import labelled_sha256
 from hushpost_wire.labels import RATCHET_KEM_ROOT, RATCHET_KEM_STEP, RATCHET_ROOT
 
 
-class KemShape(IntFlag):
-    """Which KEM fields a chain's headers carry; the flags byte of the header."""
+# Which KEM fields the headers of a chain carry: the flags byte of the header. Plain integers, since
+# this is looked at several times for each message.
+KemShape = NewType("KemShape", int)
+ORDINARY: Final = KemShape(0)
+CIPHERTEXT: Final = KemShape(1)
+KEY: Final = KemShape(2)
+CIPHERTEXT_AND_KEY: Final = KemShape(3)
 
-    NONE = 0
-    CIPHERTEXT = 1
-    KEY = 2
-
-
-SHAPE_BYTES: Final = {
-    KemShape.NONE: 0,
-    KemShape.CIPHERTEXT: primitives.MLKEM768_CIPHERTEXT_BYTES,
-    KemShape.KEY: primitives.MLKEM768_KEY_BYTES,
-    KemShape.CIPHERTEXT | KemShape.KEY: primitives.MLKEM768_CIPHERTEXT_BYTES
-    + primitives.MLKEM768_KEY_BYTES,
-}
+# Bytes of the KEM fields, by shape.
+SHAPE_BYTES: Final = (
+    0,
+    primitives.MLKEM768_CIPHERTEXT_BYTES,
+    primitives.MLKEM768_KEY_BYTES,
+    primitives.MLKEM768_CIPHERTEXT_BYTES + primitives.MLKEM768_KEY_BYTES,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,9 @@ class KemFields:
     @classmethod
     def from_bytes(cls, shape: KemShape, data: bytes) -> "KemFields":
         """Cut the fields apart; ``data`` has the length that the shape names."""
-        cut = primitives.MLKEM768_CIPHERTEXT_BYTES if KemShape.CIPHERTEXT in shape else 0
+        if not shape:
+            return NO_FIELDS
+        cut = primitives.MLKEM768_CIPHERTEXT_BYTES if shape & CIPHERTEXT else 0
         return cls(data[:cut], data[cut:])
 
     def to_bytes(self) -> bytes:
@@ -60,8 +61,10 @@ class KemFields:
     @property
     def shape(self) -> KemShape:
         """Which of the fields there are."""
-        shape = KemShape.CIPHERTEXT if self.ciphertext else KemShape.NONE
-        return shape | KemShape.KEY if self.key else shape
+        return _shape(bool(self.ciphertext), bool(self.key))
+
+
+NO_FIELDS: Final = KemFields()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -79,22 +82,35 @@ NO_STEP: Final = RootInput(b"", RATCHET_ROOT)
 class KemRatchet(Concealed):
     """One side's outstanding key, the peer's unanswered one, and when the last step was.
 
-    ``own_seed`` and ``own_key`` stand or fall together. ``stepped_at`` None means never: a
-    responder's first chain is always due, which is the step at session start.
+    ``own_secret`` and ``own_key`` stand or fall together. ``offers_first`` says that this side's
+    step at session start is still to come. ``stepped_at`` and ``stepped_message`` are the time and
+    the session's message count when this side last offered, answered or was answered.
     """
 
-    own_seed: bytes = b""
-    own_key: bytes = b""
-    peer_key: bytes = b""
-    stepped_at: int | None = None
-    stepped_message: int = 0
+    own_secret: MlKem768Secret | None
+    own_key: bytes
+    peer_key: bytes
+    offers_first: bool
+    stepped_at: int
+    stepped_message: int
+
+    @classmethod
+    def begin(cls, now: float) -> "KemRatchet":
+        """The state at session start."""
+        return cls(None, b"", b"", True, int(now), 0)
 
     def is_due(self, messages: int, now: float) -> bool:
-        """Whether a sending chain that begins now offers a key."""
-        if self.own_seed:
+        """Whether a sending chain that begins now offers a key.
+
+        A chain that answers a key offers none, but for the one at session start: a step heals both
+        sides, and a second one at once would double the cost.
+        """
+        if self.own_secret:
             return False
-        if self.stepped_at is None:
+        if self.offers_first:
             return True
+        if self.peer_key:
+            return False
         return (
             messages - self.stepped_message >= KEM_STEP_MESSAGES
             or now - self.stepped_at >= KEM_STEP_SECONDS
@@ -102,13 +118,11 @@ class KemRatchet(Concealed):
 
     def sending_shape(self, messages: int, now: float) -> KemShape:
         """What the headers of a sending chain that begins now will carry."""
-        shape = KemShape.CIPHERTEXT if self.peer_key else KemShape.NONE
-        return shape | KemShape.KEY if self.is_due(messages, now) else shape
+        return _shape(bool(self.peer_key), self.is_due(messages, now))
 
     def receiving_shapes(self) -> tuple[KemShape, ...]:
         """What the peer's next chain may carry: an outstanding key MUST be answered."""
-        answer = KemShape.CIPHERTEXT if self.own_seed else KemShape.NONE
-        return (answer, answer | KemShape.KEY)
+        return (CIPHERTEXT, CIPHERTEXT_AND_KEY) if self.own_secret else (ORDINARY, KEY)
 
 
 def begin_sending(
@@ -116,18 +130,19 @@ def begin_sending(
 ) -> tuple[KemRatchet, KemFields, RootInput]:
     """Answer the peer's key, and offer an own one if a step is due."""
     due = kem.is_due(messages, now)
+    if not due and not kem.peer_key:
+        return kem, NO_FIELDS, NO_STEP
     ciphertext, step = b"", NO_STEP
     if kem.peer_key:
         secret, ciphertext = primitives.mlkem768_encapsulate(kem.peer_key)
         step = _root_input(secret, kem.peer_key, ciphertext)
-    own_seed, own_key = kem.own_seed, kem.own_key
+    own_secret, own_key = None, b""
     if due:
-        own_seed = random(primitives.MLKEM_SEED_BYTES)
-        own_key = primitives.mlkem768_public_key(own_seed)
-    fields = KemFields(ciphertext, own_key)
-    if not fields.shape:
-        return kem, fields, step
-    return KemRatchet(own_seed, own_key, b"", int(now), messages), fields, step
+        own_secret = MlKem768Secret(random(primitives.MLKEM_SEED_BYTES))
+        own_key = own_secret.public_key()
+    offers_first = kem.offers_first and not due
+    after = KemRatchet(own_secret, own_key, b"", offers_first, int(now), messages)
+    return after, KemFields(ciphertext, own_key), step
 
 
 def begin_receiving(
@@ -135,22 +150,22 @@ def begin_receiving(
 ) -> tuple[KemRatchet, RootInput]:
     """Take the answer to the outstanding key, and note the peer's key; raises `BadKey`.
 
-    The caller has tried only shapes that `KemRatchet.receiving_shapes` allows.
+    The caller has tried only shapes that `KemRatchet.receiving_shapes` allows: a ciphertext comes
+    if and only if a key is outstanding.
     """
-    if not fields.shape:
+    if fields is NO_FIELDS:
         return kem, NO_STEP
     if fields.key:
         primitives.mlkem768_check_key(fields.key)
-    if not fields.ciphertext:
-        return (
-            KemRatchet(kem.own_seed, kem.own_key, fields.key, kem.stepped_at, kem.stepped_message),
-            NO_STEP,
-        )
-    if not kem.own_seed:
-        raise BadKey("a KEM ciphertext answers no outstanding key")
-    secret = primitives.mlkem768_decapsulate(kem.own_seed, fields.ciphertext)
+    if not fields.ciphertext or kem.own_secret is None:
+        return replace(kem, peer_key=fields.key), NO_STEP
+    secret = kem.own_secret.decapsulate(fields.ciphertext)
     step = _root_input(secret, kem.own_key, fields.ciphertext)
-    return KemRatchet(b"", b"", fields.key, int(now), messages), step
+    return KemRatchet(None, b"", fields.key, kem.offers_first, int(now), messages), step
+
+
+def _shape(ciphertext: bool, key: bool) -> KemShape:
+    return KemShape((CIPHERTEXT if ciphertext else 0) | (KEY if key else 0))
 
 
 def _root_input(secret: bytes, key: bytes, ciphertext: bytes) -> RootInput:

@@ -168,23 +168,64 @@ def aead_encrypt(key: bytes, nonce: bytes, plaintext: bytes, associated_data: by
 
 def aead_decrypt(key: bytes, nonce: bytes, ciphertext: bytes, associated_data: bytes) -> bytes:
     """Open what `aead_encrypt` sealed, or raise `Undecryptable`."""
-    if len(ciphertext) < TAG_BYTES:
+    plaintext = aead_try(key, nonce, ciphertext, associated_data)
+    if plaintext is None:
         raise Undecryptable
+    return plaintext
+
+
+def aead_try(key: bytes, nonce: bytes, ciphertext: bytes, associated_data: bytes) -> bytes | None:
+    """Open what `aead_encrypt` sealed, or give None: for trials, where failing is ordinary."""
+    if len(ciphertext) < TAG_BYTES:
+        return None
     try:
         return sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
             ciphertext, associated_data, nonce, key
         )
     except CryptoError:
-        raise Undecryptable from None
+        return None
 
 
 # -- ML-KEM ------------------------------------------------------------------------------------
 
 
-def mlkem768_public_key(seed: bytes) -> bytes:
-    """Give the 1184-byte encapsulation key of a 64-byte seed (d || z)."""
-    _need(seed, MLKEM_SEED_BYTES, "an ML-KEM seed")
-    return MLKEM768PrivateKey.from_seed_bytes(seed).public_key().public_bytes_raw()
+class MlKem768Secret:
+    """An ML-KEM-768 decapsulation key: its 64-byte seed (d || z), expanded when first needed.
+
+    Expanding costs more than decapsulating, so the result stays with the object; two objects are
+    equal when their seeds are.
+    """
+
+    __slots__ = ("_expanded", "seed")
+
+    def __init__(self, seed: bytes) -> None:
+        _need(seed, MLKEM_SEED_BYTES, "an ML-KEM seed")
+        self.seed = seed
+        self._expanded: MLKEM768PrivateKey | None = None
+
+    def __repr__(self) -> str:
+        return "<MlKem768Secret: secret>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MlKem768Secret) and equal(self.seed, other.seed)
+
+    def __hash__(self) -> int:
+        return hash(self.seed)
+
+    def public_key(self) -> bytes:
+        """Give the 1184-byte encapsulation key."""
+        return self._key().public_key().public_bytes_raw()
+
+    def decapsulate(self, ciphertext: bytes) -> bytes:
+        """Give the shared secret; a forged ciphertext gives an unrelated one (FIPS 203, 6.3)."""
+        if len(ciphertext) != MLKEM768_CIPHERTEXT_BYTES:
+            raise BadKey("an ML-KEM-768 ciphertext is not 1088 bytes")
+        return self._key().decapsulate(ciphertext)
+
+    def _key(self) -> MLKEM768PrivateKey:
+        if self._expanded is None:
+            self._expanded = MLKEM768PrivateKey.from_seed_bytes(self.seed)
+        return self._expanded
 
 
 def mlkem768_check_key(public_key: bytes) -> None:
@@ -201,13 +242,6 @@ def mlkem768_encapsulate(public_key: bytes) -> tuple[bytes, bytes]:
         return MLKEM768PublicKey.from_public_bytes(public_key).encapsulate()
     except ValueError:
         raise BadKey("an ML-KEM-768 key is not a canonical encapsulation key") from None
-
-
-def mlkem768_decapsulate(seed: bytes, ciphertext: bytes) -> bytes:
-    """Give the shared secret; a forged ciphertext gives an unrelated one (implicit rejection)."""
-    if len(ciphertext) != MLKEM768_CIPHERTEXT_BYTES:
-        raise BadKey("an ML-KEM-768 ciphertext is not 1088 bytes")
-    return MLKEM768PrivateKey.from_seed_bytes(seed).decapsulate(ciphertext)
 
 
 def mlkem1024_public_key(seed: bytes) -> bytes:
@@ -242,7 +276,7 @@ def mlkem1024_decapsulate(seed: bytes, ciphertext: bytes) -> tuple[bytes, bytes]
 def xwing_public_key(seed: bytes) -> bytes:
     """Give the 1216-byte X-Wing encapsulation key of a 32-byte seed."""
     kem_seed, x25519_secret = _xwing_expand(seed)
-    return mlkem768_public_key(kem_seed) + x25519_public_key(x25519_secret)
+    return MlKem768Secret(kem_seed).public_key() + x25519_public_key(x25519_secret)
 
 
 def hpke_seal(public_key: bytes, info: bytes, plaintext: bytes) -> bytes:

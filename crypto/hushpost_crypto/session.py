@@ -306,7 +306,7 @@ class SessionBook(Concealed):
         if reception.seen(reencapsulation):
             raise Undecryptable
         ratchet, plaintext = double_ratchet.decrypt(
-            double_ratchet.start_responder(keys, signed.x25519_secret),
+            double_ratchet.start_responder(keys, signed.x25519_secret, now=now),
             first.message,
             commitment=first.commitment,
             now=now,

@@ -15,11 +15,11 @@ from hushpost_wire.errors import MalformedRecord
 from hushpost_wire.labels import SNAPSHOT_CHECK
 
 from hushpost_crypto.double_ratchet import Ratchet, RootRatchet, SendingChain
-from hushpost_crypto.errors import SnapshotDamaged, SnapshotFormatUnknown
+from hushpost_crypto.errors import BadLength, SnapshotDamaged, SnapshotFormatUnknown
 from hushpost_crypto.first_message import SealTarget
 from hushpost_crypto.kem_ratchet import SHAPE_BYTES, KemRatchet, KemShape
 from hushpost_crypto.limits import SESSIONS_MAX
-from hushpost_crypto.primitives import equal
+from hushpost_crypto.primitives import MlKem768Secret, equal
 from hushpost_crypto.receiving_chain import NO_KEYS, ReceivingChain, SkippedKey
 from hushpost_crypto.session import Session, SessionBook, SessionOrigin, Unanswered
 
@@ -60,7 +60,7 @@ def load(data: bytes) -> SessionBook:
     try:
         book = read(reader)
         reader.finish()
-    except (MalformedRecord, ValueError):
+    except (MalformedRecord, BadLength):
         raise SnapshotDamaged("a stored session book does not read; start a new session") from None
     return book
 
@@ -169,23 +169,24 @@ def _read_ratchet(data: bytes) -> Ratchet:
 
 def _dump_kem(kem: KemRatchet) -> bytes:
     return fields(
-        kem.own_seed,
+        kem.own_secret.seed if kem.own_secret else b"",
         kem.own_key,
         kem.peer_key,
-        _optional_time(kem.stepped_at),
-        u64(kem.stepped_message),
+        u8(kem.offers_first) + u64(kem.stepped_at) + u64(kem.stepped_message),
     )
 
 
 def _read_kem(data: bytes) -> KemRatchet:
     reader = Reader(data, "KEM ratchet")
     own_seed, own_key, peer_key = reader.field(), reader.field(), reader.field()
-    step = Reader(reader.field(), "time of the last KEM step")
-    stepped_at = _read_time(step)
-    step.finish()
-    stepped_message = int.from_bytes(reader.field(), "big")
+    steps = Reader(reader.field(), "KEM steps")
+    offers_first = bool(steps.u8())
+    stepped_at = int.from_bytes(steps.take(8), "big")
+    stepped_message = int.from_bytes(steps.take(8), "big")
+    steps.finish()
     reader.finish()
-    return KemRatchet(own_seed, own_key, peer_key, stepped_at, stepped_message)
+    own_secret = MlKem768Secret(own_seed) if own_seed else None
+    return KemRatchet(own_secret, own_key, peer_key, offers_first, stepped_at, stepped_message)
 
 
 def _dump_sending(chain: SendingChain) -> bytes:
@@ -224,7 +225,7 @@ def _read_chain(data: bytes) -> ReceivingChain:
     number = int.from_bytes(reader.field(), "big")
     skipped = reader.field()
     reader.finish()
-    if len(skipped) % _SKIPPED_BYTES or shape not in SHAPE_BYTES:
+    if len(skipped) % _SKIPPED_BYTES or shape >= len(SHAPE_BYTES):
         raise MalformedRecord("a receiving chain that no version wrote")
     keys = Reader(skipped, "skipped keys")
     count = len(skipped) // _SKIPPED_BYTES
