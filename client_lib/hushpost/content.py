@@ -164,6 +164,17 @@ class Unknown:
 Body = Text | Receipt | Typing | Request | Accept | Ready | SessionRestart | Unknown
 
 
+KIND_OF: Final[dict[type[Body], Kind]] = {
+    Text: Kind.TEXT,
+    Receipt: Kind.RECEIPT,
+    Typing: Kind.TYPING,
+    Request: Kind.REQUEST,
+    Accept: Kind.ACCEPT,
+    Ready: Kind.READY,
+    SessionRestart: Kind.SESSION,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Inner:
     """A whole inner message."""
@@ -175,15 +186,13 @@ class Inner:
 def encode(inner: Inner) -> bytes:
     """Write the one encoding; `ValueError` where the caller broke a limit of section 2."""
     header, body = inner.header, inner.body
-    if isinstance(body, Unknown):
-        raise ValueError("a kind that is not known cannot be written")
     if (header.stream == 0) != isinstance(body, Typing):
         raise ValueError("only TYPING has no place in the stream")
-    kind, body_bytes = _encode_body(body)
+    body_bytes = _encode_body(body)
     return b"".join(
         (
             u8(CONTENT_VERSION),
-            u8(kind),
+            u8(KIND_OF[type(body)]),
             u16(0),
             _sized(header.inner_id, INNER_ID_BYTES),
             u64(header.stream),
@@ -238,24 +247,24 @@ def parts_of(total: int) -> int:
     return 1 if total <= CHUNK_BYTES_SMALL else -(-total // CHUNK_BYTES_LARGE)
 
 
-def _encode_body(body: Body) -> tuple[Kind, bytes]:
+def _encode_body(body: Body) -> bytes:
     match body:
         case Text(part, parts, total, chunk):
             _check_text(body)
-            encoded = Kind.TEXT, u8(part) + u8(parts) + u32(total) + chunk
+            encoded = u8(part) + u8(parts) + u32(total) + chunk
         case Receipt(entries):
-            encoded = Kind.RECEIPT, _encode_receipt(entries)
+            encoded = _encode_receipt(entries)
         case Typing(began):
-            encoded = Kind.TYPING, u8(began)
+            encoded = u8(began)
         case Request():
-            encoded = Kind.REQUEST, _encode_request(body)
+            encoded = _encode_request(body)
         case Accept(request_id, drop_hash, host, name):
-            encoded = Kind.ACCEPT, request_id + drop_hash + _short(host) + _name(name)
+            encoded = request_id + drop_hash + _short(host) + _name(name)
         case Ready():
-            encoded = Kind.READY, b""
+            encoded = b""
         case SessionRestart():
-            encoded = Kind.SESSION, u8(1)
-        case Unknown():
+            encoded = u8(1)
+        case _:
             raise ValueError("a kind that is not known cannot be written")
     return encoded
 

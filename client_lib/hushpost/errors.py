@@ -97,3 +97,21 @@ class RelayVersionUnknown(RelayRefused):
 
 class PeerError(HushpostError):
     """Bytes made by somebody else broke the protocol. Nothing of one's own state was changed."""
+
+
+class PeerUnreachable(PeerError):
+    """There is no way to post to this person yet; the message says what to ask them for."""
+
+
+class HostUnconfirmed(HushpostError):
+    """A relay that is not your own would learn your IP address: ask the person first.
+
+    Then call again with ``trust_host=True``. ``host`` is the relay in question.
+    """
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"posting to the relay {host} shows it your IP address (a SOCKS proxy hides it);"
+            " ask the person, then call again with trust_host=True"
+        )
+        self.host = host

@@ -1,0 +1,328 @@
+"""First contact, the side that writes first (docs/spec/content.md, 3), and new sessions (4).
+
+NEW --request--> REQUESTED --ACCEPT--> OPEN        (the other side is in `knocks`)
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from hushpost_crypto.address import Address, Invitation
+from hushpost_crypto.drops import Drop, make_drop
+from hushpost_crypto.pqxdh import Bundle
+from hushpost_wire.host import Host
+from hushpost_wire.identifiers import AccountId
+from hushpost_wire.ttl import DEFAULT_TTL, not_after
+
+from hushpost.contacts import ContactStage
+from hushpost.content import (
+    REQUEST_TEXT_BYTES_MAX,
+    Accept,
+    InnerId,
+    Ready,
+    ReceiptStatus,
+    Request,
+)
+from hushpost.content import SessionRestart as Restart
+from hushpost.engine import errands, event_log, texts
+from hushpost.engine.contact_book import (
+    ContactRow,
+    DeviceRow,
+    PostPath,
+    contact_row,
+    device_row,
+    devices_of,
+    find_contact,
+    remove_contact,
+    save_book,
+    save_contact,
+    save_device,
+    session_book,
+)
+from hushpost.engine.desk import Desk
+from hushpost.engine.errands import Errand, ErrandKind
+from hushpost.engine.outbox import Letter, OutboxEntry, post
+from hushpost.engine.own_account import own_account
+from hushpost.engine.own_drops import DropRow, DropUse, make_reply_drop, register
+from hushpost.engine.peer_keys import KeysAnswer, kept_bundle, read_keys, remember_bundle
+from hushpost.engine.peer_lists import KeysRejected, raise_alarm, warn_if_stale
+from hushpost.engine.texts import MessageRow
+from hushpost.errors import HostUnconfirmed, MisuseError, PeerUnreachable
+from hushpost.messages import FAILED, MessageState
+
+# A knock is not a doorbell to lean on: again after 1, 2, 4 and 8 days, then never.
+REQUEST_REPEATS_MAX: Final = 4
+_DAY_HOURS: Final = 24
+
+FOR_REQUEST: Final = "request"
+FOR_REPEAT: Final = "repeat"
+FOR_RESTART: Final = "restart"
+FOR_RESEAL: Final = "reseal"
+
+
+def known_already(desk: Desk, target: Address | Invitation) -> ContactRow | None:
+    """Give the contact if there is one; forget a blocked one first, so that it is made anew."""
+    account_id = address_of(target).account_id
+    if account_id == own_account(desk).account_id:
+        raise MisuseError("this is your own address; hand it to somebody else")
+    row = find_contact(desk, account_id)
+    if row is not None and row.stage is ContactStage.BLOCKED:
+        remove_contact(desk, account_id)
+        return None
+    return row
+
+
+def add(
+    desk: Desk, target: Address | Invitation, answer: KeysAnswer, *, trusted: frozenset[Host]
+) -> ContactRow:
+    """Make a contact of verified keys; nothing is sent yet.
+
+    Raises `KeysRejected`, `PeerUnreachable`, or `HostUnconfirmed` for a host not in ``trusted``.
+    """
+    address = address_of(target)
+    row, bundles = read_keys(answer, address.account_id, address.host, known=None, today=desk.day)
+    if not bundles:
+        raise PeerUnreachable(
+            "this account has no keys at its relay yet: ask the person to open the app once"
+        )
+    save_contact(desk, row)
+    devices = [_with_invitation(desk, remember_bundle(desk, item), target) for item in bundles]
+    for device in devices:
+        if device.host not in trusted:
+            raise HostUnconfirmed(device.host)
+    if not any(device.path_secret for device in devices):
+        raise PeerUnreachable(
+            "this person takes no messages from strangers: ask for an invitation, and add that"
+        )
+    warn_if_stale(desk, row.account_id)
+    return contact_row(desk, row.account_id)
+
+
+def address_of(target: Address | Invitation) -> Address:
+    """Give the address in either."""
+    return target.address if isinstance(target, Invitation) else target
+
+
+def send(desk: Desk, account_id: bytes, text: str) -> MessageRow:
+    """Take a text for a contact at any stage; the first one makes the request."""
+    row = texts.send_text(desk, account_id, text)
+    if contact_row(desk, account_id).stage is ContactStage.NEW:
+        _ask(desk, AccountId(account_id))
+    return texts.find_message(desk, row.inner_id) or row
+
+
+def send_again(desk: Desk, inner_id: bytes) -> MessageRow:
+    """Send a failed message once more, under its old inner id; raises `MisuseError`."""
+    row = texts.find_message(desk, inner_id)
+    if row is None or not row.request:
+        return texts.send_again(desk, InnerId(inner_id))
+    contact = contact_row(desk, row.account_id)
+    if contact.stage is ContactStage.OPEN or row.state not in FAILED:
+        return texts.send_again(desk, row.inner_id)
+    texts.check_sendable(contact)
+    _take_bundle(desk, row.account_id, FOR_REPEAT)
+    waiting = replace(row, state=MessageState.WAITING, repeats=0)
+    texts.save_message(desk, waiting)
+    return waiting
+
+
+def bundle_taken(desk: Desk, account_id: AccountId, purpose: str, answer: KeysAnswer) -> None:
+    """Work in fresh keys of a contact and do what they were fetched for."""
+    contact = find_contact(desk, account_id)
+    if contact is None or contact.stage in (ContactStage.BLOCKED, ContactStage.STOPPED):
+        return
+    try:
+        contact, bundles = read_keys(
+            answer, account_id, contact.host, known=contact, today=desk.day
+        )
+    except KeysRejected as rejected:
+        raise_alarm(desk, contact, rejected.kind)
+        return
+    save_contact(desk, contact)
+    for bundle in bundles:
+        remember_bundle(desk, bundle)
+    warn_if_stale(desk, account_id)
+    match purpose:
+        case "restart":
+            _restart(desk, contact)
+        case "reseal":
+            _reseal(desk, contact)
+        case _:
+            _ask(desk, account_id)
+
+
+def accept_received(desk: Desk, device: DeviceRow, body: Accept) -> None:
+    """Complete first contact: register their drop, say READY, let go what waited."""
+    contact = contact_row(desk, device.account_id)
+    if body.request_id != contact.request_id or device.contact_secret is None:
+        return
+    opened = contact.stage is not ContactStage.OPEN
+    save_contact(desk, replace(contact, stage=ContactStage.OPEN, name=body.name))
+    current = replace(
+        device_row(desk, device.key),
+        path=PostPath.CONTACT,
+        path_secret=device.contact_secret,
+        their_hash=body.drop_hash,
+    )
+    save_device(desk, current)
+    drop = DropRow(body.drop_hash, DropUse.CONTACT, device.account_id)
+    entry = post(desk, current, Letter(Ready(), texts.new_inner_id(desk), waits_for=body.drop_hash))
+    register(desk, drop, releases=(entry.key,))
+    texts.receipted(desk, device.account_id, body.request_id, ReceiptStatus.DELIVERED)
+    if opened:
+        event_log.contact_accepted(desk, device.account_id)
+    texts.flush_waiting(desk, device.account_id)
+
+
+def request_refused(desk: Desk, entry: OutboxEntry) -> None:
+    """Fall back to NEW when no drop takes our request: the next text asks again."""
+    contact = find_contact(desk, entry.account_id)
+    if contact is not None and contact.stage is ContactStage.REQUESTED:
+        save_contact(desk, replace(contact, stage=ContactStage.NEW))
+
+
+def messages_due(desk: Desk) -> None:
+    """Fetch fresh keys for what nobody answered (content.md, 3 and 4)."""
+    for row in texts.sweep_messages(desk):
+        purpose = FOR_REPEAT if row.request else FOR_RESEAL
+        _take_bundle(desk, row.account_id, purpose)
+        if purpose == FOR_RESEAL:
+            contact = contact_row(desk, row.account_id)
+            save_contact(desk, replace(contact, reseal=(*contact.reseal, row.inner_id)[-64:]))
+
+
+def restart_session(desk: Desk, account_id: AccountId) -> None:
+    """Begin new sessions with a contact's devices, at most once a day each; `MisuseError`."""
+    contact = contact_row(desk, account_id)
+    if contact.stage is not ContactStage.OPEN:
+        raise MisuseError("there is no session with this contact yet; send a message instead")
+    if any(device.restarted_day == desk.day for device in devices_of(desk, account_id)):
+        raise MisuseError("the session with this contact was restarted today; wait until tomorrow")
+    _take_bundle(desk, account_id, FOR_RESTART)
+
+
+def _ask(desk: Desk, account_id: AccountId) -> None:
+    """Make or repeat the request if the keys for it are here; otherwise fetch them."""
+    contact = contact_row(desk, account_id)
+    if contact.stage not in (ContactStage.NEW, ContactStage.REQUESTED):
+        return
+    message = _request_message(desk, contact)
+    if message is None:
+        return
+    ready = [(row, kept_bundle(desk, contact, row)) for row in devices_of(desk, account_id)]
+    usable = [(row, bundle) for row, bundle in ready if bundle and row.path_secret]
+    if not usable:
+        purpose = FOR_REQUEST if contact.stage is ContactStage.NEW else FOR_REPEAT
+        _take_bundle(desk, account_id, purpose)
+        return
+    _request(desk, contact, message, usable)
+
+
+def _request_message(desk: Desk, contact: ContactRow) -> MessageRow | None:
+    """Give the message whose text the request carries: a short one, or an empty one of its own."""
+    known = texts.find_message(desk, contact.request_id) if contact.request_id else None
+    if known is not None and (known.request or contact.stage is ContactStage.REQUESTED):
+        return None if known.repeats >= REQUEST_REPEATS_MAX else known
+    first = texts.first_waiting(desk, contact.account_id)
+    if first is None or len(first.text.encode()) > REQUEST_TEXT_BYTES_MAX:
+        return MessageRow(
+            texts.new_inner_id(desk), contact.account_id, MessageState.WAITING, "", hidden=True
+        )
+    return first
+
+
+def _request(
+    desk: Desk,
+    contact: ContactRow,
+    message: MessageRow,
+    usable: list[tuple[DeviceRow, Bundle]],
+) -> None:
+    for device, bundle in usable:
+        _post_request(desk, device, bundle, message)
+    again = message.repeats + (1 if contact.stage is ContactStage.REQUESTED else 0)
+    due = desk.hour + _DAY_HOURS * 2**again if again < REQUEST_REPEATS_MAX else 0
+    sealed = replace(
+        message,
+        request=True,
+        state=MessageState.SEALED,
+        unaccepted=tuple((device.device_id, 1) for device, _ in usable),
+        not_after=not_after(DEFAULT_TTL, desk.now),
+        reseal_hour=due,
+        repeats=again,
+    )
+    texts.save_message(desk, sealed)
+    save_contact(
+        desk,
+        replace(
+            contact_row(desk, contact.account_id),
+            stage=ContactStage.REQUESTED,
+            request_id=message.inner_id,
+        ),
+    )
+
+
+def _post_request(desk: Desk, device: DeviceRow, bundle: Bundle, message: MessageRow) -> None:
+    own = own_account(desk)
+    _start(desk, device, bundle)
+    secret = device.contact_secret or make_drop(device.route, desk.random).secret
+    device = replace(device_row(desk, device.key), contact_secret=secret)
+    save_device(desk, device)
+    reply, reply_row = make_reply_drop(desk, device.account_id)
+    body = Request(
+        drop_hash=Drop(device.route, secret).hash(),
+        reply_route=reply.route,
+        reply_secret=reply.secret,
+        host=own.host,
+        name=own.name,
+        text=message.text,
+    )
+    entry = post(desk, device, Letter(body, message.inner_id, waits_for=reply_row.drop_hash))
+    register(desk, reply_row, releases=(entry.key,))
+    if device.path is PostPath.INVITATION:
+        # It serves one envelope; whatever comes later goes through the knock drop.
+        knock = bundle.seal.knock_secret
+        path = PostPath.NONE if knock is None else PostPath.KNOCK
+        save_device(desk, replace(device_row(desk, device.key), path=path, path_secret=knock))
+
+
+def _restart(desk: Desk, contact: ContactRow) -> None:
+    for device in devices_of(desk, contact.account_id):
+        bundle = kept_bundle(desk, contact, device)
+        if bundle is None or device.restarted_day == desk.day:
+            continue
+        _start(desk, device, bundle)
+        save_device(desk, replace(device_row(desk, device.key), restarted_day=desk.day))
+        post(desk, device, Letter(Restart(), texts.new_inner_id(desk)))
+
+
+def _reseal(desk: Desk, contact: ContactRow) -> None:
+    for device in devices_of(desk, contact.account_id):
+        bundle = kept_bundle(desk, contact, device)
+        if bundle is not None and session_book(desk, device).wants_session(desk.now):
+            _start(desk, device, bundle)
+    current = contact_row(desk, contact.account_id)
+    save_contact(desk, replace(current, reseal=()))
+    for inner_id in current.reseal:
+        row = texts.find_message(desk, inner_id)
+        if row is not None and row.state is MessageState.ACCEPTED:
+            texts.reseal(desk, row)
+
+
+def _start(desk: Desk, device: DeviceRow, bundle: Bundle) -> None:
+    """Begin a session with a bundle and forget the bundle: it serves one session."""
+    own = own_account(desk)
+    book = session_book(desk, device)
+    book = book.start(own.local_device(), bundle, now=desk.now, random=desk.random)
+    save_book(desk, device, book)
+    save_device(desk, replace(device_row(desk, device.key), bundle=None))
+
+
+def _with_invitation(desk: Desk, device: DeviceRow, target: Address | Invitation) -> DeviceRow:
+    if not isinstance(target, Invitation) or target.drop.route != device.route:
+        return device
+    device = replace(device, path=PostPath.INVITATION, path_secret=target.drop.secret)
+    save_device(desk, device)
+    return device
+
+
+def _take_bundle(desk: Desk, account_id: AccountId, purpose: str) -> None:
+    errands.queue(desk, Errand(ErrandKind.TAKE_BUNDLE, account_id, purpose))

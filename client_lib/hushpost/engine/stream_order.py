@@ -1,0 +1,131 @@
+"""Order within one device's stream, with a bounded hold (docs/spec/content.md, 5).
+
+stream = next   give it, and what is held behind it
+stream > next   hold it in the vault: 60 seconds, 256 messages, 1 MiB
+stream < next   give it, marked late
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from hushpost.content import Inner, decode
+from hushpost.engine import event_log
+from hushpost.engine.contact_book import DeviceRow, all_contacts, devices_of
+from hushpost.engine.desk import Desk
+from hushpost.engine.ledger import Table
+from hushpost.events import AlarmKind
+
+# Longer than a sender needs to reconnect and go on from the first envelope not accepted; shorter
+# than a person waits before asking.
+HOLD_SECONDS: Final = 60
+HOLD_MESSAGES_MAX: Final = 256
+HOLD_BYTES_MAX: Final = 1 << 20
+
+_REORDERED: Final = (
+    "the relay delivered this contact's messages in another order than they were accepted in; they"
+    " are shown in the right order. Once, it may be a failing disk; often, the relay does it"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InOrder:
+    """A message whose turn it is; ``late`` if its place was given up before."""
+
+    inner: Inner
+    late: bool = False
+
+
+def arrange(
+    desk: Desk, device: DeviceRow, inner: Inner, plain: bytes
+) -> tuple[DeviceRow, list[InOrder]]:
+    """Put a message of the stream in its place; the caller stores the row that is given."""
+    stream = inner.header.stream
+    if stream < device.highest_in:
+        event_log.safety_alarm(desk, device.account_id, AlarmKind.REORDERED, _REORDERED)
+    device = replace(device, highest_in=max(stream, device.highest_in))
+    if stream < device.next_in:
+        return device, [InOrder(inner, late=True)]
+    if stream > device.next_in:
+        return _hold(desk, device, stream, plain)
+    device = replace(device, next_in=stream + 1)
+    device, following = _take_held(desk, device)
+    return device, [InOrder(inner), *following]
+
+
+def skip_to(device: DeviceRow, stream: int) -> DeviceRow:
+    """Move ``next`` behind a message of first contact, before which nothing else can be."""
+    following = max(device.next_in, stream + 1)
+    return replace(device, next_in=following, highest_in=max(device.highest_in, stream))
+
+
+def overdue(desk: Desk) -> list[DeviceRow]:
+    """Give the devices whose gap has been waited for long enough."""
+    return [
+        device
+        for contact in all_contacts(desk)
+        for device in devices_of(desk, contact.account_id)
+        if device.held and desk.now - device.gap_since >= HOLD_SECONDS
+    ]
+
+
+def next_deadline(desk: Desk) -> float | None:
+    """Give the time at which the next gap is given up."""
+    gaps = [
+        device.gap_since + HOLD_SECONDS
+        for contact in all_contacts(desk)
+        for device in devices_of(desk, contact.account_id)
+        if device.held
+    ]
+    return min(gaps, default=None)
+
+
+def give_up(desk: Desk, device: DeviceRow) -> tuple[DeviceRow, list[InOrder]]:
+    """Skip the gap and give what is held behind it, telling the app how many are missing."""
+    rows = desk.ledger.find(Table.HELD, device.key)
+    if not rows:
+        return replace(device, held=0, held_bytes=0, gap_since=0), []
+    first = min(_stream_of(row.key) for row in rows)
+    event_log.messages_missing(desk, device.account_id, first - device.next_in)
+    device = replace(device, next_in=first)
+    return _take_held(desk, device)
+
+
+def _hold(
+    desk: Desk, device: DeviceRow, stream: int, plain: bytes
+) -> tuple[DeviceRow, list[InOrder]]:
+    key = device.key + stream.to_bytes(8, "big")
+    desk.ledger.put(Table.HELD, key, plain, lookup=device.key)
+    device = replace(
+        device,
+        held=device.held + 1,
+        held_bytes=device.held_bytes + len(plain),
+        gap_since=device.gap_since or int(desk.now),
+    )
+    given: list[InOrder] = []
+    while device.held > HOLD_MESSAGES_MAX or device.held_bytes > HOLD_BYTES_MAX:
+        device, some = give_up(desk, device)
+        given += some
+    return device, given
+
+
+def _take_held(desk: Desk, device: DeviceRow) -> tuple[DeviceRow, list[InOrder]]:
+    given: list[InOrder] = []
+    while device.held:
+        key = device.key + device.next_in.to_bytes(8, "big")
+        plain = desk.ledger.get(Table.HELD, key)
+        if plain is None:
+            break
+        desk.ledger.delete(Table.HELD, key)
+        given.append(InOrder(decode(plain)))
+        device = replace(
+            device,
+            next_in=device.next_in + 1,
+            held=device.held - 1,
+            held_bytes=device.held_bytes - len(plain),
+        )
+    since = int(desk.now) if device.held else 0
+    return replace(device, gap_since=since), given
+
+
+def _stream_of(key: bytes) -> int:
+    return int.from_bytes(key[-8:], "big")
