@@ -5,6 +5,7 @@ A text `<N bytes>` stands for the base64url of N bytes; `filled` puts them in.
 
 import json
 import re
+from collections.abc import Sequence
 from hashlib import shake_128
 from typing import Any, cast
 
@@ -111,7 +112,7 @@ def filled(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: filled(part) for key, part in cast(Example, value).items()}
     if isinstance(value, list):
-        parts: list[Any] = value
+        parts = cast("Sequence[Any]", value)
         return [filled(part) for part in parts]
     match = _PLACEHOLDER.match(value) if isinstance(value, str) else None
     if match is None:

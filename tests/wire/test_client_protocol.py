@@ -315,3 +315,16 @@ def test_a_lost_connection_leaves_the_order_of_what_to_send_again() -> None:
     assert pair.client.unanswered() == (requests[0], requests[2], requests[3])
     pair.client.acknowledge(1)
     assert pair.client.data_to_send() == []
+
+
+def test_acknowledging_after_the_end_or_draining_twice_does_nothing() -> None:
+    """Late work of the caller meets a closed machine without harm."""
+    pair = Joined(Role.INBOX).open()
+    pair.deliver(4)
+    pair.to_client()
+    pair.client.close(CloseCode.NORMAL)
+    pair.client.acknowledge(1)
+    pair.client.drain()
+    pair.client.close(CloseCode.TIMEOUT)
+    assert pair.client.data_to_send() == []
+    assert code(pair.client) is CloseCode.NORMAL

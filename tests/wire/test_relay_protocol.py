@@ -410,6 +410,24 @@ def test_commands_out_of_place_raise() -> None:
     pair.relay.receive_data(encode_control(login(1)), NOW)
     with pytest.raises(NotInThisState):
         pair.relay.answer(welcome(2))
+    pair = Joined(Role.INBOX).open()
+    pair.relay.receive_data(encode_control(CountPrekeys(id=8)), NOW)
+    with pytest.raises(NotInThisState):
+        pair.relay.answer(welcome(8))
+    pair.relay.answer(PrekeyCount(id=8, left=1))
+
+
+def test_a_repeated_control_id_breaks_the_protocol() -> None:
+    """While the first waits; once it is answered the id is free again."""
+    pair = Joined(Role.INBOX).open()
+    count = encode_control(CountPrekeys(id=8))
+    pair.relay.receive_data(count, NOW)
+    pair.relay.answer(PrekeyCount(id=8, left=1))
+    pair.relay.receive_data(count, NOW)
+    assert pair.relay.closing is None
+    pair.relay.receive_data(count, NOW)
+    assert pair.relay.closing is not None
+    assert pair.relay.closing.code is CloseCode.PROTOCOL_ERROR
 
 
 def test_reordered_submissions_are_all_judged() -> None:

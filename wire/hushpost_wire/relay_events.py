@@ -1,8 +1,9 @@
-"""What the relay's machine tells the relay (docs/spec/wire.md, section 8)."""
+"""What the relay's machine tells the relay, and what it says before it closes (wire.md, 7, 8)."""
 
 from typing import NamedTuple
 
-from hushpost_wire.control import ExpiredSeen, Request
+from hushpost_wire.control import Error, ErrorCode, ExpiredSeen, Request
+from hushpost_wire.errors import ControlMalformed, FrameError, PeerViolation, VersionUnknown
 from hushpost_wire.frames import Submit
 
 
@@ -17,3 +18,11 @@ class PingDue(NamedTuple):
 
 
 RelayEvent = Submit | Acknowledged | PingDue | Request | ExpiredSeen
+
+
+def complaint(violation: PeerViolation) -> Error:
+    """Make the relay's last words about a violation: its class, and nothing that was received."""
+    if isinstance(violation, VersionUnknown):
+        return Error(code=ErrorCode.UNKNOWN_VERSION)
+    malformed = isinstance(violation, FrameError | ControlMalformed)
+    return Error(code=ErrorCode.MALFORMED if malformed else ErrorCode.UNEXPECTED)

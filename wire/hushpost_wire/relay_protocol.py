@@ -28,8 +28,6 @@ from hushpost_wire.control import (
     encode_control,
 )
 from hushpost_wire.errors import (
-    ControlMalformed,
-    FrameError,
     MessageUnexpected,
     NotInThisState,
     PeerViolation,
@@ -61,7 +59,7 @@ from hushpost_wire.limits import (
     PROTOCOL_VERSION_MAX,
     PROTOCOL_VERSION_MIN,
 )
-from hushpost_wire.relay_events import Acknowledged, PingDue, RelayEvent
+from hushpost_wire.relay_events import Acknowledged, PingDue, RelayEvent, complaint
 from hushpost_wire.terms import Terms
 from hushpost_wire.transitions import TRANSITIONS, State, Step, answer_step, request_step
 
@@ -75,6 +73,7 @@ class RelayProtocol:
     __slots__ = (
         "_accepted",
         "_closing",
+        "_connected",
         "_drain_code",
         "_events",
         "_limits",
@@ -89,14 +88,17 @@ class RelayProtocol:
         "_state",
         "_submits",
         "_submits_max",
+        "_terms",
         "heard",
-        "hello",
+        "nonce",
         "role",
     )
 
     def __init__(self, terms: Terms, role: Role, *, nonce: bytes, now: float) -> None:
         self.role: Final = role
-        self.hello: Final = terms.hello(role, nonce, now)
+        self.nonce: Final = nonce
+        self._terms = terms
+        self._connected = now
         self.heard = now
         self._rules = terms.rules
         self._limits = terms.limits
@@ -115,6 +117,11 @@ class RelayProtocol:
         self._closing: Close | None = None
         self._drain_code = CloseCode.DRAIN
         self._send_control(Step.HELLO, self.hello)
+
+    @property
+    def hello(self) -> Hello:
+        """What this connection was greeted with; made anew, since an idle one keeps no copy."""
+        return self._terms.hello(self.role, self.nonce, self._connected)
 
     # ---- what came in
 
@@ -240,9 +247,9 @@ class RelayProtocol:
             return
         if message.id is None or message.id not in self._requests:
             raise NotInThisState("answer: no request with this id is waiting")
-        self._requests.remove(message.id)
         step = answer_step(message, self._state)
         self._send_control(step, message)
+        self._requests.remove(message.id)
         if step is Step.LOGIN_REFUSED:
             self._closing = Close(CloseCode.LOGIN_FAILED, "login refused")
         self._end_if_drained()
@@ -387,12 +394,5 @@ class RelayProtocol:
             self._closing = Close(self._drain_code)
 
     def _violated(self, violation: PeerViolation) -> None:
-        self._outgoing.append(encode_control(Error(code=_violation_code(violation))))
+        self._outgoing.append(encode_control(complaint(violation)))
         self.close(violation.close_code, str(violation))
-
-
-def _violation_code(violation: PeerViolation) -> ErrorCode:
-    if isinstance(violation, VersionUnknown):
-        return ErrorCode.UNKNOWN_VERSION
-    malformed = isinstance(violation, FrameError | ControlMalformed)
-    return ErrorCode.MALFORMED if malformed else ErrorCode.UNEXPECTED
