@@ -114,8 +114,12 @@ class Link:
         whether the relay did it.
         """
         await self._take(self._request_slots)
-        request = message(self._machine.next_id())
-        self._machine.send(request, self._loop.time())
+        try:
+            request = message(self._machine.next_id())
+            self._machine.send(request, self._loop.time())
+        except BaseException:
+            self._request_slots.release()
+            raise
         answer: asyncio.Future[Answer] = self._future()
         self._answers[request.id] = answer
         self._send_soon()
@@ -128,15 +132,19 @@ class Link:
         may not have been accepted, and is to be posted again as it is.
         """
         await self._take(self._submit_slots)
-        request = self._machine.submit(
-            ttl_class=posting.ttl_class,
-            route=posting.route,
-            drop_secret=posting.drop_secret,
-            envelope_id=posting.envelope_id,
-            not_after=posting.not_after,
-            envelope=posting.envelope,
-            now=self._loop.time(),
-        )
+        try:
+            request = self._machine.submit(
+                ttl_class=posting.ttl_class,
+                route=posting.route,
+                drop_secret=posting.drop_secret,
+                envelope_id=posting.envelope_id,
+                not_after=posting.not_after,
+                envelope=posting.envelope,
+                now=self._loop.time(),
+            )
+        except BaseException:
+            self._submit_slots.release()
+            raise
         verdict: asyncio.Future[Verdict] = self._future()
         self._verdicts[request] = verdict
         self._send_soon()
