@@ -34,6 +34,15 @@ def refused_upgrade(host: Host, status: int) -> RelayError:
     )
 
 
+def unreachable(host: Host, error: OSError) -> RelayUnreachable:
+    """Say why no connection came about at all."""
+    cause = "timeout" if isinstance(error, TimeoutError) else error.strerror or "no such host"
+    return RelayUnreachable(
+        f"no relay answers at {host} ({cause}): check the address and the network, or start the "
+        "relay there (hushpost-relay serve)"
+    )
+
+
 def own_close(host: Host, code: CloseCode, reason: str) -> RelayError | None:
     """Say why this client's machine closed; None if it was asked to."""
     if code is CloseCode.NORMAL:

@@ -39,7 +39,13 @@ from websockets.typing import Subprotocol
 
 from hushpost.errors import RelayError, RelayMisbehaved, RelayUnreachable
 from hushpost.transport_dial import Dial, RelayPins, check_relay, url
-from hushpost.transport_endings import own_close, refused_upgrade, relay_close, socket_close
+from hushpost.transport_endings import (
+    own_close,
+    refused_upgrade,
+    relay_close,
+    socket_close,
+    unreachable,
+)
 from hushpost.transport_posting import Posting, Verdict
 
 # A phone on a bad line, through Tor, needs several seconds for TCP, TLS and the upgrade.
@@ -374,20 +380,13 @@ async def _connect(
             "check the address"
         ) from None
     except (OSError, TimeoutError) as error:
-        raise RelayUnreachable(
-            f"no relay answers at {host} ({_cause(error)}): check the address and the network, or "
-            "start the relay there (hushpost-relay serve)"
-        ) from None
+        raise unreachable(host, error) from None
     if socket.subprotocol != SUBPROTOCOL:
         await socket.close()
         raise RelayMisbehaved(
             f"what answers at {host} does not speak {SUBPROTOCOL}: check the address"
         )
     return socket
-
-
-def _cause(error: OSError) -> str:
-    return "timeout" if isinstance(error, TimeoutError) else error.strerror or "no such host"
 
 
 def _settle(future: "asyncio.Future[_Result] | None", result: _Result) -> None:

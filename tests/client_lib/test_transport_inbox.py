@@ -14,7 +14,7 @@ from hushpost.errors import (
 )
 from hushpost.retry import Backoff
 from hushpost.transport_dial import Dial
-from hushpost.transport_inbox import Credentials, Inbox
+from hushpost.transport_inbox import Credentials, Delivery, Inbox
 from hushpost_crypto.keys import DeviceKey
 from hushpost_crypto.primitives import random_bytes
 from hushpost_server.configuration import Configuration
@@ -23,7 +23,7 @@ from hushpost_wire.control import CountPrekeys, PrekeyCount, Welcome
 from hushpost_wire.host import Host
 from hushpost_wire.identifiers import AccountId, DeviceId
 
-from tests.client_lib.transport_people import Delivery, Ear, MemoryPins, person, posting, register
+from tests.client_lib.transport_people import Ear, MemoryPins, person, posting, register
 
 FAST = Backoff(base_seconds=0.01, cap_seconds=0.05)
 

@@ -29,7 +29,7 @@ from hushpost_wire.control import (
 )
 from hushpost_wire.errors import NotInThisState
 from hushpost_wire.host import Host
-from hushpost_wire.identifiers import AccountId, DeviceId
+from hushpost_wire.identifiers import AccountId, DeviceId, Signature
 from hushpost_wire.limits import SUBPROTOCOL, Limits
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
@@ -346,7 +346,7 @@ async def test_a_request_not_for_this_endpoint_harms_nothing() -> None:
                     device=DeviceId(bytes(16)),
                     protocol=1,
                     client_nonce=bytes(32),
-                    signature=bytes(64),
+                    signature=Signature(bytes(64)),
                 )
             )
         assert not link.ended.done()

@@ -9,6 +9,7 @@ import pytest
 from hushpost import transport_post
 from hushpost.errors import MisuseError, RelayUnreachable
 from hushpost.transport_dial import Dial
+from hushpost.transport_inbox import Delivery
 from hushpost.transport_post import PostOffice
 from hushpost_crypto.drops import Drop
 from hushpost_crypto.primitives import random_bytes
@@ -19,7 +20,7 @@ from hushpost_wire.frames import RefusalReason
 from hushpost_wire.host import Host
 from hushpost_wire.identifiers import AccountId, DropSecret, Route
 
-from tests.client_lib.transport_people import Delivery, MemoryPins, person, posting
+from tests.client_lib.transport_people import MemoryPins, person, posting
 
 
 @pytest.fixture

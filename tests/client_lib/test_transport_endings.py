@@ -1,0 +1,76 @@
+"""Why connections end, in this library's words."""
+
+import pytest
+from hushpost.errors import (
+    LoginDisplaced,
+    LoginRefused,
+    RelayError,
+    RelayMisbehaved,
+    RelayUnreachable,
+    RelayVersionUnknown,
+)
+from hushpost.transport_endings import (
+    own_close,
+    refused_upgrade,
+    relay_close,
+    socket_close,
+    unreachable,
+)
+from hushpost_wire.close_codes import CloseCode
+from hushpost_wire.host import Host
+
+HOST = Host("relay.example")
+EXPECTED: dict[CloseCode, type[RelayError]] = {
+    CloseCode.PROTOCOL_ERROR: RelayMisbehaved,
+    CloseCode.UNKNOWN_VERSION: RelayVersionUnknown,
+    CloseCode.LOGIN_FAILED: LoginRefused,
+    CloseCode.DISPLACED: LoginDisplaced,
+    CloseCode.ACCOUNT_GONE: LoginRefused,
+}
+
+
+@pytest.mark.parametrize("code", list(CloseCode))
+def test_every_close_code_of_the_relay(code: CloseCode) -> None:
+    """Each code the relay may send has exactly one error; all but five mean: come back."""
+    error = relay_close(HOST, code)
+    assert type(error) is EXPECTED.get(code, RelayUnreachable)
+    assert HOST in str(error)
+
+
+@pytest.mark.parametrize("code", [None, 1006, 4999])
+def test_a_lost_line_or_unknown_code(code: int | None) -> None:
+    """No close frame, or a code nobody defined, means: come back."""
+    assert type(relay_close(HOST, code)) is RelayUnreachable
+
+
+def test_own_closes() -> None:
+    """What this client's machine closed for decides whose fault it is told to be."""
+    assert own_close(HOST, CloseCode.NORMAL, "") is None
+    assert type(own_close(HOST, CloseCode.TIMEOUT, "")) is RelayUnreachable
+    assert type(own_close(HOST, CloseCode.UNKNOWN_VERSION, "")) is RelayVersionUnknown
+    error = own_close(HOST, CloseCode.PROTOCOL_ERROR, "a tag twice")
+    assert type(error) is RelayMisbehaved
+    assert "a tag twice" in str(error)
+
+
+@pytest.mark.parametrize("code", [1002, 1007, 1009])
+def test_broken_frames_are_the_relays_fault(code: int) -> None:
+    """Bytes that are no WebSocket, or a message too large, are RelayMisbehaved."""
+    assert type(socket_close(HOST, code)) is RelayMisbehaved
+
+
+def test_silence_is_a_lost_line() -> None:
+    """A relay that answers no ping is unreachable."""
+    assert type(socket_close(HOST, 1011)) is RelayUnreachable
+
+
+def test_statuses() -> None:
+    """Busy statuses mean: come back; any other means: this is no relay."""
+    assert type(refused_upgrade(HOST, 503)) is RelayUnreachable
+    assert type(refused_upgrade(HOST, 404)) is RelayMisbehaved
+
+
+def test_unreachable_says_what_to_do() -> None:
+    """The message names the host, the cause and the next step."""
+    for error in (TimeoutError(), ConnectionRefusedError(111, "refused"), OSError()):
+        assert "hushpost-relay serve" in str(unreachable(HOST, error))
