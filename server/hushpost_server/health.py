@@ -11,6 +11,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 from hushpost_server.metrics import CONTENT_TYPE, Metrics
 
@@ -102,13 +103,12 @@ class _Exchange(asyncio.Protocol):
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        if not self._server.opened(transport):
-            transport.abort()
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
+        if not self._server.opened(self._transport):
+            self._transport.abort()
             return
         loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(REQUEST_SECONDS_MAX, transport.abort)
+        self._deadline = loop.call_later(REQUEST_SECONDS_MAX, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
         assert self._transport is not None

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from hushpost_wire.close_codes import CloseCode
 from hushpost_wire.control import Role
@@ -142,8 +142,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the handshake's deadline."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
+        transport = self.transport
         transport.set_write_buffer_limits(high=self._host.write_buffer_bytes_max)
         self._close_timer = self._loop.call_later(
             self._host.handshake_seconds_max, self._handshake_late

@@ -47,7 +47,7 @@ _DECLARED = (
     Event("connection_failed", logging.ERROR, ("connection", "error"), "closed after an own fault"),
     Event("connection_closed", logging.DEBUG, ("connection", "role", "code"), "connection ended"),
     Event("health_failed", logging.ERROR, ("error",), "health could not be determined"),
-    Event("third_party", logging.WARNING, ("logger",), "a library logged a warning"),
+    Event("third_party", logging.WARNING, ("logger", "error"), "a library logged a warning"),
 )
 EVENTS = {event.name: event for event in _DECLARED}
 
@@ -83,7 +83,8 @@ class _FirstLine(logging.Formatter):
 
 
 def _third_party(record: logging.LogRecord) -> str:
-    return f"third_party logger={record.name}: {EVENTS['third_party'].sentence}"
+    error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else "none"
+    return f"third_party logger={record.name} error={error}: {EVENTS['third_party'].sentence}"
 
 
 def set_up_logging(level: str, stream: TextIO | None = None) -> EventLog:

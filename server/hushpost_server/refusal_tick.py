@@ -65,7 +65,11 @@ class RefusalTick:
             _answer(item)
 
     def _next_tick(self) -> float:
-        return (self._now() // self._seconds + 1) * self._seconds
+        now = self._now()
+        index = int(now / self._seconds) + 1
+        when = index * self._seconds
+        # Rounding can put the next tick at this very moment, where it would repeat for ever.
+        return when if when > now else (index + 1) * self._seconds
 
     def _tick(self) -> None:
         now = self._now()

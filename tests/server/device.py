@@ -12,9 +12,11 @@ from typing import TypeVar
 from hushpost_wire import transcripts
 from hushpost_wire.account_records import NO_PREVIOUS, DeviceEntry, DeviceList, Genesis
 from hushpost_wire.control import (
+    AccountCreated,
     Control,
     ControlToClient,
     CreateAccount,
+    Done,
     DropKind,
     Hello,
     Login,
@@ -39,6 +41,8 @@ from hushpost_wire.identifiers import (
     AccountPublicKey,
     DeviceId,
     DevicePublicKey,
+    DropSecret,
+    EnvelopeId,
     IdentityPublicKey,
     ListHead,
     PrekeyId,
@@ -69,6 +73,7 @@ class Wire:
     kept: list[ControlToClient | FrameToClient] = field(default_factory=list)
 
     async def receive(self) -> ControlToClient | FrameToClient:
+        """Return the next message."""
         data = await self.socket.recv()
         return decode_control_to_client(data) if isinstance(data, str) else decode_to_client(data)
 
@@ -85,18 +90,22 @@ class Wire:
             self.kept.append(message)
 
     async def send(self, message: Control) -> None:
+        """Send a control message."""
         await self.socket.send(encode_control(message))
 
     async def ask(self, message: Control, kind: type[Message]) -> Message:
+        """Send a request and return its answer."""
         await self.send(message)
         return await self.wait_for(kind)
 
     def id(self) -> int:
+        """Return a fresh request id."""
         self.next_id += 1
         return self.next_id
 
     @property
     def challenge(self) -> Challenge:
+        """Return what signatures on this connection bind."""
         hello = self.hello
         return Challenge(
             nonce=hello.nonce,
@@ -107,10 +116,12 @@ class Wire:
         )
 
     async def submit(self, submit: Submit) -> Accepted | Refused:
+        """Submit an envelope and return the verdict."""
         await self.socket.send(encode_submit(submit))
         return await self.verdict()
 
     async def verdict(self) -> Accepted | Refused:
+        """Return the next verdict."""
         while True:
             for message in self.kept:
                 if isinstance(message, Accepted | Refused):
@@ -119,6 +130,7 @@ class Wire:
             self.kept.append(await self.receive())
 
     async def acknowledge(self, *deliveries: Deliver) -> None:
+        """Acknowledge deliveries."""
         await self.socket.send(encode_acknowledge([delivery.tag for delivery in deliveries]))
 
 
@@ -165,6 +177,7 @@ class TestDevice:
     def make_list(
         self, version: int, previous: ListHead, *, day: int = TODAY, key: SigningKey | None = None
     ) -> DeviceList:
+        """Make a signed device list of this one device."""
         unsigned = DeviceList(
             self.account_id, version, previous, day, (self.entry,), Signature(bytes(64))
         )
@@ -174,6 +187,7 @@ class TestDevice:
         )
 
     def creation(self, wire: Wire, *, token: str | None = None) -> CreateAccount:
+        """Make a signed request to create the account."""
         device_list = self.lists[0].to_bytes()
         signed = transcripts.account_creation(
             wire.challenge,
@@ -194,6 +208,7 @@ class TestDevice:
         )
 
     def login(self, wire: Wire, challenge: Challenge | None = None) -> Login:
+        """Make a signed login, for this connection or another challenge."""
         nonce = secrets.token_bytes(32)
         signed = transcripts.login(
             challenge if challenge is not None else wire.challenge,
@@ -221,15 +236,11 @@ class TestDevice:
             yield wire
 
     async def create_on(self, wire: Wire) -> None:
-        from hushpost_wire.control import AccountCreated
-
+        """Create the account on an open connection."""
         await wire.ask(self.creation(wire), AccountCreated)
 
     async def open_drop(self, wire: Wire, kind: DropKind = DropKind.CONTACT) -> bytes:
         """Register a fresh drop and return its secret."""
-        from hushpost_wire.control import Done
-        from hushpost_wire.identifiers import DropSecret
-
         secret = secrets.token_bytes(32)
         hashed = drop_hash(self.route, DropSecret(secret))
         await wire.ask(RegisterDrop(id=wire.id(), drop_hash=hashed, kind=kind), Done)
@@ -243,6 +254,7 @@ class TestDevice:
         expiry: int = TODAY + 7,
         key: SigningKey | None = None,
     ) -> bytes:
+        """Make a signed prekey record."""
         unsigned = PrekeyRecord(
             kind=kind,
             device_id=self.device_id,
@@ -258,6 +270,7 @@ class TestDevice:
         return replace(unsigned, signature=Signature(signature)).to_bytes()
 
     def seal(self, host: str, *, route: bytes | None = None) -> bytes:
+        """Make a signed seal record."""
         unsigned = SealRecord(
             account_id=self.account_id,
             device_id=self.device_id,
@@ -288,9 +301,9 @@ def envelope_for(
     return Submit(
         int(ttl),
         request,
-        route,
-        secret,
-        sha256(envelope).digest()[:16],
+        Route(route),
+        DropSecret(secret),
+        EnvelopeId(sha256(envelope).digest()[:16]),
         not_after(ttl, now),
         envelope,
     )
