@@ -1,0 +1,79 @@
+"""Making and opening the file."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hushpost.errors import VaultDamaged, VaultExists, VaultLocked, VaultMissing, VaultNewer
+from hushpost.vault_file import lay_out, take_lock, unlock
+from hushpost.vault_header import Argon2Cost, KeychainKey
+from hushpost.vault_schema import connect
+from hushpost_crypto.primitives import random_bytes
+
+KEY = KeychainKey(bytes(32))
+
+
+def make(path: Path) -> None:
+    """Lay a vault out."""
+    lay_out(path, KEY, Argon2Cost(), random_bytes)
+
+
+def test_a_draft_left_by_a_crash_is_replaced(tmp_path: Path) -> None:
+    """What a crash left under the draft's name does not stop the next creation."""
+    (tmp_path / "v.new").write_bytes(b"half a vault")
+    (tmp_path / "v.new-journal").write_bytes(b"half a journal")
+    make(tmp_path / "v")
+    assert [file.name for file in tmp_path.iterdir()] == ["v"]
+
+
+def test_an_existing_path_is_refused(tmp_path: Path) -> None:
+    """A vault is never laid over a file."""
+    make(tmp_path / "v")
+    with pytest.raises(VaultExists):
+        make(tmp_path / "v")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"a letter", bytes(8192), b"SQLite format 3\0" + bytes(99)]
+)
+def test_a_file_that_is_no_vault_is_refused_unchanged(tmp_path: Path, content: bytes) -> None:
+    """Any other file is refused with a clear word and keeps every byte."""
+    path = tmp_path / "v"
+    path.write_bytes(content)
+    with pytest.raises(VaultDamaged):
+        unlock(path, KEY)
+    assert path.read_bytes() == content
+
+
+def test_a_truncated_vault_is_damaged(tmp_path: Path) -> None:
+    """A vault cut in the middle is reported and not served."""
+    make(tmp_path / "v")
+    content = (tmp_path / "v").read_bytes()
+    (tmp_path / "v").write_bytes(content[: len(content) // 2])
+    with pytest.raises(VaultDamaged):
+        unlock(tmp_path / "v", KEY)
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    """A vault of a later release asks for an update of the app."""
+    make(tmp_path / "v")
+    with closing(connect(tmp_path / "v")) as connection:
+        connection.execute("PRAGMA user_version=99")
+    with pytest.raises(VaultNewer, match="update"):
+        unlock(tmp_path / "v", KEY)
+
+
+def test_a_wrong_key_is_refused(tmp_path: Path) -> None:
+    """Without the right secret no connection stays open."""
+    make(tmp_path / "v")
+    with pytest.raises(VaultLocked):
+        unlock(tmp_path / "v", KeychainKey(b"x" * 32))
+
+
+def test_a_missing_path_leaves_no_lock(tmp_path: Path) -> None:
+    """Opening what is not there creates nothing."""
+    with pytest.raises(VaultMissing):
+        take_lock(tmp_path / "v", existing=True)
+    with pytest.raises(VaultMissing):
+        take_lock(tmp_path / "none" / "v", existing=False)
+    assert list(tmp_path.iterdir()) == []
