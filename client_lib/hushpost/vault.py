@@ -14,7 +14,7 @@ It refuses to know what a session or a message is: values are bytes.
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -146,7 +146,7 @@ class Vault:
         return self._path
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[RowWriter]:
+    async def transaction(self) -> AsyncGenerator[RowWriter, None]:
         """Change several records at once; on leaving the block they are durable.
 
         Do not await inside the block: every other transaction waits for its end. An exception

@@ -12,11 +12,6 @@ from pathlib import Path
 
 from hushpost.errors import VaultInUse
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
 
 class FileLock:
     """Held from construction to `release`; raises `VaultInUse` when somebody else holds it."""
@@ -45,9 +40,15 @@ class FileLock:
             os.close(descriptor)
 
 
-def _lock(descriptor: int) -> None:
-    if sys.platform == "win32":
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        # flock and not lockf: a POSIX record lock would not stop a second opener in this process.
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        # flock, not lockf: a POSIX record lock would not stop a second opener in this process.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,7 +5,7 @@ Synchronous and without transactions of its own: `vault` decides when to begin a
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import Final
@@ -242,7 +242,7 @@ def _read_entry(row: tuple[object, ...]) -> Entry:
 
 
 @contextmanager
-def _errors_of_the_vault() -> Iterator[None]:
+def _errors_of_the_vault() -> Generator[None, None, None]:
     """Turn SQLite's errors into the vault's, without SQLite's text, which may quote a statement."""
     try:
         yield

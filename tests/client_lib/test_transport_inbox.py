@@ -9,7 +9,6 @@ from hushpost.errors import (
     LoginDisplaced,
     LoginRefused,
     MisuseError,
-    RelayError,
     RelayUnreachable,
 )
 from hushpost.retry import Backoff
@@ -23,7 +22,7 @@ from hushpost_wire.control import CountPrekeys, PrekeyCount, Welcome
 from hushpost_wire.host import Host
 from hushpost_wire.identifiers import AccountId, DeviceId
 
-from tests.client_lib.transport_people import Ear, MemoryPins, person, posting, register
+from tests.client_lib.transport_people import Ear, Ended, MemoryPins, person, posting, register
 
 FAST = Backoff(base_seconds=0.01, cap_seconds=0.05)
 
@@ -90,9 +89,9 @@ async def test_a_login_of_a_stranger_is_refused(host: Host) -> None:
     inbox = Inbox(host, credentials, ear, pins=MemoryPins(), dial=Dial(), random=random_bytes)
     with pytest.raises(LoginRefused, match="Create the account again"):
         await inbox.run()
-    ((error, wait),) = [one for one in ear.heard if isinstance(one, tuple)]
-    assert isinstance(error, LoginRefused)
-    assert wait is None
+    (end,) = ear.ends()
+    assert isinstance(end.error, LoginRefused)
+    assert end.wait is None
 
 
 async def test_a_second_login_displaces_the_first(host: Host) -> None:
@@ -117,15 +116,15 @@ async def test_a_relay_away_is_tried_again() -> None:
         credentials, _ = await register(host, pins, Dial())
     inbox = Inbox(host, credentials, ear, pins=pins, dial=Dial(), random=random_bytes, backoff=FAST)
     task = asyncio.get_running_loop().create_task(inbox.run())
-    await ear.until_heard(tuple, 3)
+    await ear.until_heard(Ended, 3)
     with pytest.raises(RelayUnreachable, match="not connected"):
         await inbox.request(lambda number: CountPrekeys(id=number))
-    waits = [one for one in ear.heard if isinstance(one, tuple)]
-    assert all(isinstance(error, RelayUnreachable) for error, _ in waits)
-    assert all(0 <= wait < FAST.cap_seconds for _, wait in waits)
+    for end in ear.ends():
+        assert isinstance(end.error, RelayUnreachable)
+        assert end.wait is not None
+        assert 0 <= end.wait < FAST.cap_seconds
     await inbox.close()
     await task
     with pytest.raises(MisuseError, match="closed"):
         await inbox.request(lambda number: CountPrekeys(id=number))
-    assert isinstance(ear.heard[-1], tuple)
-    assert not [one for one in ear.heard if isinstance(one, RelayError)]
+    assert ear.ends()[-1] == Ended(None, None)

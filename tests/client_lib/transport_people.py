@@ -50,6 +50,14 @@ class MemoryPins:
         self.keys[host] = key
 
 
+@dataclass(frozen=True)
+class Ended:
+    """An end of the connection, and the wait before the next attempt."""
+
+    error: RelayError | None
+    wait: float | None
+
+
 @dataclass
 class Ear:
     """Writes down what an inbox tells, and lets a test wait for it."""
@@ -63,7 +71,7 @@ class Ear:
 
     def disconnected(self, error: RelayError | None, retry_seconds: float | None) -> None:
         """Note an end."""
-        self._note((error, retry_seconds))
+        self._note(Ended(error, retry_seconds))
 
     def delivered(self, delivery: Delivery) -> None:
         """Note an envelope."""
@@ -84,13 +92,17 @@ class Ear:
                 self.changed.clear()
                 await self.changed.wait()
 
-    async def until_heard(self, kind: type, times: int = 1) -> None:
+    async def until_heard(self, kind: type[object], times: int = 1) -> None:
         """Wait until something of a kind was heard so many times."""
         await self.until(lambda heard: sum(isinstance(one, kind) for one in heard) >= times)
 
     def deliveries(self) -> list[Delivery]:
         """Give the envelopes heard."""
         return [one for one in self.heard if isinstance(one, Delivery)]
+
+    def ends(self) -> list[Ended]:
+        """Give the ends heard."""
+        return [one for one in self.heard if isinstance(one, Ended)]
 
     def _note(self, what: object) -> None:
         self.heard.append(what)
