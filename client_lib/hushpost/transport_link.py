@@ -37,15 +37,9 @@ from websockets.exceptions import (
 )
 from websockets.typing import Subprotocol
 
+from hushpost import transport_endings as endings
 from hushpost.errors import RelayError, RelayMisbehaved, RelayUnreachable
 from hushpost.transport_dial import Dial, RelayPins, check_relay, url
-from hushpost.transport_endings import (
-    own_close,
-    refused_upgrade,
-    relay_close,
-    socket_close,
-    unreachable,
-)
 from hushpost.transport_posting import Posting, Verdict
 
 # A phone on a bad line, through Tor, needs several seconds for TCP, TLS and the upgrade.
@@ -312,11 +306,11 @@ class Link:
         """Say in this library's words why the connection ended; None if this side wanted it."""
         ours = self._machine.closing
         if ours is not None:
-            return own_close(self.host, ours.code, ours.reason)
+            return endings.own_close(self.host, ours.code, ours.reason)
         state = self._socket.protocol
         if state.close_sent is not None and not state.close_rcvd_then_sent:
-            return socket_close(self.host, state.close_sent.code)
-        return relay_close(self.host, self._socket.close_code)
+            return endings.socket_close(self.host, state.close_sent.code)
+        return endings.relay_close(self.host, self._socket.close_code)
 
 
 async def open_link(
@@ -368,7 +362,7 @@ async def _connect(
             f"the SOCKS proxy did not reach {host} ({type(error).__name__}): is the proxy running?"
         ) from None
     except InvalidStatus as error:
-        raise refused_upgrade(host, error.response.status_code) from None
+        raise endings.refused_upgrade(host, error.response.status_code) from None
     except ssl.SSLError as error:
         raise RelayUnreachable(
             f"no trusted TLS 1.3 connection to {host} ({error.reason}): check the host name and "
@@ -380,7 +374,7 @@ async def _connect(
             "check the address"
         ) from None
     except (OSError, TimeoutError) as error:
-        raise unreachable(host, error) from None
+        raise endings.unreachable(host, error) from None
     if socket.subprotocol != SUBPROTOCOL:
         await socket.close()
         raise RelayMisbehaved(

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -61,7 +61,7 @@ def hello(key: RelayKey = RELAY_KEY, version: int = 1, role: Role = Role.POST) -
 
 
 @asynccontextmanager
-async def relay(script: Script, *, subprotocol: str = SUBPROTOCOL) -> AsyncIterator[Host]:
+async def relay(script: Script, *, subprotocol: str = SUBPROTOCOL) -> AsyncGenerator[Host, None]:
     """Run a real WebSocket server that follows a script with each connection."""
     server = await serve(
         script, "127.0.0.1", 0, subprotocols=[Subprotocol(subprotocol)], compression=None

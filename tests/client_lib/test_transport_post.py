@@ -1,7 +1,7 @@
 """Anonymous post connections against the real relay, and through a real SOCKS proxy."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from time import time
 
@@ -32,7 +32,7 @@ async def host() -> AsyncIterator[Host]:
 
 
 @asynccontextmanager
-async def post_office(dial: Dial | None = None) -> AsyncIterator[PostOffice]:
+async def post_office(dial: Dial | None = None) -> AsyncGenerator[PostOffice, None]:
     """Open a post office and close it."""
     office = PostOffice(pins=MemoryPins(), dial=dial or Dial(), random=random_bytes)
     try:
@@ -125,7 +125,7 @@ async def test_closing_fails_what_is_open_and_refuses_more(host: Host) -> None:
 
 
 @asynccontextmanager
-async def socks_proxy(seen: list[tuple[bytes, bytes]]) -> AsyncIterator[str]:
+async def socks_proxy(seen: list[tuple[bytes, bytes]]) -> AsyncGenerator[str, None]:
     """Run a real SOCKS5 proxy with user names (RFC 1928 and 1929) that notes user and target."""
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

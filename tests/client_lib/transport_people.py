@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -183,7 +183,7 @@ async def register(host: Host, pins: MemoryPins, dial: Dial) -> tuple[Credential
 
 
 @asynccontextmanager
-async def person(host: Host, dial: Dial | None = None) -> AsyncIterator[Person]:
+async def person(host: Host, dial: Dial | None = None) -> AsyncGenerator[Person, None]:
     """Be a registered person whose inbox is open."""
     pins, ear, dial = MemoryPins(), Ear(), dial or Dial()
     credentials, route = await register(host, pins, dial)
