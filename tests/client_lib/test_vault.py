@@ -143,6 +143,19 @@ async def test_a_closed_vault_says_so(tmp_path: Path) -> None:
         vault.get(Table.SETTINGS, b"a")
 
 
+async def test_a_vault_of_schema_1_still_opens(tmp_path: Path) -> None:
+    """A file written by the first release opens, and every size of record in it is whole."""
+    copy = tmp_path / "v"
+    copy.write_bytes(Path(__file__).with_name("data").joinpath("schema_1.vault").read_bytes())
+    async with await Vault.open(copy, KEY) as vault:
+        rows = vault.find(Table.MESSAGES, b"thread")
+        assert [(row.key, row.position) for row in rows] == [
+            (b"message %d" % number, number) for number in range(5)
+        ]
+        sizes = (10, 800, 4300, 16_600, 40_000)
+        assert [row.value for row in rows] == [bytes([n]) * size for n, size in enumerate(sizes)]
+
+
 async def test_opened_twice_is_refused(vault: Vault) -> None:
     """A vault that is open is refused to a second opener, and goes on undisturbed."""
     with pytest.raises(VaultInUse):
