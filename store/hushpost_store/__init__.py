@@ -35,6 +35,7 @@ from hushpost_store.rows import (
     TakenPrekeys,
     TtlClass,
 )
+from hushpost_store.sqlite import SqliteOptions, SqliteStore, restore
 
 __all__ = [
     "AccountRow",
@@ -56,6 +57,8 @@ __all__ = [
     "QueuedEnvelope",
     "Quotas",
     "Refusal",
+    "SqliteOptions",
+    "SqliteStore",
     "StandingRecord",
     "Store",
     "StoreStats",
@@ -64,4 +67,5 @@ __all__ = [
     "SweepReport",
     "TakenPrekeys",
     "TtlClass",
+    "restore",
 ]

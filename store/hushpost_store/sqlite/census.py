@@ -1,0 +1,35 @@
+"""What is counted when a store opens, so that figures need no query later."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hushpost_store.sqlite.inventory import ENVELOPE_TABLE_PREFIX
+
+
+@dataclass(slots=True)
+class Census:
+    """Sums over the whole store; bytes are those of the buckets, as stored."""
+
+    generation: bytes = b""
+    accounts: int = 0
+    queued_envelopes: int = 0
+    queued_bytes: int = 0
+
+
+def take_census(connection: sqlite3.Connection, buckets: Sequence[int]) -> Census:
+    """Count by the indexes alone: no envelope is read."""
+    (generation,) = connection.execute(
+        "SELECT value FROM store_meta WHERE name = 'generation'"
+    ).fetchone()
+    (accounts,) = connection.execute("SELECT count(*) FROM account").fetchone()
+    census = Census(generation, accounts)
+    for bucket in buckets:
+        (rows,) = connection.execute(
+            f"SELECT count(*) FROM {ENVELOPE_TABLE_PREFIX}{bucket}"  # noqa: S608
+        ).fetchone()
+        census.queued_envelopes += rows
+        census.queued_bytes += rows * bucket
+    return census

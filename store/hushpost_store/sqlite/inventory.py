@@ -1,0 +1,225 @@
+"""Every table and column that a relay's database has, why, and until when.
+
+The one declaration: `schema` makes the database from it, so that nothing can be stored that does
+not stand here with its purpose and retention. docs/spec/store.md, "What is stored".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+ENVELOPE_TABLE_PREFIX: Final = "envelope_"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One stored column. `retention` says what ends its life."""
+
+    name: str
+    declaration: str
+    purpose: str
+    retention: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table; `constraint` is what follows its columns, `options` what follows the bracket."""
+
+    name: str
+    purpose: str
+    columns: tuple[Column, ...]
+    constraint: str = ""
+    options: str = "WITHOUT ROWID, STRICT"
+    indexes: tuple[str, ...] = ()
+
+    def statements(self) -> tuple[str, ...]:
+        """Return the SQL that creates the table and its indexes."""
+        parts = [f"{column.name} {column.declaration}" for column in self.columns]
+        if self.constraint:
+            parts.append(self.constraint)
+        create = f"CREATE TABLE {self.name} ({', '.join(parts)}) {self.options}"
+        return (create, *self.indexes)
+
+
+_ACCOUNT_LIFE: Final = "until the account is deleted"
+_DEVICE_LIFE: Final = "until the device leaves the device list, or the account is deleted"
+_ENVELOPE_LIFE: Final = "until acknowledged, at the latest until not_after"
+_PREKEY_LIFE: Final = "until expiry_day, or the device leaves"
+
+META: Final = Table(
+    name="store_meta",
+    purpose="what describes the database itself",
+    columns=(
+        Column("name", "TEXT PRIMARY KEY", "name of the entry", "as long as the database"),
+        Column(
+            "value", "BLOB NOT NULL", "random generation of the store", "until the next restore"
+        ),
+    ),
+)
+
+ACCOUNT: Final = Table(
+    name="account",
+    purpose="who may log in here, and serving of prekeys",
+    columns=(
+        Column("account_id", "BLOB PRIMARY KEY", "names the account", _ACCOUNT_LIFE),
+        Column("genesis", "BLOB NOT NULL", "proves the account id to contacts", _ACCOUNT_LIFE),
+        Column("created_day", "INTEGER NOT NULL", "the day it was made", _ACCOUNT_LIFE),
+        Column(
+            "deleting",
+            "INTEGER NOT NULL",
+            "1 while a deletion is under way, so that a crash cannot leave half of one",
+            "until the deletion is finished",
+        ),
+    ),
+)
+
+DEVICE_LIST: Final = Table(
+    name="device_list",
+    purpose="lets contacts follow the chain of an account's devices",
+    columns=(
+        Column("account_id", "BLOB NOT NULL", "whose list", _ACCOUNT_LIFE),
+        Column("version", "INTEGER NOT NULL", "place in the chain", "the last 64 are kept"),
+        Column("head", "BLOB NOT NULL", "hash that the next list names", "the last 64 are kept"),
+        Column("record", "BLOB NOT NULL", "the signed list", "the last 64 are kept"),
+    ),
+    constraint="PRIMARY KEY (account_id, version)",
+)
+
+DEVICE: Final = Table(
+    name="device",
+    purpose="the key that a login must sign with, and the mailbox it opens",
+    columns=(
+        Column("account_id", "BLOB NOT NULL", "whose device", _DEVICE_LIFE),
+        Column("position", "INTEGER NOT NULL", "place in the device list", _DEVICE_LIFE),
+        Column("device_id", "BLOB NOT NULL", "names the device", _DEVICE_LIFE),
+        Column("device_key", "BLOB NOT NULL", "verifies logins", _DEVICE_LIFE),
+        Column("slot", "INTEGER NOT NULL", "its mailbox", _DEVICE_LIFE),
+    ),
+    constraint="PRIMARY KEY (account_id, device_id)",
+)
+
+MAILBOX: Final = Table(
+    name="mailbox",
+    purpose="maps the route on the wire to rows",
+    columns=(
+        Column(
+            "slot",
+            "INTEGER PRIMARY KEY",
+            "random name of the mailbox within the database",
+            _DEVICE_LIFE,
+        ),
+        Column("route", "BLOB NOT NULL UNIQUE", "names the mailbox to senders", _DEVICE_LIFE),
+        Column(
+            "knock_day", "INTEGER NOT NULL", "day that knocks counts for", "until the next knock"
+        ),
+        Column("knocks", "INTEGER NOT NULL", "bounds strangers' envelopes a day", "one day"),
+        Column(
+            "notices_closed", "INTEGER NOT NULL", "number of the last expired notice", _DEVICE_LIFE
+        ),
+    ),
+    options="STRICT",
+)
+
+DROP: Final = Table(
+    name="mailbox_drop",
+    purpose="who may post, as hashes of secrets that the relay never keeps",
+    columns=(
+        Column("slot", "INTEGER NOT NULL", "into which mailbox", "until revoked or used up"),
+        Column(
+            "drop_hash", "BLOB NOT NULL", "hash of route and secret", "until revoked or used up"
+        ),
+        Column("kind", "INTEGER NOT NULL", "contact, once or knock", "until revoked or used up"),
+        Column(
+            "life_end", "INTEGER NOT NULL", "hour at which a one-use drop ends", "until that hour"
+        ),
+        Column(
+            "used_by",
+            "BLOB",
+            "id of the envelope that used a one-use drop: its repetition is accepted",
+            "until that envelope's not_after",
+        ),
+    ),
+    constraint="PRIMARY KEY (slot, drop_hash)",
+)
+
+EXPIRED: Final = Table(
+    name="expired_notice",
+    purpose="tells an owner how many envelopes through which drop were never fetched",
+    columns=(
+        Column("slot", "INTEGER NOT NULL", "whose mailbox", "until the owner has seen it"),
+        Column("notice_id", "INTEGER NOT NULL", "number of the notice", "until seen"),
+        Column("drop_ref", "BLOB NOT NULL", "first 16 bytes of the drop's hash", "until seen"),
+        Column("envelopes", "INTEGER NOT NULL", "how many", "until the owner has seen it"),
+    ),
+    constraint="PRIMARY KEY (slot, notice_id, drop_ref)",
+)
+
+ONE_TIME_PREKEY: Final = Table(
+    name="one_time_prekey",
+    purpose="starts a session with a device that is offline",
+    columns=(
+        Column("account_id", "BLOB NOT NULL", "whose", _PREKEY_LIFE),
+        Column("device_id", "BLOB NOT NULL", "which device's", _PREKEY_LIFE),
+        Column("prekey_id", "BLOB NOT NULL", "keeps a taken record from coming back", _PREKEY_LIFE),
+        Column("expiry_day", "INTEGER NOT NULL", "last day it may be handed out", _PREKEY_LIFE),
+        Column(
+            "record", "BLOB", "the signed record; null once it was handed out", "until handed out"
+        ),
+    ),
+    constraint="PRIMARY KEY (account_id, device_id, prekey_id)",
+    indexes=("CREATE INDEX one_time_prekey_expiry ON one_time_prekey (expiry_day)",),
+)
+
+STANDING_RECORD: Final = Table(
+    name="standing_record",
+    purpose="signed prekey and seal record of each device",
+    columns=(
+        Column("account_id", "BLOB NOT NULL", "whose", _PREKEY_LIFE),
+        Column("device_id", "BLOB NOT NULL", "which device's", _PREKEY_LIFE),
+        Column("kind", "INTEGER NOT NULL", "signed prekey (1) or seal (2)", _PREKEY_LIFE),
+        Column("expiry_day", "INTEGER NOT NULL", "last day it may be handed out", _PREKEY_LIFE),
+        Column("record", "BLOB NOT NULL", "the signed record", "until replaced or expired"),
+    ),
+    constraint="PRIMARY KEY (account_id, device_id, kind)",
+)
+
+TABLES: Final = (
+    META,
+    ACCOUNT,
+    DEVICE_LIST,
+    DEVICE,
+    MAILBOX,
+    DROP,
+    EXPIRED,
+    ONE_TIME_PREKEY,
+    STANDING_RECORD,
+)
+
+
+def envelope_table(bucket: int) -> Table:
+    """Return the table for envelopes of one bucket: all its rows have one size.
+
+    Its key is `slot << 32 | sequence`, with the top bit of `slot` set so that every key takes
+    the same nine bytes: clustered by mailbox, in order within one, random between mailboxes.
+    """
+    name = f"{ENVELOPE_TABLE_PREFIX}{bucket}"
+    return Table(
+        name=name,
+        purpose=f"queued envelopes of {bucket} bytes",
+        columns=(
+            Column("id", "INTEGER PRIMARY KEY", "mailbox and place in it", _ENVELOPE_LIFE),
+            Column(
+                "not_after",
+                "INTEGER NOT NULL",
+                "hour of expiry: whole days, whole hours for the hour class",
+                _ENVELOPE_LIFE,
+            ),
+            Column("envelope_id", "BLOB NOT NULL", "recognises repetitions", _ENVELOPE_LIFE),
+            Column("drop_ref", "BLOB NOT NULL", "quota and expiry by drop", _ENVELOPE_LIFE),
+            Column("envelope_bytes", "INTEGER NOT NULL", "size before padding", _ENVELOPE_LIFE),
+            Column("envelope", "BLOB NOT NULL", "the sealed envelope", _ENVELOPE_LIFE),
+        ),
+        options="STRICT",
+        indexes=(f"CREATE INDEX {name}_expiry ON {name} (not_after)",),
+    )

@@ -1,0 +1,77 @@
+"""Deleting what has expired (docs/spec/store.md, "Sweep"). Functions for the connection's thread.
+
+A sweep is many small steps, so that mail goes on between them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from hushpost_store.sqlite.inventory import ENVELOPE_TABLE_PREFIX
+from hushpost_store.sqlite.mailboxes import SEQUENCE_BITS, SEQUENCE_MASK
+
+# Some 10 ms of one transaction.
+SWEEP_STEP_ROWS: Final = 512
+
+
+class Swept(NamedTuple):
+    """An envelope that expired."""
+
+    route: bytes
+    sequence: int
+    stored_bytes: int
+
+
+def sweep_envelopes(
+    connection: sqlite3.Connection, buckets: Sequence[int], hour: int
+) -> list[Swept]:
+    """Delete some expired envelopes, counting them for their owners; empty when none are left."""
+    for bucket in buckets:
+        table = f"{ENVELOPE_TABLE_PREFIX}{bucket}"
+        rows = connection.execute(
+            f"SELECT id, drop_ref FROM {table} WHERE not_after <= ? LIMIT ?",  # noqa: S608
+            (hour, SWEEP_STEP_ROWS),
+        ).fetchall()
+        if rows:
+            connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(r[0],) for r in rows])  # noqa: S608
+            return _note(connection, rows, bucket)
+    return []
+
+
+def sweep_drops(connection: sqlite3.Connection, hour: int) -> int:
+    """Delete one-use drops whose life has ended; 0 marks a drop without an end."""
+    return connection.execute(
+        "DELETE FROM mailbox_drop WHERE life_end BETWEEN 1 AND ?", (hour,)
+    ).rowcount
+
+
+def _note(
+    connection: sqlite3.Connection, rows: list[tuple[int, bytes]], bucket: int
+) -> list[Swept]:
+    slots = {number >> SEQUENCE_BITS for number, _ in rows}
+    known = {slot: _mailbox(connection, slot) for slot in slots}
+    counted = Counter((number >> SEQUENCE_BITS, drop_ref) for number, drop_ref in rows)
+    connection.executemany(
+        "INSERT INTO expired_notice (slot, notice_id, drop_ref, envelopes) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET envelopes = envelopes + excluded.envelopes",
+        [
+            (slot, found[1] + 1, drop_ref, envelopes)
+            for (slot, drop_ref), envelopes in counted.items()
+            if (found := known[slot]) is not None
+        ],
+    )
+    return [
+        Swept(found[0] if found is not None else b"", number & SEQUENCE_MASK, bucket)
+        for number, _ in rows
+        for found in (known[number >> SEQUENCE_BITS],)
+    ]
+
+
+def _mailbox(connection: sqlite3.Connection, slot: int) -> tuple[bytes, int] | None:
+    found: tuple[bytes, int] | None = connection.execute(
+        "SELECT route, notices_closed FROM mailbox WHERE slot = ?", (slot,)
+    ).fetchone()
+    return found
