@@ -6,12 +6,18 @@ import pytest
 from hushpost import errors
 
 ALL = [one for _, one in inspect.getmembers(errors, inspect.isclass)]
-BRANCHES = (errors.MisuseError, errors.VaultError, errors.RelayError, errors.PeerError)
+BRANCHES = (
+    errors.MisuseError,
+    errors.VaultError,
+    errors.RelayError,
+    errors.PeerError,
+    errors.HostUnconfirmed,
+)
 
 
 @pytest.mark.parametrize("error", [one for one in ALL if one is not errors.HushpostError])
 def test_every_error_stands_on_one_branch(error: type[Exception]) -> None:
-    """Each error belongs to exactly one of: misuse, vault, relay, peer."""
+    """Each error belongs to exactly one branch of the tree."""
     assert sum(issubclass(error, branch) for branch in BRANCHES) == 1
 
 
