@@ -1,1 +1,58 @@
-"""The embeddable hushpost client."""
+"""The embeddable hushpost client: end-to-end-encrypted messages for your application.
+
+`Client` is all that most apps need (docs/embedding.md); events, errors and states are beside it.
+"""
+
+from hushpost_crypto.address import Address, Invitation
+
+from hushpost.client import Client
+from hushpost.contacts import Contact, ContactStage, Knock
+from hushpost.engine.peer_lists import KeysRejected
+from hushpost.events import (
+    AlarmKind,
+    Connection,
+    ConnectionChanged,
+    ContactAccepted,
+    Event,
+    Expired,
+    KnockReceived,
+    MessageReceived,
+    MessagesMissing,
+    MessageStateChanged,
+    SafetyAlarm,
+    SessionRestarted,
+    TypingReceived,
+    UndecryptableReceived,
+)
+from hushpost.inputs import BadInput
+from hushpost.messages import Message, MessageNotDelivered, MessageState
+from hushpost.qr import terminal_qr
+
+__all__ = [
+    "Address",
+    "AlarmKind",
+    "BadInput",
+    "Client",
+    "Connection",
+    "ConnectionChanged",
+    "Contact",
+    "ContactAccepted",
+    "ContactStage",
+    "Event",
+    "Expired",
+    "Invitation",
+    "KeysRejected",
+    "Knock",
+    "KnockReceived",
+    "Message",
+    "MessageNotDelivered",
+    "MessageReceived",
+    "MessageState",
+    "MessageStateChanged",
+    "MessagesMissing",
+    "SafetyAlarm",
+    "SessionRestarted",
+    "TypingReceived",
+    "UndecryptableReceived",
+    "terminal_qr",
+]

@@ -49,7 +49,7 @@ def has_reached(state: MessageState, wanted: MessageState) -> bool:
     return _RANK[state] >= _RANK[wanted]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Message:
     """A message that was handed to `Client.send`; ``state`` moves while the client runs.
 

@@ -60,6 +60,8 @@ def skip_to(device: DeviceRow, stream: int) -> DeviceRow:
 
 def overdue(desk: Desk) -> list[DeviceRow]:
     """Give the devices whose gap has been waited for long enough."""
+    if not desk.ledger.count(Table.HELD):
+        return []
     return [
         device
         for contact in all_contacts(desk)
@@ -70,6 +72,8 @@ def overdue(desk: Desk) -> list[DeviceRow]:
 
 def next_deadline(desk: Desk) -> float | None:
     """Give the time at which the next gap is given up."""
+    if not desk.ledger.count(Table.HELD):
+        return None
     gaps = [
         device.gap_since + HOLD_SECONDS
         for contact in all_contacts(desk)

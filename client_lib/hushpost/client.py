@@ -1,0 +1,406 @@
+"""The client: what an app developer sees (docs/embedding.md).
+
+A thin shell. Every method is a step of the pure engine in one transaction of the vault; what the
+step left to do at relays happens after its commit, in the tasks of `running`.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from ssl import SSLContext
+from types import TracebackType
+from typing import Self
+
+from hushpost_crypto.address import Address, Invitation
+from hushpost_crypto.primitives import random_bytes
+from hushpost_crypto.safety_number import safety_number
+from hushpost_wire.host import Host
+from hushpost_wire.identifiers import AccountId
+
+from hushpost import keys_of_others
+from hushpost.contacts import Contact, ContactStage, Knock
+from hushpost.content import INNER_ID_BYTES, NAME_BYTES_MAX, InnerId
+from hushpost.couriers import post_once
+from hushpost.engine import conversation, first_contact, knocks, own_drops, receipts, texts
+from hushpost.engine.contact_book import (
+    ContactRow,
+    all_contacts,
+    contact_row,
+    devices_of,
+    public_contact,
+)
+from hushpost.engine.desk import Desk
+from hushpost.engine.outbox import OutboxEntry, seal_typing
+from hushpost.engine.own_account import OwnAccount, create_account, own_account, save_own
+from hushpost.engine.prekey_upkeep import refill, upkeep
+from hushpost.engine.texts import MessageRow
+from hushpost.errors import MisuseError
+from hushpost.event_stream import EventStream
+from hushpost.events import Connection, Event, MessageReceived
+from hushpost.inputs import read_relay, read_target, secret_of
+from hushpost.messages import Message
+from hushpost.registration import Way, create_at_relay, delete_at_relay
+from hushpost.running import Running, Surroundings
+from hushpost.steps import Steps
+from hushpost.transport_dial import Dial
+from hushpost.transport_pins import VaultPins
+from hushpost.vault import Vault
+
+
+class Client:
+    """One person's account on this device. Make it with `create` or `open`, end it with `close`.
+
+    Methods raise `MisuseError` for what cannot be, and other `HushpostError`s that say what to do
+    next; what was accepted from you is durable when a method returns, whether or not there is a
+    connection.
+    """
+
+    def __init__(
+        self, vault: Vault, steps: Steps, running: Running, way: Way, words: tuple[str, ...]
+    ) -> None:
+        self._vault = vault
+        self._steps = steps
+        self._running = running
+        self._way = way
+        self._closed = False
+        # The 24 words that alone can replace the account key. Only `create` gives them: show them
+        # once, on paper; they are stored nowhere.
+        self.recovery_words = words
+
+    # -- making, opening, closing ----------------------------------------------------------------
+
+    @classmethod
+    async def create(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        relay: str,
+        passphrase: str | None = None,
+        key: bytes | None = None,
+        name: str = "",
+        registration_token: str | None = None,
+        knocks: bool = True,
+        socks_proxy: str | None = None,
+        tls: SSLContext | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> Self:
+        """Make an account at a relay and a vault for it, and connect.
+
+        Show `recovery_words` once. If the relay cannot be reached or refuses, nothing is left on
+        the disk. Raises `VaultExists`, `RelayUnreachable`, `RegistrationRefused`, `MisuseError`.
+        """
+        host, dial = read_relay(relay), Dial(socks_proxy, tls)
+        vault = await Vault.create(path, secret_of(passphrase, key))
+        try:
+            steps = Steps(vault, clock=clock, random=random_bytes)
+            own, words = await steps.run(_make_account, host, knocks, name)
+            way = Way(host, dial, VaultPins(vault), random_bytes)
+            await create_at_relay(way, own, token=registration_token)
+            await steps.run(_mark_registered)
+        except BaseException:
+            await vault.close()
+            _remove_vault(vault.path)
+            raise
+        return await cls._start(vault, steps, way, words)
+
+    @classmethod
+    async def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        passphrase: str | None = None,
+        key: bytes | None = None,
+        socks_proxy: str | None = None,
+        tls: SSLContext | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> Self:
+        """Open a vault and connect in the background; works without a network.
+
+        Raises `VaultMissing`, `VaultLocked`, `VaultInUse`, `VaultDamaged`, `VaultNewer`.
+        """
+        vault = await Vault.open(path, secret_of(passphrase, key))
+        try:
+            steps = Steps(vault, clock=clock, random=random_bytes)
+            own = steps.look(own_account)
+            way = Way(own.host, Dial(socks_proxy, tls), VaultPins(vault), random_bytes)
+            if not own.registered:
+                # The process ended between making the account and hearing from the relay.
+                await create_at_relay(way, own, token=None)
+                await steps.run(_mark_registered)
+            return await cls._start(vault, steps, way, ())
+        except BaseException:
+            await vault.close()
+            raise
+
+    @classmethod
+    async def _start(cls, vault: Vault, steps: Steps, way: Way, words: tuple[str, ...]) -> Self:
+        surroundings = Surroundings(way.dial, way.pins, steps.clock, steps.random)
+        running = Running(steps, surroundings, steps.look(own_account))
+        await running.start()
+        return cls(vault, steps, running, way, words)
+
+    async def close(self) -> None:
+        """End all connections and close the vault. What is not sent goes on at the next `open`."""
+        if not self._closed:
+            self._closed = True
+            await self._running.close()
+            await self._vault.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # -- oneself ---------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> Address:
+        """What to hand to other people; `str` gives the link."""
+        own = self._own()
+        return Address(own.host, own.account_id)
+
+    @property
+    def connection(self) -> Connection:
+        """Whether mail arrives at this moment."""
+        return self._running.connection
+
+    async def online(self) -> None:
+        """Wait until the inbox is connected."""
+        await self._running.online()
+
+    async def create_invitation(self) -> str:
+        """Make a link for one person: through it they reach you even if knocks are off.
+
+        Returns when the relay knows it; it serves one first message. Hand it over secretly.
+        """
+        invitation, errand = await self._steps.run(own_drops.create_invitation)
+        await self._running.errands.done(errand)
+        return str(invitation)
+
+    async def change_passphrase(self, old: str, new: str) -> None:
+        """Wrap the vault's key anew; copies of the file made before still open with the old one."""
+        await self._vault.change_secret(secret_of(old, None), secret_of(new, None))
+
+    async def set_read_receipts(self, *, allowed: bool) -> None:
+        """Choose whether contacts learn that you read their messages."""
+        await self._steps.run(_set_read_receipts, allowed)
+
+    async def delete_account(self) -> None:
+        """Delete the account at the relay with all that waits there, and the vault. No way back."""
+        await self._running.close()
+        self._closed = True
+        try:
+            await delete_at_relay(self._way, self._own())
+        finally:
+            await self._vault.close()
+        _remove_vault(self._vault.path)
+
+    # -- contacts --------------------------------------------------------------------------------
+
+    async def add_contact(
+        self, target: Address | Invitation | str, *, trust_host: bool = False
+    ) -> Contact:
+        """Make a contact of an address or invitation; nothing is sent before the first message.
+
+        The relay's answer is verified against the address. Somebody who knocked is accepted by
+        this. Raises `BadInput`, `HostUnconfirmed` (another relay than yours: ask the person, pass
+        ``trust_host=True``), `KeysRejected` (the relay served forged keys), `PeerUnreachable`,
+        `RelayUnreachable`.
+        """
+        wanted = read_target(target)
+        address = first_contact.address_of(wanted)
+        known = await self._steps.run(_prepare_contact, wanted)
+        if known is not None:
+            return public_contact(known)
+        trusted = self._trusted(address.host, trust_host=trust_host)
+        keys_of_others.check_host(address.host, trusted)
+        answer = await keys_of_others.fetch_keys(self._running.office, address)
+        row = await self._steps.run(first_contact.add, wanted, answer, trusted=trusted)
+        return public_contact(row)
+
+    def contacts(self) -> list[Contact]:
+        """Give all contacts, oldest first."""
+        return self._steps.look(_contacts)
+
+    def contact(self, address: Address | str) -> Contact:
+        """Give a contact by address, as it is now; raises `MisuseError`."""
+        account_id = first_contact.address_of(read_target(address)).account_id
+        return public_contact(self._steps.look(contact_row, account_id))
+
+    def knocks(self) -> list[Knock]:
+        """Give the strangers who wait for a decision."""
+        return self._steps.look(knocks.waiting_knocks)
+
+    async def accept(self, knock: Knock, *, trust_host: bool = False) -> Contact:
+        """Make a contact of a stranger and answer; their text comes as a `MessageReceived`.
+
+        Raises `HostUnconfirmed` if they are at another relay than yours (see `add_contact`).
+        """
+        row = self._steps.look(knocks.find_knock, knock.account_id)
+        keys_of_others.check_host(row.host, self._trusted(row.host, trust_host=trust_host))
+        return public_contact(await self._steps.run(knocks.accept, knock.account_id))
+
+    async def decline(self, knock: Knock) -> None:
+        """Drop a stranger's request, and later ones, without a word to them."""
+        await self._steps.run(knocks.decline, knock.account_id)
+
+    async def block(self, contact: Contact) -> None:
+        """Revoke the contact's way to you and drop what is on its way to them."""
+        await self._steps.run(conversation.block, contact.account_id)
+
+    async def remove_contact(self, contact: Contact) -> None:
+        """Forget a contact. They may knock again."""
+        await self._steps.run(conversation.remove, contact.account_id)
+
+    def safety_number(self, contact: Contact) -> str:
+        """Give the 60 digits that both people see alike if nobody stands between them."""
+        own = self._own().account_id
+        return str(safety_number(own, AccountId(contact.account_id)))
+
+    async def mark_verified(self, contact: Contact, *, verified: bool = True) -> None:
+        """Remember that you compared the safety number by another way."""
+        await self._steps.run(conversation.mark_verified, contact.account_id, verified=verified)
+
+    async def allow_read_receipts(self, contact: Contact, *, allowed: bool | None) -> None:
+        """Choose read receipts for one contact; None: as `set_read_receipts` says."""
+        await self._steps.run(conversation.allow_read_receipts, contact.account_id, allowed=allowed)
+
+    async def restart_session(self, contact: Contact) -> None:
+        """Begin a new session, at most once a day: when mail of this contact cannot be opened."""
+        await self._steps.run(first_contact.restart_session, AccountId(contact.account_id))
+
+    # -- messages --------------------------------------------------------------------------------
+
+    async def send(self, contact: Contact, text: str) -> Message:
+        """Send a text of at most 64 KiB; on return it is durable here and on its way.
+
+        The first text to a new contact goes with the request; what follows waits until the person
+        accepted. Watch ``message.state``, or await ``message.reached("delivered")``.
+        """
+        row = await self._steps.run(first_contact.send, contact.account_id, text)
+        return self._message(row)
+
+    async def send_again(self, message: Message | str) -> Message:
+        """Send a refused or unconfirmed message once more; the reader never sees it twice."""
+        message_id = message if isinstance(message, str) else message.message_id
+        row = await self._steps.run(first_contact.send_again, _inner_id(message_id))
+        return self._message(row)
+
+    def message(self, message_id: str) -> Message:
+        """Give a message sent before, by its id; raises `MisuseError` once it is forgotten."""
+        row = self._steps.look(texts.find_message, _inner_id(message_id))
+        if row is None:
+            raise MisuseError("no message of that id is remembered; states are kept for 30 days")
+        return self._message(row)
+
+    async def mark_read(self, received: MessageReceived) -> None:
+        """Tell the sender that the person read it, if read receipts are allowed."""
+        inner_id = _inner_id(received.message_id)
+        await self._steps.run(receipts.note_read, received.contact.account_id, inner_id)
+
+    async def send_typing(self, contact: Contact, *, began: bool = True) -> None:
+        """Tell that the person writes, or stopped; lost without a word if they are not online."""
+        for entry in await self._steps.run(_typing, contact.account_id, began):
+            await post_once(self._running.office, entry)
+
+    def events(self) -> EventStream:
+        """Give the events: ``async for event in client.events()``.
+
+        An event is consumed when the loop asks for the next one; see `hushpost.events`.
+        """
+        return self._running.events
+
+    async def consume(self, event: Event) -> None:
+        """Consume the event shown last without asking for the next, before leaving the loop."""
+        await self._running.events.consume(event)
+
+    # -- within ----------------------------------------------------------------------------------
+
+    def _own(self) -> OwnAccount:
+        return self._steps.look(own_account)
+
+    def _trusted(self, host: Host, *, trust_host: bool) -> frozenset[Host]:
+        hosts = {self._own().host} | {row.host for row in self._steps.look(_rows)}
+        return frozenset(hosts | {host} if trust_host else hosts)
+
+    def _message(self, row: MessageRow) -> Message:
+        message_id = row.inner_id.hex()
+        message = self._running.messages.get(message_id)
+        if message is None:
+            address = self._steps.look(contact_row, row.account_id).address
+            message = Message(message_id, address, row.state)
+            self._running.messages[message_id] = message
+        if message.state is not row.state:
+            message.move(row.state)
+        return message
+
+
+def _make_account(
+    desk: Desk, host: Host, knocks_on: bool, name: str
+) -> tuple[OwnAccount, tuple[str, ...]]:
+    if len(name.encode()) > NAME_BYTES_MAX:
+        raise MisuseError(f"a name has at most {NAME_BYTES_MAX} bytes")
+    made = create_account(desk, host=host, knocks=knocks_on, name=name)
+    upkeep(desk)
+    refill(desk, 0)
+    own_drops.register_knock_drop(desk)
+    return made
+
+
+def _mark_registered(desk: Desk) -> None:
+    save_own(desk, replace(own_account(desk), registered=True))
+
+
+def _set_read_receipts(desk: Desk, allowed: bool) -> None:
+    save_own(desk, replace(own_account(desk), read_receipts=allowed))
+
+
+def _prepare_contact(desk: Desk, target: Address | Invitation) -> ContactRow | None:
+    account_id = first_contact.address_of(target).account_id
+    knocks.undecline(desk, account_id)
+    known = first_contact.known_already(desk, target)
+    if known is None and knocks.has_knocked(desk, account_id):
+        return knocks.accept(desk, account_id)
+    return known
+
+
+def _rows(desk: Desk) -> list[ContactRow]:
+    return list(all_contacts(desk))
+
+
+def _contacts(desk: Desk) -> list[Contact]:
+    return [public_contact(row) for row in all_contacts(desk)]
+
+
+def _typing(desk: Desk, account_id: bytes, began: bool) -> list[OutboxEntry]:
+    if contact_row(desk, account_id).stage is not ContactStage.OPEN:
+        return []
+    inner_id = texts.new_inner_id(desk)
+    return [
+        seal_typing(desk, device, inner_id, began=began) for device in devices_of(desk, account_id)
+    ]
+
+
+def _inner_id(message_id: str) -> InnerId:
+    try:
+        inner_id = bytes.fromhex(message_id)
+    except ValueError:
+        inner_id = b""
+    if len(inner_id) != INNER_ID_BYTES:
+        raise MisuseError("a message id is 32 hexadecimal digits, as Message.message_id gives it")
+    return InnerId(inner_id)
+
+
+def _remove_vault(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm", ".lock"):
+        with suppress(FileNotFoundError):
+            os.unlink(f"{path}{suffix}")

@@ -1,0 +1,189 @@
+"""Couriers: one task a contact device, posting its outbox in order (docs/spec/content.md, 5 and 7).
+
+    take up to 16 that may go -> post them in order -> commit all verdicts at once -> again
+
+What was not accepted is posted again, from the first such envelope on, with the same bytes: after
+a refusal with a hint, a lost connection, or a crash of this process.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hushpost_wire.ttl import has_passed
+
+from hushpost.engine import outbox
+from hushpost.engine.desk import Desk
+from hushpost.engine.outbox import UNACCEPTED_MAX, OutboxEntry
+from hushpost.engine.posting_results import posting_accepted, posting_expired, posting_refused
+from hushpost.errors import RelayError
+from hushpost.retry import Backoff
+from hushpost.steps import Steps
+from hushpost.transport_post import PostOffice
+from hushpost.transport_posting import Posting, Verdict
+
+_DEVICE_KEY_BYTES = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An entry and what the relay said of it; no verdict if the connection ended before."""
+
+    key: bytes
+    verdict: Verdict | None
+
+
+class Couriers:
+    """All couriers of a client. `start` loads the outbox; `close` ends the tasks."""
+
+    def __init__(self, steps: Steps, office: PostOffice) -> None:
+        self._steps = steps
+        self._office = office
+        self._couriers: dict[bytes, Courier] = {}
+
+    def start(self) -> None:
+        """Take up what an earlier run left in the outbox."""
+        self.mail([entry.key for entry in self._steps.look(outbox.whole_outbox)])
+
+    def mail(self, keys: Sequence[bytes]) -> None:
+        """Post these entries, in this order, behind what is there already."""
+        for key in keys:
+            device_key = key[:_DEVICE_KEY_BYTES]
+            courier = self._couriers.get(device_key)
+            if courier is None:
+                courier = Courier(self._steps, self._office)
+                self._couriers[device_key] = courier
+            courier.add(key)
+
+    def wake(self) -> None:
+        """Have every courier look again at what it holds."""
+        for courier in self._couriers.values():
+            courier.wake()
+
+    async def close(self) -> None:
+        """End all tasks; what has no verdict stays in the outbox."""
+        couriers = list(self._couriers.values())
+        for courier in couriers:
+            courier.task.cancel()
+        await asyncio.gather(*(courier.task for courier in couriers), return_exceptions=True)
+
+
+class Courier:
+    """Posts for one device."""
+
+    def __init__(self, steps: Steps, office: PostOffice) -> None:
+        self._steps = steps
+        self._office = office
+        self._keys: deque[bytes] = deque()
+        self._woken = asyncio.Event()
+        self._backoff = Backoff()
+        self.task = asyncio.get_running_loop().create_task(self._run())
+
+    def add(self, key: bytes) -> None:
+        """Put an entry behind the others."""
+        self._keys.append(key)
+        self._woken.set()
+
+    def wake(self) -> None:
+        """Look again."""
+        self._woken.set()
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            self._woken.clear()
+            entries, wait = await self._ready()
+            if not entries:
+                await self._sleep(wait)
+                continue
+            results = await self._post(entries)
+            await self._commit(results)
+            if all(result.verdict is not None for result in results):
+                failures = 0
+                continue
+            failures += 1
+            await asyncio.sleep(self._backoff.delay(failures, self._steps.random))
+
+    async def _ready(self) -> tuple[list[OutboxEntry], float | None]:
+        """Give the first entries that may go now, or how long to wait for the first."""
+        ready: list[OutboxEntry] = []
+        now = self._steps.clock()
+        for key in list(self._keys)[:UNACCEPTED_MAX]:
+            entry = self._steps.look(outbox.find_entry, key)
+            if entry is None:
+                self._keys.remove(key)
+            elif has_passed(entry.not_after, now):
+                await self._steps.run(posting_expired, key)
+                self._keys.remove(key)
+            elif entry.waits_for is not None:
+                return ready, None
+            elif entry.not_before > now:
+                return ready, entry.not_before - now
+            else:
+                ready.append(entry)
+        return ready, None if not self._keys else 0.0
+
+    async def _post(self, entries: list[OutboxEntry]) -> list[Result]:
+        """Post in order; what a connection's end leaves open has no verdict."""
+        pending: list[asyncio.Future[Verdict]] = []
+        try:
+            for entry in entries:
+                pending.append(
+                    await self._office.submit(entry.account_id, entry.host, _posting(entry))
+                )
+        except RelayError:
+            pass  # those posted before may still be answered; the others are posted again
+        verdicts = await asyncio.gather(*pending, return_exceptions=True)
+        answered = [verdict if isinstance(verdict, Verdict) else None for verdict in verdicts]
+        answered += [None] * (len(entries) - len(answered))
+        return [
+            Result(entry.key, verdict) for entry, verdict in zip(entries, answered, strict=True)
+        ]
+
+    async def _commit(self, results: list[Result]) -> None:
+        if not any(result.verdict for result in results):
+            return
+        gone = await self._steps.run(_work_in, results)
+        for key in gone:
+            self._keys.remove(key)
+
+    async def _sleep(self, seconds: float | None) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+
+def _work_in(desk: Desk, results: list[Result]) -> list[bytes]:
+    gone: list[bytes] = []
+    for result in results:
+        verdict = result.verdict
+        if verdict is None:
+            continue
+        if verdict.reason is None:
+            posting_accepted(desk, result.key)
+            gone.append(result.key)
+        elif posting_refused(desk, result.key, verdict.reason, verdict.retry_after_seconds) is None:
+            gone.append(result.key)
+    return gone
+
+
+def _posting(entry: OutboxEntry) -> Posting:
+    return Posting(
+        entry.ttl_class,
+        entry.route,
+        entry.secret,
+        entry.envelope_id,
+        entry.not_after,
+        entry.envelope,
+    )
+
+
+async def post_once(office: PostOffice, entry: OutboxEntry) -> None:
+    """Post what is never repeated, a typing notice; nobody hears whether it arrived."""
+    try:
+        await (await office.submit(entry.account_id, entry.host, _posting(entry)))
+    except RelayError:
+        return

@@ -1,0 +1,55 @@
+"""What a person decides about a contact: verify, block, remove (docs/spec/content.md, 3 and 8)."""
+
+from dataclasses import replace
+
+from hushpost.contacts import ContactStage
+from hushpost.engine import outbox, texts
+from hushpost.engine.contact_book import (
+    contact_row,
+    devices_of,
+    remove_contact,
+    save_contact,
+)
+from hushpost.engine.desk import Desk
+from hushpost.engine.ledger import Table
+from hushpost.engine.own_drops import revoke_drops_of
+
+
+def mark_verified(desk: Desk, account_id: bytes, *, verified: bool) -> None:
+    """Remember whether the person compared the safety number."""
+    save_contact(desk, replace(contact_row(desk, account_id), verified=verified))
+
+
+def allow_read_receipts(desk: Desk, account_id: bytes, *, allowed: bool | None) -> None:
+    """Choose for one contact whether read receipts go out; None: as for everybody."""
+    save_contact(desk, replace(contact_row(desk, account_id), read_receipts=allowed))
+
+
+def block(desk: Desk, account_id: bytes) -> None:
+    """Revoke the contact's drop, drop what is on its way, forget the sessions."""
+    row = contact_row(desk, account_id)
+    _take_back(desk, account_id)
+    save_contact(desk, replace(row, stage=ContactStage.BLOCKED))
+    texts.contact_refuses(desk, account_id)
+
+
+def remove(desk: Desk, account_id: bytes) -> None:
+    """Forget a contact; a later knock of theirs is a stranger's."""
+    contact_row(desk, account_id)
+    _take_back(desk, account_id)
+    texts.contact_refuses(desk, account_id)
+    remove_contact(desk, account_id)
+
+
+def _take_back(desk: Desk, account_id: bytes) -> None:
+    revoke_drops_of(desk, account_id)
+    for device in devices_of(desk, account_id):
+        for entry in outbox.remove_contact_mail(desk, device.key):
+            texts.entry_refused(desk, entry)
+        desk.ledger.delete(Table.SESSIONS, device.key)
+        for table in (Table.HELD, Table.PARTS):
+            for row in desk.ledger.find(table, device.key):
+                desk.ledger.delete(table, row.key)
+    for row in desk.ledger.find(Table.RECEIPTS, account_id):
+        desk.ledger.delete(Table.RECEIPTS, row.key)
+    desk.changed_mail = True

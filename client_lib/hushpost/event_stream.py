@@ -1,0 +1,83 @@
+"""The stream of events an app reads (docs/embedding.md, "Events").
+
+An event counts as consumed when the loop asks for the next one, and is then deleted from the vault
+before the next is shown. What was shown and not consumed comes again after a crash or a restart.
+"""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from hushpost.engine import event_log
+from hushpost.errors import MisuseError
+from hushpost.events import ConnectionChanged, Event, TransientEvent, TypingReceived
+from hushpost.steps import Steps
+
+# Nobody reads: the newest notices of the moment are enough.
+TRANSIENT_MAX: Final = 100
+
+
+class EventStream:
+    """An asynchronous iterator over events; it ends when the client is closed."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self._transient: deque[TransientEvent] = deque(maxlen=TRANSIENT_MAX)
+        self._woken = asyncio.Event()
+        self._shown: tuple[Event, bytes, bytes] | None = None
+        self._waiting = False
+        self._closed = False
+
+    def __aiter__(self) -> "EventStream":
+        return self
+
+    async def __anext__(self) -> Event:
+        if self._waiting:
+            raise MisuseError("another loop reads the events already; one at a time")
+        self._waiting = True
+        try:
+            await self._consume_shown()
+            return await self._next()
+        finally:
+            self._waiting = False
+
+    def show(self, events: list[TransientEvent]) -> None:
+        """Put notices of the moment before what is kept."""
+        self._transient.extend(events)
+        self._woken.set()
+
+    def wake(self) -> None:
+        """Look for kept events."""
+        self._woken.set()
+
+    def close(self) -> None:
+        """End the iteration; what was shown last stays unconsumed."""
+        self._closed = True
+        self._woken.set()
+
+    async def consume(self, event: Event) -> None:
+        """Count the event shown last as consumed, before the next is asked for."""
+        if isinstance(event, TypingReceived | ConnectionChanged):
+            return
+        if self._shown is None or self._shown[0] is not event:
+            raise MisuseError("only the event that was shown last can be consumed, and once")
+        await self._consume_shown()
+
+    async def _consume_shown(self) -> None:
+        if self._shown is not None:
+            _, key, token = self._shown
+            await self._steps.run(event_log.consume, key, token)
+            self._shown = None
+
+    async def _next(self) -> Event:
+        while not self._closed:
+            self._woken.clear()
+            if self._transient:
+                return self._transient.popleft()
+            found = self._steps.look(event_log.next_event)
+            if found is not None:
+                key, token, event = found
+                self._shown = (event, key, token)
+                return event
+            await self._woken.wait()
+        raise StopAsyncIteration

@@ -1,0 +1,232 @@
+"""What runs behind an open client: inbox, receiver, couriers, errands, clock, events.
+
+    relay --inbox task--> receiver --steps--> vault --after commit--> events, couriers, errands
+                                   clock task --steps--^
+
+Everything here is a thin shell: it decides nothing about mail, it waits for sockets and clocks.
+"""
+
+import asyncio
+import weakref
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Final
+
+from hushpost_wire.client_protocol import Damaged
+from hushpost_wire.control import Expired, Hello, PrekeysLow, Welcome
+
+from hushpost.couriers import Couriers
+from hushpost.engine import deadlines, errands, event_log, inbox, prekey_upkeep
+from hushpost.engine.desk import Desk
+from hushpost.engine.errands import Errand, ErrandKind
+from hushpost.engine.own_account import OwnAccount, own_account
+from hushpost.engine.peer_lists import EXPLANATIONS
+from hushpost.errand_runner import ErrandRunner
+from hushpost.errors import LoginDisplaced, RelayError, RelayIdentityChanged, VaultError
+from hushpost.event_stream import EventStream
+from hushpost.events import AlarmKind, Connection, ConnectionChanged
+from hushpost.messages import Message
+from hushpost.receiver import VAULT_RETRY_SECONDS, Receiver
+from hushpost.steps import Steps
+from hushpost.transport_dial import Dial, RelayPins
+from hushpost.transport_inbox import Credentials, Delivery, Inbox
+from hushpost.transport_post import PostOffice
+
+_ROUTE_CHANGED: Final = (
+    "your relay opened another mailbox than yours at login; mail for you may go elsewhere. Ask its"
+    " operator"
+)
+_DAMAGED: Final = "the relay delivered an envelope whose bytes do not match its id; it was dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a client is given from outside, or takes from the system."""
+
+    dial: Dial
+    pins: RelayPins
+    clock: Callable[[], float]
+    random: Callable[[int], bytes]
+
+
+class Running:
+    """All tasks of an open client. Made by `start`, ended by `close`."""
+
+    def __init__(self, steps: Steps, surroundings: Surroundings, own: OwnAccount) -> None:
+        self.steps: Final = steps
+        self.events: Final = EventStream(steps)
+        self.messages: Final[weakref.WeakValueDictionary[str, Message]] = (
+            weakref.WeakValueDictionary()
+        )
+        self.office: Final = PostOffice(
+            pins=surroundings.pins, dial=surroundings.dial, random=surroundings.random
+        )
+        self.inbox: Final = Inbox(
+            own.host,
+            Credentials(own.account_id, own.device_id, own.device_key),
+            self,
+            pins=surroundings.pins,
+            dial=surroundings.dial,
+            random=surroundings.random,
+        )
+        self.couriers: Final = Couriers(steps, self.office)
+        self.errands: Final = ErrandRunner(steps, self.inbox, self.office)
+        self.connection = Connection.OFFLINE
+        self._receiver = Receiver(steps, self.inbox, login_number=own.login_number)
+        self._clock_woken = asyncio.Event()
+        self._side_tasks: set[asyncio.Task[None]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._online = asyncio.Event()
+        steps.set_follower(self)
+
+    async def start(self) -> None:
+        """Do what is due, take up the outbox, connect."""
+        await self.steps.run(deadlines.handle_deadline)
+        self.couriers.start()
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._run_inbox()), loop.create_task(self._run_clock())]
+
+    async def online(self) -> None:
+        """Wait until the inbox is open."""
+        await self._online.wait()
+
+    async def close(self) -> None:
+        """End everything; what is not done is durable and goes on at the next open."""
+        for task in self._tasks:
+            task.cancel()
+        await self.inbox.close()
+        await self._receiver.close()
+        await self.errands.close()
+        await self.couriers.close()
+        await self.office.close()
+        await asyncio.gather(*self._tasks, *self._side_tasks, return_exceptions=True)
+        self.events.close()
+
+    # -- after each commit ---------------------------------------------------------------------
+
+    def follow(self, desk: Desk) -> None:
+        """Do what a committed step left to do."""
+        if desk.mail:
+            self.couriers.mail(desk.mail)
+        if desk.changed_mail:
+            self.couriers.wake()
+        if desk.new_tasks:
+            self.errands.wake()
+        for change in desk.states:
+            message = self.messages.get(change.inner_id.hex())
+            if message is not None:
+                message.move(change.state)
+        if desk.transient:
+            self.events.show(desk.transient)
+        if desk.new_events:
+            self.events.wake()
+        self._receiver.wake()
+        self._clock_woken.set()
+
+    # -- what the inbox tells -------------------------------------------------------------------
+
+    def connected(self, welcome: Welcome, hello: Hello) -> None:
+        """Take note of a login; what is queued follows."""
+        self._receiver.logged_in()
+        self._aside(self._logged_in(welcome))
+        self.errands.set_online(online=True)
+        self.couriers.wake()
+        self._online.set()
+        self._show(Connection.ONLINE, f"connected to {hello.host}")
+
+    def disconnected(self, error: RelayError | None, retry_seconds: float | None) -> None:
+        """Take note of a lost connection."""
+        self.errands.set_online(online=False)
+        self._online.clear()
+        explanation = "closed" if error is None else str(error)
+        if retry_seconds is not None:
+            self._show(Connection.OFFLINE, explanation)
+        elif isinstance(error, LoginDisplaced):
+            self._show(Connection.DISPLACED, explanation)
+        elif error is not None:
+            self._show(Connection.REFUSED, explanation)
+
+    def delivered(self, delivery: Delivery) -> None:
+        """Queue an envelope."""
+        self._receiver.put(delivery)
+
+    def damaged(self, damaged: Damaged) -> None:
+        """Report an envelope that is not its id."""
+        self._aside(self._alarm(AlarmKind.ALTERED, _DAMAGED))
+
+    def noticed(self, notice: PrekeysLow | Expired) -> None:
+        """Refill prekeys, or tell whose mail expired."""
+        if isinstance(notice, PrekeysLow):
+            self._aside(self._refill(notice.left))
+        else:
+            self._aside(self._expired(notice))
+
+    # -- tasks ----------------------------------------------------------------------------------
+
+    async def _run_inbox(self) -> None:
+        try:
+            await self.inbox.run()
+        except RelayIdentityChanged as error:
+            await self._alarm(AlarmKind.RELAY_KEY_CHANGED, str(error))
+        except RelayError:
+            # Told by `disconnected` already; only a person can go on from here.
+            return
+
+    async def _run_clock(self) -> None:
+        while True:
+            self._clock_woken.clear()
+            wait = self.steps.look(deadlines.next_deadline) - self.steps.clock()
+            if wait > 0:
+                await self._doze(wait)
+                continue
+            try:
+                await self.steps.run(deadlines.handle_deadline)
+            except VaultError:
+                await asyncio.sleep(VAULT_RETRY_SECONDS)
+
+    async def _doze(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._clock_woken.wait()
+        except TimeoutError:
+            pass
+
+    def _aside(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(_unless_disk_full(work))
+        self._side_tasks.add(task)
+        task.add_done_callback(self._side_tasks.discard)
+
+    async def _logged_in(self, welcome: Welcome) -> None:
+        own = self.steps.look(own_account)
+        await self._refill(welcome.prekeys_left)
+        version = own.view.version
+        if welcome.route != own.route:
+            await self._alarm(AlarmKind.ALTERED, _ROUTE_CHANGED)
+        if welcome.device_list_version < version:
+            await self.steps.run(errands.queue, Errand(ErrandKind.PUBLISH_LIST))
+        elif welcome.device_list_version > version:
+            kind = AlarmKind.OWN_LIST_FORKED
+            await self._alarm(kind, EXPLANATIONS[kind])
+
+    async def _refill(self, left: int) -> None:
+        await self.steps.run(prekey_upkeep.refill, left)
+
+    async def _expired(self, notice: Expired) -> None:
+        drops = [(bytes(item.drop_ref), item.count) for item in notice.drops]
+        await self.steps.run(inbox.mail_expired, drops)
+        self.inbox.expired_seen(notice)
+
+    async def _alarm(self, kind: AlarmKind, explanation: str) -> None:
+        await self.steps.run(event_log.safety_alarm, b"", kind, explanation)
+
+    def _show(self, connection: Connection, explanation: str) -> None:
+        self.connection = connection
+        self.events.show([ConnectionChanged(connection, explanation)])
+
+
+async def _unless_disk_full(work: Coroutine[None, None, None]) -> None:
+    """Let a task of its own end quietly on a full disk: the relay tells it again at next login."""
+    try:
+        await work
+    except VaultError:
+        return

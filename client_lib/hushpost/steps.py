@@ -1,0 +1,82 @@
+"""Engine steps against the vault: one transaction each, and what follows after its commit.
+
+Nothing leaves this device and nothing is shown before the step that made it is durable.
+"""
+
+from collections.abc import Callable
+from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
+
+from hushpost.engine.desk import Desk
+from hushpost.vault import Table, Vault
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Follower(Protocol):
+    """Told after each commit what the step left to do."""
+
+    def follow(self, desk: Desk) -> None:
+        """Post, run errands, show events; synchronous."""
+        ...
+
+
+class Steps:
+    """Runs engine functions. ``clock`` gives seconds since the epoch."""
+
+    def __init__(
+        self, vault: Vault, *, clock: Callable[[], float], random: Callable[[int], bytes]
+    ) -> None:
+        self.clock: Final = clock
+        self.random: Final = random
+        self._vault = vault
+        self._follower: Follower | None = None
+
+    def set_follower(self, follower: Follower) -> None:
+        """Name who acts on what the steps leave to do."""
+        self._follower = follower
+
+    async def run(
+        self, do: Callable[Concatenate[Desk, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run one step; on return it is durable. If it raises, nothing of it happened."""
+        async with self._vault.transaction() as transaction:
+            desk = Desk(transaction, self.clock(), self.random)
+            result = do(desk, *args, **kwargs)
+        if self._follower is not None:
+            self._follower.follow(desk)
+        return result
+
+    def look(
+        self, do: Callable[Concatenate[Desk, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run a step that only reads, on what is durable."""
+        return do(Desk(_ReadOnly(self._vault), self.clock(), self.random), *args, **kwargs)
+
+
+class _ReadOnly:
+    """The durable rows as a ledger that refuses to change."""
+
+    def __init__(self, vault: Vault) -> None:
+        self.get, self.rows = vault.get, vault.rows
+        self.find, self.count = vault.find, vault.count
+
+    def put(
+        self,
+        table: Table,
+        key: bytes,
+        value: bytes,
+        *,
+        position: int | None = None,
+        lookup: bytes | None = None,
+    ) -> int:
+        """Refuse."""
+        raise TypeError(f"a step that only reads wrote to {table}")
+
+    def delete(self, table: Table, key: bytes) -> bool:
+        """Refuse."""
+        raise TypeError(f"a step that only reads deleted from {table}")
+
+    def delete_through(self, table: Table, position: int) -> int:
+        """Refuse."""
+        raise TypeError(f"a step that only reads deleted from {table}")
