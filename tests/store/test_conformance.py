@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
-
 from hushpost_store import MemoryStore, Quotas, SqliteStore, Store, Submission, SubmissionListener
 from hushpost_store.conformance import CASES, run_case, run_conformance
 from hushpost_store.rows import Admitted, QueuedEnvelope, SweepReport, TakenPrekeys

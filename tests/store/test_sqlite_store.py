@@ -13,7 +13,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-
 from hushpost_store import DropKind, Quotas, SqliteOptions, SqliteStore, errors, restore
 from hushpost_store.conformance import (
     DAY,
@@ -180,7 +179,7 @@ async def test_killed_at_any_moment_nothing_committed_is_lost(
 ) -> None:
     """What was told committed before signal 9 is in the store that opens afterwards."""
     path = tmp_path / "relay.db"
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: ASYNC220 - nothing else runs on this loop
         [sys.executable, "-c", _VICTIM, str(path)],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

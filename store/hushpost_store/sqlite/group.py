@@ -72,7 +72,10 @@ class Job:
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """Envelopes to insert and rows to delete, in one step; inserts come first."""
+    """Envelopes to insert and rows to delete, in one step.
+
+    No row of it is both: what is acknowledged while it waits is withdrawn, not inserted.
+    """
 
     entries: list[Entry] = field(default_factory=list[Entry])
     deletions: dict[int, list[int]] = field(default_factory=dict[int, list[int]])
@@ -82,7 +85,8 @@ class Batch:
     deleted_since: float | None = None
 
     def apply(self, connection: sqlite3.Connection) -> None:
-        """Insert and delete everything."""
+        """Delete, then insert: the pages freed are those that are filled."""
+        self.apply_rest(connection)
         rows: dict[int, list[EnvelopeRow]] = {}
         for entry in self.entries:
             rows.setdefault(entry.bucket, []).append(entry.row)
@@ -90,7 +94,6 @@ class Batch:
                 connection.execute(sql, parameters)
         for bucket, bucket_rows in rows.items():
             connection.executemany(insert_sql(bucket), bucket_rows)
-        self.apply_rest(connection)
 
     def apply_rest(self, connection: sqlite3.Connection) -> None:
         """Delete, and write what stands beside envelopes that were withdrawn."""
@@ -156,6 +159,7 @@ def _replay(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
 
 
 def _replay_batch(connection: sqlite3.Connection, batch: Batch) -> None:
+    batch.apply_rest(connection)
     for entry in batch.entries:
         connection.execute("SAVEPOINT entry")
         try:
@@ -168,7 +172,6 @@ def _replay_batch(connection: sqlite3.Connection, batch: Batch) -> None:
             connection.execute("ROLLBACK TO entry")
             entry.failed = True
         connection.execute("RELEASE entry")
-    batch.apply_rest(connection)
 
 
 def _give_up_envelopes(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
