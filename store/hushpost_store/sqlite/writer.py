@@ -237,7 +237,15 @@ class Writer:
                 self.figures.committed += 1
             if not entry.done:
                 self.release(entry)
-                self._on_done(entry)
+                self._tell(entry)
+
+    def _tell(self, entry: Entry) -> None:
+        try:
+            self._on_done(entry)
+        except Exception as error:  # noqa: BLE001 - one faulty listener must not end the writer
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "a submission's listener raised", "exception": error}
+            )
 
     def release(self, entry: Entry) -> None:
         """Count an entry out of what is pending and mark it done."""
