@@ -334,3 +334,23 @@ async def test_the_intake_is_bounded(tmp_path: Path) -> None:
     await store.pressure_relieved()
     assert (await post(store, envelope("alice", 12))).told == ["admitted", "committed"]
     await store.close()
+
+
+def test_a_program_that_forgets_to_close_still_ends(tmp_path: Path) -> None:
+    """An event loop that ends under an open store leaves no thread that keeps the process."""
+    program = (
+        "import asyncio, sys; from pathlib import Path; from hushpost_store import SqliteStore\n"
+        "async def main():\n"
+        "    await SqliteStore(Path(sys.argv[1])).open()\n"
+        "    raise LookupError('forgot to close')\n"
+        "asyncio.run(main())\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "relay.db")],
+        capture_output=True,
+        timeout=10,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert ended.returncode == 1
+    assert b"forgot to close" in ended.stderr

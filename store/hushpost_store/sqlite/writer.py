@@ -75,7 +75,7 @@ class Writer:
 
     def start(self) -> None:
         """Begin to commit."""
-        self._task = asyncio.create_task(self._loop(), name="hushpost store writer")
+        self._task = asyncio.create_task(self._run(), name="hushpost store writer")
 
     async def stop(self) -> None:
         """Commit everything that waits, then end. Later calls raise StoreClosed."""
@@ -178,6 +178,14 @@ class Writer:
             self._steps.append(batch)
             self._wake.set()
         return batch
+
+    async def _run(self) -> None:
+        try:
+            await self._loop()
+        except asyncio.CancelledError:
+            # The event loop ends without `close`: the connection's thread would keep the process.
+            await self._database.close()
+            raise
 
     async def _loop(self) -> None:
         while self._steps or self._between or not self._stopping:
