@@ -1,0 +1,1 @@
+"""Speed and memory of hushpost beside a bare forwarder in the same run (docs/benchmarks.md)."""
