@@ -38,5 +38,5 @@ UNANSWERED_SECONDS: Final = SECONDS_A_DAY
 RESTART_SECONDS: Final = SECONDS_A_DAY
 # A generation grows by one with each session; no honest peer comes near.
 GENERATION_MAX: Final = 2**31 - 1
-# The message number is a u32.
+# The message number is a u32, and so is the count of a chain that the next header tells.
 CHAIN_MESSAGES_MAX: Final = 2**32 - 1

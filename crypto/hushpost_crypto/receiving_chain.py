@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from hushpost_crypto.concealed import Concealed
 from hushpost_crypto.errors import Undecryptable
 from hushpost_crypto.kem_ratchet import KemShape
-from hushpost_crypto.limits import JUMP_MAX, SKIPPED_KEY_DAYS_MAX
+from hushpost_crypto.limits import CHAIN_MESSAGES_MAX, JUMP_MAX, SKIPPED_KEY_DAYS_MAX
 from hushpost_crypto.primitives import hmac_sha256
 
 _MESSAGE_KEY: Final = b"\x01"
@@ -58,7 +58,7 @@ class ReceivingChain(Concealed):
         """
         if number < self.number:
             return self._take_skipped(number)
-        if not self.chain_key:
+        if not self.chain_key or number >= CHAIN_MESSAGES_MAX:
             raise Undecryptable
         ahead = self.skip_to(number, day)
         chain_key, message_key = chain_step(ahead.chain_key)

@@ -43,9 +43,11 @@ def run_file(content: bytes) -> list[str]:
     return [failure for failure in failures if failure is not None]
 
 
-def run_folder(folder: Path) -> list[str]:
-    """Run every file; gives a line for each case that fails."""
-    return [line for name in NAMES for line in run_file((folder / name).read_bytes())]
+def first_failure(folder: Path) -> str | None:
+    """Run the files until a case fails, and say which."""
+    documents = (json.loads((folder / name).read_bytes()) for name in NAMES)
+    results = (_run_case(case) for document in documents for case in document["cases"])
+    return next((result for result in results if result is not None), None)
 
 
 def _run_case(case: Given) -> str | None:

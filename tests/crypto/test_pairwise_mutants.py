@@ -1,0 +1,67 @@
+"""Every check and every binding of pairwise sessions, changed one at a time, is noticed.
+
+Each mutant must fail the published vectors or the duties. The few that may live are named in
+`EQUIVALENT` with the reason why nobody can tell them from the original.
+"""
+
+import importlib
+from pathlib import Path
+
+import pytest
+from tests.crypto.pairwise_mutation import Mutant, imported_with, mutants_of
+
+ROOT = Path(__file__).resolve().parents[2]
+VECTORS = ROOT / "docs" / "spec" / "vectors"
+MODULES = (
+    "pqxdh",
+    "kem_ratchet",
+    "receiving_chain",
+    "double_ratchet",
+    "first_message",
+    "session",
+)
+
+# Mutants that change nothing anyone can see; each with the reason.
+EQUIVALENT: dict[str, str] = {}
+
+
+def finding(mutant: Mutant | None) -> str | None:
+    """Return the first thing that vectors, duties or a broken import have to say of a mutant."""
+    with imported_with(mutant):
+        try:
+            runner = importlib.import_module("tests.crypto.pairwise_vector_runner")
+            found: str | None = runner.first_failure(VECTORS)
+            if found is not None:
+                return found
+            duties = importlib.import_module("tests.crypto.pairwise_duties")
+            unmet: str | None = duties.first_unmet()
+        except Exception as error:  # noqa: BLE001 - whatever a mutant raises outside a case shows it
+            return f"{type(error).__name__}: {error}"
+        return unmet
+
+
+def test_the_library_itself_has_no_findings() -> None:
+    """Without a mutant, vectors and duties are content: what follows is the mutants' doing."""
+    assert finding(None) is None
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_mutant_survives(module: str) -> None:
+    """Whatever check or binding is changed, a vector or a duty fails."""
+    path = ROOT / "crypto" / "hushpost_crypto" / f"{module}.py"
+    mutants = list(mutants_of(f"hushpost_crypto.{module}", path))
+    assert mutants
+    survivors = [str(mutant) for mutant in mutants if finding(mutant) is None]
+    assert [name for name in survivors if name not in EQUIVALENT] == []
+
+
+def test_no_excuse_is_stale() -> None:
+    """Every mutant that may live still exists."""
+    made = {
+        str(mutant)
+        for module in MODULES
+        for mutant in mutants_of(
+            f"hushpost_crypto.{module}", ROOT / "crypto" / "hushpost_crypto" / f"{module}.py"
+        )
+    }
+    assert set(EQUIVALENT) <= made
