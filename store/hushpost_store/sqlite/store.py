@@ -7,15 +7,13 @@ operation that touches the disk is a job in the writer's queue.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hushpost_store import admission, errors
-from hushpost_store.admission import MailboxState
 from hushpost_store.interface import SubmissionListener
 from hushpost_store.quotas import Quotas
 from hushpost_store.rows import (
@@ -34,14 +32,16 @@ from hushpost_store.rows import (
     SweepReport,
     TakenPrekeys,
 )
-from hushpost_store.sqlite import accounts, backup, drops, mailboxes, prekeys, schema, sweeper
+from hushpost_store.sqlite import backup, drops, mailboxes, prekeys, schema, sweeper
 from hushpost_store.sqlite.census import Census, take_census
 from hushpost_store.sqlite.checkpointer import Checkpointer, truncate_log
 from hushpost_store.sqlite.database import Database, fault
 from hushpost_store.sqlite.deletion_clock import DeletionClock
 from hushpost_store.sqlite.intake import RETRY_SECONDS, Intake
-from hushpost_store.sqlite.mailbox_cache import NOT_LOADED, MailboxCache
+from hushpost_store.sqlite.loader import MailboxLoader
+from hushpost_store.sqlite.mailbox_cache import MailboxCache
 from hushpost_store.sqlite.options import SqliteOptions
+from hushpost_store.sqlite.registry import Registry
 from hushpost_store.sqlite.writer import Writer
 
 
@@ -73,11 +73,19 @@ class SqliteStore:
         self._writer = Writer(self._database, options, self._intake.finished, self._deletion_clock)
         self._checkpointer = Checkpointer(self._writer, options, self._deletion_clock)
         self._running = False
-        self._loads: dict[bytes, asyncio.Future[MailboxState | None]] = {}
         self._epochs: dict[bytes, int] = {}
         self._epochs_begun = 0
         self._buckets: tuple[int, ...] = ()
         self._census = Census()
+        self._loader = MailboxLoader(self._writer, self._cache, self._intake)
+        self._registry = Registry(
+            self._writer,
+            self._cache,
+            self._intake,
+            quotas=self._quotas,
+            clock=self._clock,
+            on_closing=self._end_epoch,
+        )
 
     # Opening and closing
 
@@ -100,12 +108,14 @@ class SqliteStore:
             await self._database.close()
             raise
         self._intake.start(self._writer, self._buckets)
+        self._loader.start(self._buckets)
+        self._registry.start(self._buckets, self._census)
         self._intake.queued_envelopes = self._census.queued_envelopes
         self._intake.queued_bytes = self._census.queued_bytes
         self._writer.start()
         self._checkpointer.start()
         self._running = True
-        await self._finish_broken_off()
+        await self._registry.finish_broken_off()
 
     async def close(self) -> None:
         """See `Lifecycle`."""
@@ -120,27 +130,15 @@ class SqliteStore:
         finally:
             await self._database.close()
 
-    async def _finish_broken_off(self) -> None:
-        for account_id in await self._writer.run(accounts.deleting):
-            await self.delete_account(account_id)
-        for route in await self._writer.run(accounts.orphans):
-            await self._close_down(route)
-
-    # Accounts
+    # Accounts and prekeys
 
     async def create_account(self, account: AccountRow) -> None:
         """See `AccountStore`."""
-
-        def made(new: bool) -> None:
-            self._census.accounts += new
-            for device in account.devices:
-                self._cache.made(device.route)
-
-        await self._writer.run(lambda connection: accounts.create(connection, account), made)
+        await self._registry.create_account(account)
 
     async def load_account(self, account_id: bytes) -> AccountRow | None:
         """See `AccountStore`."""
-        return await self._writer.run(lambda connection: accounts.load(connection, account_id))
+        return await self._registry.load_account(account_id)
 
     async def publish_device_list(
         self,
@@ -151,69 +149,19 @@ class SqliteStore:
         devices: tuple[DeviceRow, ...],
     ) -> None:
         """See `AccountStore`."""
-
-        def published(closed: tuple[bytes, ...]) -> None:
-            for device in devices:
-                self._cache.made(device.route)
-            for route in closed:
-                self._cache.remove(route)
-                self._cache.put(route, None)
-
-        closed = await self._writer.run(
-            lambda connection: accounts.publish(
-                connection, account_id, expected_head, device_list, devices
-            ),
-            published,
+        await self._registry.publish_device_list(
+            account_id, expected_head=expected_head, device_list=device_list, devices=devices
         )
-        for route in closed:
-            await self._close_down(route)
 
     async def device_lists(
         self, account_id: bytes, after_version: int
     ) -> tuple[DeviceListRow, ...]:
         """See `AccountStore`."""
-        return await self._writer.run(
-            lambda connection: accounts.lists(connection, account_id, after_version)
-        )
+        return await self._registry.device_lists(account_id, after_version)
 
     async def delete_account(self, account_id: bytes) -> bool:
         """See `AccountStore`."""
-
-        def mark(connection: sqlite3.Connection) -> tuple[bytes, ...] | None:
-            if not accounts.mark_deleting(connection, account_id):
-                return None
-            return accounts.routes(connection, account_id)
-
-        def marked(routes: tuple[bytes, ...] | None) -> None:
-            for route in routes or ():
-                self._cache.remove(route)
-                self._cache.put(route, None)
-
-        routes = await self._writer.run(mark, marked, deleting_at=self._clock())
-        if routes is None:
-            return False
-        for route in routes:
-            await self._close_down(route)
-        await self._writer.run(
-            lambda connection: accounts.remove(connection, account_id),
-            self._account_removed,
-            deleting_at=self._clock(),
-        )
-        return True
-
-    def _account_removed(self, _: None) -> None:
-        self._census.accounts -= 1
-
-    async def _close_down(self, route: bytes) -> None:
-        """Remove a mailbox in small steps, each of which may be the last before a crash."""
-        self._epochs.pop(route, None)
-        empty = functools.partial(accounts.empty_mailbox, route=route, buckets=self._buckets)
-        while removed := await self._writer.run(empty, deleting_at=self._clock()):
-            self._intake.count_out(removed.stored_bytes, removed.envelopes)
-        remove = functools.partial(accounts.remove_mailbox, route=route)
-        await self._writer.run(remove, deleting_at=self._clock())
-
-    # Prekeys
+        return await self._registry.delete_account(account_id)
 
     async def publish_prekeys(
         self,
@@ -226,28 +174,17 @@ class SqliteStore:
         day: int,
     ) -> int:
         """See `PrekeyStore`."""
-        return await self._writer.run(
-            lambda connection: prekeys.publish(
-                connection,
-                account_id,
-                device_id,
-                one_time=one_time,
-                signed=signed,
-                seal=seal,
-                day=day,
-                prekeys_max=self._quotas.prekeys_max,
-            )
+        return await self._registry.publish_prekeys(
+            account_id, device_id, one_time=one_time, signed=signed, seal=seal, day=day
         )
 
     async def take_prekeys(self, account_id: bytes, day: int) -> TakenPrekeys | None:
         """See `PrekeyStore`."""
-        return await self._writer.run(lambda connection: prekeys.take(connection, account_id, day))
+        return await self._registry.take_prekeys(account_id, day)
 
     async def count_prekeys(self, account_id: bytes, device_id: bytes, day: int) -> int:
         """See `PrekeyStore`."""
-        return await self._writer.run(
-            lambda connection: prekeys.count(connection, account_id, device_id, day)
-        )
+        return await self._registry.count_prekeys(account_id, device_id, day)
 
     # Drops
 
@@ -255,7 +192,7 @@ class SqliteStore:
         self, route: bytes, drop_hash: bytes, kind: DropKind, now: float
     ) -> None:
         """See `DropStore`."""
-        async with self._pinned(route) as mailbox:
+        async with self._loader.pinned(route) as mailbox:
             drop = admission.registrable(mailbox, drop_hash, kind, now, self._quotas)
             if drop is None:
                 return
@@ -274,7 +211,7 @@ class SqliteStore:
 
     async def revoke_drop(self, route: bytes, drop_hash: bytes) -> None:
         """See `DropStore`."""
-        async with self._pinned(route) as mailbox:
+        async with self._loader.pinned(route) as mailbox:
 
             def revoked(_: None) -> None:
                 if mailbox.drops.pop(drop_hash, None) is not None:
@@ -295,7 +232,7 @@ class SqliteStore:
         if not self._running:
             listener.refused(Refusal.RETRY, RETRY_SECONDS)
         elif self._intake.submit(submission, listener, now):
-            self._load(submission.route)
+            self._loader.load(submission.route)
 
     def under_pressure(self) -> bool:
         """See `MailboxStore`."""
@@ -307,7 +244,7 @@ class SqliteStore:
 
     async def open_mailbox(self, route: bytes, now: float) -> OpenedMailbox:
         """See `MailboxStore`."""
-        async with self._pinned(route) as mailbox:
+        async with self._loader.pinned(route) as mailbox:
             self._epochs_begun += 1
             epoch = self._epochs_begun
             if route not in self._epochs:
@@ -372,7 +309,7 @@ class SqliteStore:
     async def expired_notices(self, route: bytes) -> tuple[ExpiredNotice, ...]:
         """See `MailboxStore`."""
         try:
-            async with self._pinned(route) as mailbox:
+            async with self._loader.pinned(route) as mailbox:
                 return await self._writer.run(
                     lambda connection: mailboxes.close_notice(connection, mailbox.slot)
                 )
@@ -435,44 +372,12 @@ class SqliteStore:
         """See `Lifecycle`."""
         await asyncio.to_thread(backup.write, self._path, target, self._options.bucket_sizes)
 
+    def _end_epoch(self, route: bytes) -> None:
+        self._epochs.pop(route, None)
+
     def _forget_swept(self, swept: list[sweeper.Swept]) -> None:
         for row in swept:
             self._intake.expired(row.route, row.sequence, row.stored_bytes)
-
-    def _load(self, route: bytes) -> asyncio.Future[MailboxState | None]:
-        """Have a mailbox loaded; what is held for it is decided as soon as it is there."""
-        loading = self._loads.get(route)
-        if loading is not None:
-            return loading
-
-        def loaded(mailbox: MailboxState | None) -> None:
-            self._cache.put(route, mailbox)
-            self._intake.release(route)
-
-        def ended(_: asyncio.Future[MailboxState | None]) -> None:
-            self._loads.pop(route, None)
-            # Nothing is held any more, but where loading failed: then it is to come again.
-            self._intake.release(route)
-
-        loading = self._writer.post(
-            lambda connection: mailboxes.load(connection, route, self._buckets), loaded
-        )
-        self._loads[route] = loading
-        loading.add_done_callback(ended)
-        return loading
-
-    @contextlib.asynccontextmanager
-    async def _pinned(self, route: bytes) -> AsyncGenerator[MailboxState]:
-        """Give the mailbox, loaded, and keep it loaded meanwhile. Raises MailboxUnknown."""
-        while (mailbox := self._cache.get(route)) is NOT_LOADED:
-            await asyncio.shield(self._load(route))
-        if not isinstance(mailbox, MailboxState):
-            raise errors.MailboxUnknown("no mailbox has this route")
-        mailbox.pins += 1
-        try:
-            yield mailbox
-        finally:
-            mailbox.pins -= 1
 
 
 def _file_bytes(path: Path) -> int:
