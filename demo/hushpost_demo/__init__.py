@@ -1,1 +1,1 @@
-"""The `hushpost` command: demo, chat and scripts."""
+"""The `hushpost` command: accounts, contacts and messages from a terminal, and the demo."""

@@ -1,0 +1,63 @@
+"""Sets the demo up, plays it, and clears it away again, whatever happens."""
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from hushpost_demo.person import Person
+from hushpost_demo.relay_process import RelayProcess
+from hushpost_demo.stage import Stage
+from hushpost_demo.story import Story
+
+
+async def run_demo(stage: Stage, *, leak: bool = False, keep: bool = False) -> bool:
+    """Play the demo; True if nothing leaked and everything shown was so.
+
+    ``leak`` writes one message into the relay's folder on purpose, ``keep`` leaves the folder for
+    your own tools. Raises `DemoError` where something shown was not so.
+    """
+    with _ended_by_sigterm(), _folder(keep=keep) as folder:
+        if keep:
+            stage.fact("folder", f"Everything is kept in {folder}", folder=str(folder))
+        async with (
+            RelayProcess(_made(folder / "relay")) as relay,
+            Person("Alice", "Alice Pemberton", folder / "alice") as alice,
+            Person("Bob", "Bob Kowalczyk", folder / "bob") as bob,
+        ):
+            return await Story(alice, bob, relay, stage, leak=leak).tell()
+
+
+@contextlib.contextmanager
+def _folder(*, keep: bool) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="hushpost-demo-"))
+    try:
+        yield folder
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Have a termination unwind the run like Ctrl-C, so that no relay is left behind."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+    try:
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    except (NotImplementedError, RuntimeError):  # Windows, or not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

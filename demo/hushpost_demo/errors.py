@@ -1,0 +1,47 @@
+"""What the demo and the command raise themselves; all else is the client library's tree.
+
+Every message is one line that says what to do next; `command` prints it and chooses the exit
+status (docs/cli.md, "Exit statuses").
+"""
+
+from hushpost.errors import HushpostError
+
+
+class CommandError(HushpostError):
+    """Root of what the `hushpost` command raises itself."""
+
+
+class ContactUnknown(CommandError):
+    """No contact or knock answers to what was typed."""
+
+
+class ContactAmbiguous(CommandError):
+    """More than one contact answers to what was typed."""
+
+
+class PassphraseMissing(CommandError):
+    """There is no terminal to ask on and no other source of the passphrase."""
+
+
+class PassphraseFileUnusable(CommandError):
+    """The file named for the passphrase cannot be read, or holds none."""
+
+
+class NotInTime(CommandError):
+    """What was waited for did not happen in the time given; nothing is lost."""
+
+
+class DemoError(CommandError):
+    """Root of what goes wrong while the demo runs."""
+
+
+class RelayNotStarted(DemoError):
+    """The demo's relay process did not come up."""
+
+
+class ScanFailed(DemoError):
+    """The scanning process gave no report, so nothing may be said of leaks."""
+
+
+class FactFailed(DemoError):
+    """Something the demo shows was not so: the run proves nothing."""

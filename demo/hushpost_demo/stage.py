@@ -1,0 +1,106 @@
+"""Where the demo is told: what every way of telling it offers, and the JSON way.
+
+`stage_terminal` prints for people; `JsonStage` prints one JSON object a line for scripts.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol, TextIO
+
+from hushpost_demo.person import Person
+from hushpost_demo.relay_view import RelayView
+from hushpost_demo.scenes import Scene
+
+Json = str | int | float | bool | None | Sequence["Json"] | dict[str, "Json"]
+
+
+class Stage(Protocol):
+    """Tells the demo as it goes."""
+
+    def scene(self, number: int, scene: Scene) -> None:
+        """Begin a scene."""
+        ...
+
+    def frame(self, alice: Person, view: RelayView, bob: Person) -> None:
+        """Show both screens and, between them, the relay as it was just seen."""
+        ...
+
+    def fact(self, kind: str, line: str, **facts: Json) -> None:
+        """State something that was found to be so; ``line`` for people, the rest for scripts."""
+        ...
+
+    def busy(self, words: str) -> AbstractContextManager[object]:
+        """Tell that something takes a moment."""
+        ...
+
+    def reading_seconds(self, seconds: float) -> float:
+        """Give how long to leave people time to read; 0 where nobody reads along."""
+        ...
+
+
+class JsonStage:
+    """One JSON object a line."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out if out is not None else sys.stdout
+
+    def scene(self, number: int, scene: Scene) -> None:
+        """Begin a scene."""
+        self._print("scene", number=number, title=scene.title)
+
+    def frame(self, alice: Person, view: RelayView, bob: Person) -> None:
+        """Show everything that stands in the three columns."""
+        self._print("frame", alice=person_json(alice), relay=view_json(view), bob=person_json(bob))
+
+    def fact(self, kind: str, line: str, **facts: Json) -> None:
+        """State a fact."""
+        self._print(kind, text=line, **facts)
+
+    def busy(self, words: str) -> AbstractContextManager[object]:
+        """Say nothing: a script does not get impatient."""
+        return nullcontext()
+
+    def reading_seconds(self, seconds: float) -> float:
+        """Give 0: nobody reads along."""
+        return 0.0
+
+    def _print(self, kind: str, **facts: Json) -> None:
+        print(json.dumps({"kind": kind, **facts}), file=self._out, flush=True)
+
+
+def person_json(person: Person) -> dict[str, Json]:
+    """Give a person's screen."""
+    lines: list[Json] = [
+        {"speaker": line.speaker, "text": line.text, "state": line.state} for line in person.lines
+    ]
+    return {"name": person.name, "app_open": person.online, "lines": lines}
+
+
+def view_json(view: RelayView) -> dict[str, Json]:
+    """Give the relay's column; of each envelope only its size and beginning."""
+    mailboxes: list[Json] = [
+        {
+            "route": mailbox.route.hex(),
+            "envelopes": mailbox.envelopes,
+            "bytes": mailbox.envelope_bytes,
+            "drops": mailbox.drops,
+        }
+        for mailbox in view.mailboxes
+    ]
+    envelopes: list[Json] = [
+        {"bytes": len(envelope), "begins": envelope[:16].hex()} for envelope in view.envelopes
+    ]
+    return {
+        "pid": view.pid,
+        "accounts": view.accounts,
+        "mailboxes": mailboxes,
+        "envelopes": envelopes,
+        "connected": view.connected,
+        "anonymous_connections": view.anonymous,
+        "accepted": view.accepted,
+        "acknowledged": view.acknowledged,
+        "log_lines": view.log_lines,
+        "file_bytes": view.file_bytes,
+    }
