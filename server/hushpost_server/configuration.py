@@ -8,6 +8,7 @@ relay with the key, the bound and the remedy.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -427,6 +428,7 @@ def load_configuration(file: Path | None = None, **arguments: Any) -> Configurat
             toml = TomlConfigSettingsSource(settings_cls, toml_file=chosen)
             return (init_settings, env_settings, toml)
 
+    _refuse_unknown_variables()
     given = {key: value for key, value in arguments.items() if value is not None}
     try:
         return Sources(**given)
@@ -439,6 +441,18 @@ def load_configuration(file: Path | None = None, **arguments: Any) -> Configurat
         ) from None
     except OSError as error:
         raise ConfigurationInvalid(f"{chosen} cannot be read: {error.strerror}") from None
+
+
+def _refuse_unknown_variables() -> None:
+    """Raise for a variable with our prefix and no key: the library would pass it over."""
+    for name in os.environ:
+        upper = name.upper()
+        key = upper.removeprefix(ENVIRONMENT_PREFIX).lower()
+        if upper.startswith(ENVIRONMENT_PREFIX) and key not in Configuration.model_fields:
+            raise ConfigurationInvalid(
+                f"{name} is set, but there is no key {key}; see docs/configuration.md for those"
+                " there are, or unset it"
+            )
 
 
 def _explain(fault: ErrorDetails) -> str:

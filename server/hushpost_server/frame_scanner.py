@@ -16,6 +16,7 @@ from dataclasses import dataclass
 FIN = 0x80
 FIN_TEXT = 0x81
 FIN_BINARY = 0x82
+WHOLE_DATA = frozenset({FIN_TEXT, FIN_BINARY})
 OPCODE_BITS = 0x0F
 CONTROL_OPCODES = 0x08  # opcodes from here on are control frames, which stand between fragments
 MASKED = 0x80
@@ -64,7 +65,7 @@ class FrameScanner:
     def __len__(self) -> int:
         return len(self._buffer)
 
-    def feed(self, data: bytes) -> list[Payload | RawFrame]:
+    def feed(self, data: bytes) -> list[Payload | RawFrame]:  # noqa: PLR0912 - one loop, no calls
         """Take `data` in and return every frame that is whole now."""
         self.saw_raw = self.rejected
         if self.rejected:
@@ -102,7 +103,7 @@ class FrameScanner:
                 self._needed = stop - position
                 self._buffer = data[position:]
                 return found
-            if (head == FIN_BINARY or head == FIN_TEXT) and not self._fragmented:
+            if head in WHOLE_DATA and not self._fragmented:
                 payload = unmask(data[start:stop], data[start - MASK_BYTES : start])
                 found.append((head == FIN_TEXT, payload))
             else:

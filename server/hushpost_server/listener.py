@@ -46,6 +46,7 @@ _WS_SHORT: Final = struct.Struct(">BB")
 _WS_MEDIUM: Final = struct.Struct(">BBH")
 _FIN_TEXT: Final = 0x81
 _FIN_BINARY: Final = 0x82
+_END_OF_HEAD: Final = b"\r\n\r\n"
 
 
 class Session(Protocol):
@@ -100,6 +101,7 @@ class Connection(asyncio.Protocol):
         "_fragments",
         "_fragments_are_text",
         "_handshake_bytes",
+        "_handshake_end",
         "_host",
         "_loop",
         "_pauses",
@@ -127,6 +129,7 @@ class Connection(asyncio.Protocol):
         self._fragments: list[bytes] | None = None
         self._fragments_are_text = False
         self._handshake_bytes = 0
+        self._handshake_end = b""
         self._scanner: FrameScanner | None = None
         self._slow_timer: asyncio.TimerHandle | None = None
         self._close_timer: asyncio.TimerHandle | None = None
@@ -282,16 +285,21 @@ class Connection(asyncio.Protocol):
 
     def _handshake(self, data: bytes) -> None:
         self._handshake_bytes += len(data)
-        self._protocol.receive_data(data)
+        # Frames behind the request wait until it is answered: the library would act on them first.
+        seen = self._handshake_end + data
+        end = seen.find(_END_OF_HEAD)
+        cut = len(data) if end < 0 else end + len(_END_OF_HEAD) - len(self._handshake_end)
+        self._handshake_end = seen[1 - len(_END_OF_HEAD) :]
+        self._protocol.receive_data(data[:cut])
         for event in self._protocol.events_received():
             if isinstance(event, Request):
                 self._answer(event)
-            else:  # frames that came in the same read as the handshake
-                self._frame(event)
         if self.session is None and self._handshake_bytes > HANDSHAKE_BYTES_MAX:
             self.abort()
             return
         self._send_library_output()
+        if self._scanner is not None and data[cut:]:
+            self._scan(data[cut:])
 
     def _answer(self, request: Request) -> None:
         protocol = self._protocol
