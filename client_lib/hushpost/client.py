@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from ssl import SSLContext
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from hushpost_crypto.address import Address, Invitation
 from hushpost_crypto.primitives import random_bytes
@@ -50,6 +50,11 @@ from hushpost.transport_pins import VaultPins
 from hushpost.vault import Vault
 
 
+# Who just made an account hands out the address at once: keys and knock drop should be at the relay
+# by then. A relay that is slower than this gets them in the background.
+PUBLISH_SECONDS_MAX: Final = 20.0
+
+
 class Client:
     """One person's account on this device. Make it with `create` or `open`, end it with `close`.
 
@@ -66,6 +71,8 @@ class Client:
         self._running = running
         self._way = way
         self._closed = False
+        own = steps.look(own_account)
+        self._address = Address(own.host, own.account_id)
         # The 24 words that alone can replace the account key. Only `create` gives them: show them
         # once, on paper; they are stored nowhere.
         self.recovery_words = words
@@ -104,7 +111,9 @@ class Client:
             await vault.close()
             _remove_vault(vault.path)
             raise
-        return await cls._start(vault, steps, way, words)
+        client = await cls._start(vault, steps, way, words)
+        await client._running.settled(PUBLISH_SECONDS_MAX)
+        return client
 
     @classmethod
     async def open(
@@ -165,8 +174,7 @@ class Client:
     @property
     def address(self) -> Address:
         """What to hand to other people; `str` gives the link."""
-        own = self._own()
-        return Address(own.host, own.account_id)
+        return self._address
 
     @property
     def connection(self) -> Connection:

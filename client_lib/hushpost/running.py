@@ -9,6 +9,7 @@ Everything here is a thin shell: it decides nothing about mail, it waits for soc
 import asyncio
 import weakref
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -89,6 +90,13 @@ class Running:
     async def online(self) -> None:
         """Wait until the inbox is open."""
         await self._online.wait()
+
+    async def settled(self, seconds: float) -> None:
+        """Wait until every errand of this moment is done, but no longer than this."""
+        keys = [errand.key for errand in self.steps.look(errands.pending)]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(*(self.errands.done(key) for key in keys))
 
     async def close(self) -> None:
         """End everything; what is not done is durable and goes on at the next open."""

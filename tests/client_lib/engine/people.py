@@ -288,9 +288,7 @@ class PostRoom:
         known = person.look(contact_row, account_id)
         pages = self.lists(account_id, known.view.version)
         if pages is None:
-            person.step(
-                relay_errands.fetch_refused, errand, Error(id=1, code=ErrorCode.NO_ACCOUNT)
-            )
+            person.step(relay_errands.fetch_refused, errand, Error(id=1, code=ErrorCode.NO_ACCOUNT))
         elif errand.kind is ErrandKind.FETCH_LISTS:
             answer_lists = relay_errands.list_answer([pages])
             person.step(relay_errands.lists_fetched, errand, answer_lists)
@@ -369,9 +367,7 @@ class PostRoom:
         blocked: set[bytes] = set()
         for entry in person.outbox():
             waits = entry.waits_for is not None or entry.not_before > person.now
-            if waits or entry.device_key in blocked:
-                blocked.add(entry.device_key)
-            elif self.post(person, entry) is not None:
+            if waits or entry.device_key in blocked or self.post(person, entry) is not None:
                 blocked.add(entry.device_key)
 
     def take(self, person: Person) -> list[Arrival]:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from hushpost.engine import first_contact, inbox, knocks
 from hushpost.engine.seen import Arrival
 from hushpost.events import MessageReceived
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from tests.client_lib.engine.people import Person, PostRoom, add
 
 
@@ -37,7 +37,7 @@ class Conversation:
         self.room.post_all(self.alice)
 
     def post_and_crash(self) -> None:
-        """The relay has the envelopes, and the answers are lost: they will be posted again."""
+        """Lose the answers of a relay that has the envelopes: they will be posted again."""
         before = self.alice.ledger.copy()
         self.room.post_all(self.alice)
         self.alice.ledger = before
@@ -62,7 +62,7 @@ class Conversation:
         self.unacknowledged += arrivals
 
     def log_in_again(self) -> None:
-        """The relay delivers what was not acknowledged, in order, before anything new."""
+        """Have the relay deliver what was not acknowledged, in order, before anything new."""
         self.bob.login_number += 1
         arrivals, self.unacknowledged = self.unacknowledged, []
         for arrival in arrivals:

@@ -1,8 +1,8 @@
 """First contact from the side that writes first (docs/spec/content.md, 3 and 4)."""
 
 import pytest
-
 from hushpost.contacts import ContactStage
+from hushpost.content import Accept, InnerId
 from hushpost.engine import first_contact, knocks, own_drops, texts
 from hushpost.engine.contact_book import PostPath, devices_of
 from hushpost.engine.peer_keys import KeysAnswer
@@ -15,6 +15,8 @@ from hushpost.events import (
     MessageReceived,
     SafetyAlarm,
 )
+from hushpost_wire.identifiers import DropHash
+
 from tests.client_lib.engine.people import DAY, HOST, Person, PostRoom, add
 
 
@@ -182,9 +184,7 @@ def test_keys_of_somebody_else_make_no_contact() -> None:
     mallory = Person("mallory", 3)
     room.add(mallory)
     with pytest.raises(KeysRejected) as caught:
-        alice.step(
-            first_contact.add, bob.address, room.keys(mallory), trusted=frozenset({HOST})
-        )
+        alice.step(first_contact.add, bob.address, room.keys(mallory), trusted=frozenset({HOST}))
     assert caught.value.kind is AlarmKind.FORGED_LIST
 
 
@@ -263,9 +263,7 @@ def test_an_answer_to_another_request_is_ignored() -> None:
     alice.send(bob, "hi")
     room.settle()
     (device,) = alice.look(devices_of, bob.own.account_id)
-    body = first_contact.Accept(
-        first_contact.InnerId(bytes(16)), own_drops.DropHash(bytes(32)), HOST, "bob"
-    )
+    body = Accept(InnerId(bytes(16)), DropHash(bytes(32)), HOST, "bob")
     alice.step(first_contact.accept_received, device, body)
     assert alice.contact(bob).stage is ContactStage.REQUESTED
 

@@ -4,9 +4,8 @@ import dataclasses
 from collections.abc import Callable
 
 import pytest
-
-from hushpost.content import Inner, Kind, Text, encode
 from hushpost.contacts import ContactStage
+from hushpost.content import Inner, Kind, Text, encode
 from hushpost.engine import (
     conversation,
     deadlines,
@@ -14,7 +13,6 @@ from hushpost.engine import (
     inbox,
     knocks,
     outbox,
-    own_drops,
     texts,
 )
 from hushpost.engine.contact_book import devices_of
@@ -32,7 +30,9 @@ from hushpost.events import (
     TypingReceived,
     UndecryptableReceived,
 )
+from hushpost_crypto.drops import Drop
 from hushpost_wire.identifiers import DropReference, envelope_id
+
 from tests.client_lib.engine.people import DAY, Person, PostRoom, add
 
 
@@ -213,7 +213,7 @@ def test_garbage_through_the_knock_drop_is_counted_once_and_answers_nothing() ->
     _, bob, _ = friends()
     own = bob.own
     assert own.knock_secret is not None
-    knock = own_drops.Drop(own.route, own.knock_secret).reference()
+    knock = Drop(own.route, own.knock_secret).reference()
     for number in range(3):
         envelope = bytes((number,)) * 4096
         arrival = Arrival(knock, envelope_id(envelope), own.login_number + 500_000, envelope, 1)
@@ -282,9 +282,7 @@ def test_typing_is_shown_and_not_kept() -> None:
         lambda desk: outbox.seal_typing(desk, device, texts.new_inner_id(desk), began=True)
     )
     (arrival,) = sent(room, alice, bob, "after")
-    typing = dataclasses.replace(
-        arrival, envelope=entry.envelope, envelope_id=entry.envelope_id
-    )
+    typing = dataclasses.replace(arrival, envelope=entry.envelope, envelope_id=entry.envelope_id)
     desk = Desk(bob.ledger, bob.now, bob.random)
     inbox.receive(desk, typing)
     assert desk.transient == [TypingReceived(bob.public(alice), True)]
