@@ -230,13 +230,10 @@ def _open_header(ratchet: Ratchet, message: bytes) -> _Opened:
 
     After something was sent, the next key comes first: most messages are then an answer to it.
     """
-    opened = (
-        _try_current(ratchet, message) or _try_next(ratchet, message)
-        if ratchet.sending is None
-        else _try_next(ratchet, message) or _try_current(ratchet, message)
-    )
-    if opened is not None:
-        return opened
+    for attempt in (_try_next, _try_current) if ratchet.sending else (_try_current, _try_next):
+        opened = attempt(ratchet, message)
+        if opened is not None:
+            return opened
     associated_data = ratchet.root.associated_data
     for chain in ratchet.old:
         opened = _try(chain.header_key, chain.shape, message, associated_data, chain)
@@ -269,7 +266,7 @@ def _try(
     chain: ReceivingChain | None,
 ) -> _Opened | None:
     end = _HEADER_BYTES + SHAPE_BYTES[shape] + _ENCRYPTED_EXTRA_BYTES
-    if len(message) < end + TAG_BYTES:
+    if len(message) < end:
         return None
     header = aead_try(key, message[:NONCE_BYTES], message[NONCE_BYTES:end], associated_data)
     if header is None or header[0] != VERSION or header[1] != shape:
@@ -367,7 +364,7 @@ def _begin_receiving(
     moved, message_key = chain.take(number, day)
     old = _with_closed(ratchet, peer_previous_length, day)
     after = Ratchet(turned, None, moved, old, ratchet.messages + 1)
-    return (_bounded(after) if old or moved.skipped else after), message_key
+    return (_bounded(after) if old else after), message_key
 
 
 def _with_closed(ratchet: Ratchet, length: int, day: int) -> tuple[ReceivingChain, ...]:
@@ -385,12 +382,13 @@ def _bounded(ratchet: Ratchet) -> Ratchet:
     receiving = ratchet.receiving
     assert receiving is not None
     excess = sum(len(c.skipped) for c in old) + len(receiving.skipped) - SKIPPED_KEYS_MAX
-    while excess > 0 and old:
-        dropped = min(excess, len(old[-1].skipped))
-        shorter = old[-1].without_oldest(dropped)
-        old = old[:-1] + ((shorter,) if shorter.skipped else ())
-        excess -= dropped
     if excess > 0:
+        shorter: list[ReceivingChain] = []
+        for chain in reversed(old):
+            dropped = min(excess, len(chain.skipped))
+            shorter.append(chain.without_oldest(dropped))
+            excess -= dropped
+        old = tuple(chain for chain in reversed(shorter) if chain.skipped)
         receiving = receiving.without_oldest(excess)
     return Ratchet(ratchet.root, ratchet.sending, receiving, old, ratchet.messages)
 

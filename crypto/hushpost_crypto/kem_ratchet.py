@@ -102,11 +102,10 @@ class KemRatchet(Concealed):
     def is_due(self, messages: int, now: float) -> bool:
         """Whether a sending chain that begins now offers a key.
 
+        None of one's own is outstanding then: the chain received before brought its answer.
         A chain that answers a key offers none, but for the one at session start: a step heals both
         sides, and a second one at once would double the cost.
         """
-        if self.own_secret:
-            return False
         if self.offers_first:
             return True
         if self.peer_key:
@@ -157,7 +156,7 @@ def begin_receiving(
         return kem, NO_STEP
     if fields.key:
         primitives.mlkem768_check_key(fields.key)
-    if not fields.ciphertext or kem.own_secret is None:
+    if kem.own_secret is None:
         return replace(kem, peer_key=fields.key), NO_STEP
     secret = kem.own_secret.decapsulate(fields.ciphertext)
     step = _root_input(secret, kem.own_key, fields.ciphertext)

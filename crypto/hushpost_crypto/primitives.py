@@ -151,6 +151,8 @@ def x25519(secret_key: bytes, public_key: bytes) -> bytes:
     """Diffie-Hellman; an all-zero result (a low-order public key) raises `BadKey`."""
     if len(public_key) != KEY_BYTES:
         raise BadKey("an X25519 public key is not 32 bytes")
+    # libsodium reads 32 bytes of the secret, whatever there is.
+    _need(secret_key, KEY_BYTES, "an X25519 secret key")
     try:
         return sodium.crypto_scalarmult(secret_key, public_key)
     except CryptoError:

@@ -227,7 +227,7 @@ class SessionBook(Concealed):
         """
         first_hash = sha256(first.header_bytes)
         for index, session in enumerate(self.sessions):
-            if session.origin.first_hash == first_hash and not session.origin.initiator:
+            if session.origin.first_hash == first_hash:
                 book, decrypted = self._decrypt_in(
                     index, session, first.message, first.commitment, now
                 )

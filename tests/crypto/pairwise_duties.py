@@ -13,8 +13,10 @@ from typing import Any
 from hushpost_crypto import double_ratchet, limits, primitives, snapshot
 from hushpost_crypto.double_ratchet import Ratchet, SharedKeys
 from hushpost_crypto.errors import ChainExhausted, HushpostCryptoError, NoSession, Undecryptable
-from hushpost_crypto.kem_ratchet import KemRatchet
-from hushpost_crypto.pqxdh import LinkSecret
+from hushpost_crypto.first_message import FirstHeader, SealTarget
+from hushpost_crypto.kem_ratchet import ORDINARY, KemRatchet
+from hushpost_crypto.pqxdh import LinkSecret, initiate
+from hushpost_crypto.receiving_chain import NO_KEYS, ReceivingChain
 from hushpost_crypto.session import (
     FIRST_OVERHEAD_BYTES_MAX,
     Session,
@@ -94,6 +96,8 @@ def _overheads(pair: Pair, chains: int) -> list[int]:
 def overheads_are_as_specified() -> None:
     """The first chains add 98, 1282, 2370 and 1186 bytes, and then 98 each."""
     assert _overheads(Pair(), 7) == [98, 1282, 2370, 1186, 98, 98, 98]
+    assert double_ratchet.ORDINARY_OVERHEAD_BYTES == 98
+    assert double_ratchet.KEM_OVERHEAD_BYTES_MAX == 2370
 
 
 def conversation_goes_on() -> None:
@@ -252,6 +256,22 @@ def old_header_keys_are_bounded() -> None:
     assert pair.receive("bob", late[-1]) == b"late"
 
 
+def old_header_keys_of_lost_ends_are_bounded() -> None:
+    """The same where each chain's end is lost and the next begins in order."""
+    pair = Pair()
+    late: list[bytes] = []
+    for _ in range(limits.OLD_HEADER_KEYS_MAX + 2):
+        pair.turn()
+        pair.receive("bob", pair.send("alice"))
+        late.append(pair.send("alice", b"late"))
+        pair.receive("alice", pair.send("bob"))
+    pair.turn()
+    assert len(pair.bob.old) == limits.OLD_HEADER_KEYS_MAX
+    with refused():
+        pair.receive("bob", late[1])
+    assert pair.receive("bob", late[2]) == b"late"
+
+
 def skipped_keys_expire() -> None:
     """Kept for 30 days, a skipped key is dropped on the 31st, in current and old chains."""
     pair = Pair()
@@ -328,6 +348,20 @@ def a_peer_cannot_turn_twice() -> None:
     )
     with refused():
         pair.receive("bob", pair.send("alice"))
+
+
+def short_headers_are_refused() -> None:
+    """A header that opens and is shorter than a header is refused like any other."""
+    pair = Pair()
+    pair.turn()
+    pair.receive("bob", pair.send("alice"))
+    sending, nonce = pair.alice.sending, bytes(24)
+    assert sending is not None
+    associated_data = pair.alice.root.associated_data
+    for header in (b"", b"\1", b"\1\0", bytes(41)):
+        sealed = primitives.aead_encrypt(sending.header_key, nonce, header, associated_data)
+        with refused():
+            pair.receive("bob", nonce + sealed)
 
 
 def a_full_chain_is_said() -> None:
@@ -533,6 +567,72 @@ def kem_secrets_are_mixed_in() -> None:
     with refused():
         thief.receive("bob", message)
     pair.receive("bob", message)
+
+
+def turns_without_a_step_do_not_put_it_off() -> None:
+    """Messages count over many changes of direction: the step comes with the 50th."""
+    pair = _past_start()
+    sizes = _overheads(pair, 52)
+    steps = [number for number, size in enumerate(sizes) if size != 98]
+    assert steps == [49, 50], steps
+
+
+# -- receiving chains ---------------------------------------------------------------------------
+
+
+def _chain() -> ReceivingChain:
+    return ReceivingChain(bytes(32), ORDINARY, bytes(32), b"k" * 32, 5, NO_KEYS)
+
+
+def nothing_to_do_is_the_same_value() -> None:
+    """Skipping to a number at or below the next, and expiring nothing, give the chain itself."""
+    chain = _chain()
+    assert chain.skip_to(5, DAY) is chain
+    assert chain.skip_to(3, DAY) is chain
+    longer = chain.skip_to(7, DAY)
+    assert longer.without_expired(DAY) is longer
+    taken, _ = longer.take(7, DAY)
+    assert taken.skipped is longer.skipped
+
+
+def an_ended_chain_gives_skipped_keys_only() -> None:
+    """Without its chain key, a chain refuses its next number and every later one."""
+    chain = _chain().skip_to(7, DAY).closed()
+    for number in (7, 8, 100):
+        with refused():
+            chain.take(number, DAY)
+    assert chain.take(6, DAY)[1] == _chain().take(6, DAY)[1]
+
+
+def numbers_end_where_their_width_does() -> None:
+    """The last number of a chain opens, the one that no count can tell is refused."""
+    for number, opens in (
+        (limits.CHAIN_MESSAGES_MAX - 1, True),
+        (limits.CHAIN_MESSAGES_MAX, False),
+    ):
+        chain = replace(_chain(), number=number)
+        if opens:
+            chain.take(number, DAY)
+        else:
+            with refused():
+                chain.take(number, DAY)
+
+
+def keys_are_taken_once() -> None:
+    """In order, skipped and late keys are those of the chain, and none is given twice."""
+    chain, keys = _chain(), list[bytes]()
+    for _ in range(4):
+        chain, key = chain.take(chain.number, DAY)
+        keys.append(key)
+    other, last = _chain().take(8, DAY)
+    assert last == keys[3]
+    for number in (6, 5, 7):
+        other, key = other.take(number, DAY)
+        assert key == keys[number - 5]
+        with refused():
+            other.take(number, DAY)
+    with refused():
+        _chain().take(4, DAY)
 
 
 # -- sessions -----------------------------------------------------------------------------------
@@ -811,6 +911,10 @@ def days_are_forgotten_in_all_sessions() -> None:
     with refused():
         bob.receive(alice, late)
     alice.pass_on(bob)
+    carol = Device("carol")
+    carol.start(bob)
+    book = carol.book(bob)
+    assert book.forget_expired(NOW + 31 * A_DAY) == book
 
 
 def first_messages_are_for_one_book() -> None:
@@ -822,6 +926,60 @@ def first_messages_are_for_one_book() -> None:
     reception = replace(bob.reception(first), local=bob.local)
     with refused():
         alice.book(bob).accept(first, replace(reception, signed=None), now=NOW)
+
+
+def a_device_cannot_write_to_itself() -> None:
+    """A first message from a device to itself is refused, though every key fits."""
+    alice = Device("alice")
+    alice.start(alice)
+    with refused():
+        alice.pass_on(alice)
+
+
+def linked_and_unlinked_starts_alternate() -> None:
+    """While nobody answers, a linked start is followed by an unlinked one, and that by a linked."""
+    alice, bob = met()
+    for linked in (True, False, True):
+        alice.start(bob)
+        assert alice.book(bob).sessions[0].origin.linked is linked
+
+
+def a_link_is_welcome_after_a_restart() -> None:
+    """The limit of a restart a day does not hold back a start that proves itself."""
+    alice, bob = met()
+    alice.pass_on(bob)
+    alice.books.clear()
+    alice.start(bob)
+    assert alice.pass_on(bob).start is SessionStart.RESTARTED
+    bob.pass_on(alice)
+    alice.start(bob)
+    assert alice.pass_on(bob).start is SessionStart.LINKED
+
+
+def generations_have_an_end() -> None:
+    """A generation of 2^31 - 1 is accepted, a higher one refused, though all else fits."""
+    for generation, opens in ((limits.GENERATION_MAX, True), (limits.GENERATION_MAX + 1, False)):
+        alice, bob = Device("alice"), Device("bob")
+        bundle = bob.bundle()
+        keys, opening = initiate(
+            alice.local, bundle, generation=generation, link=None, random=alice.random
+        )
+        ratchet = double_ratchet.start_initiator(
+            keys, bundle.signed.x25519_key, now=NOW, random=alice.random
+        )
+        assert bundle.one_time is not None
+        header = FirstHeader(
+            alice.remote, 1, bundle.signed.prekey_id, bundle.one_time.prekey_id, opening
+        )
+        _, message = double_ratchet.encrypt(
+            ratchet, b"text", commitment=COMMITMENT, now=NOW, random=alice.random
+        )
+        sealed = SealTarget.from_record(bundle.seal).seal(header.to_bytes(), message)
+        if opens:
+            assert bob.accept(alice, sealed).plaintext == b"text"
+        else:
+            with refused():
+                bob.accept(alice, sealed)
 
 
 def restored_snapshots_go_on() -> None:
@@ -847,11 +1005,13 @@ DUTIES: Mapping[str, tuple[Callable[[], Any], ...]] = {
         skipped_keys_are_bounded,
         skipped_keys_of_one_chain_are_bounded,
         old_header_keys_are_bounded,
+        old_header_keys_of_lost_ends_are_bounded,
         skipped_keys_expire,
         every_flipped_byte_is_refused,
         commitment_is_bound,
         associated_data_is_bound,
         short_messages_are_refused,
+        short_headers_are_refused,
         a_peer_cannot_turn_twice,
         a_full_chain_is_said,
         rolled_back_state_repeats_no_key_with_its_nonce,
@@ -869,6 +1029,18 @@ DUTIES: Mapping[str, tuple[Callable[[], Any], ...]] = {
         ciphertext_unasked_is_refused,
         bad_key_is_refused_at_once,
         kem_secrets_are_mixed_in,
+        turns_without_a_step_do_not_put_it_off,
+    ),
+    "receiving_chain": (
+        nothing_to_do_is_the_same_value,
+        an_ended_chain_gives_skipped_keys_only,
+        numbers_end_where_their_width_does,
+        keys_are_taken_once,
+        any_order_opens_once,
+        skipped_keys_are_bounded,
+        skipped_keys_of_one_chain_are_bounded,
+        skipped_keys_expire,
+        jump_is_bounded,
     ),
     "session": (
         first_contact_works,
@@ -888,6 +1060,10 @@ DUTIES: Mapping[str, tuple[Callable[[], Any], ...]] = {
         old_sessions_still_read,
         days_are_forgotten_in_all_sessions,
         first_messages_are_for_one_book,
+        a_device_cannot_write_to_itself,
+        linked_and_unlinked_starts_alternate,
+        a_link_is_welcome_after_a_restart,
+        generations_have_an_end,
         restored_snapshots_go_on,
     ),
 }
