@@ -1,0 +1,98 @@
+"""The eavesdropper's place: a TCP proxy between clients and relay that keeps every byte.
+
+It changes nothing and knows no protocol. Each connection leaves two files, `<number>.up` (to the
+relay) and `<number>.down`; bytes are written before they are passed on, so whatever arrived
+anywhere is on record. While the relay is dead, a client's connection is closed at once.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from tests.system.harness.relay_process import free_port
+
+_CHUNK_BYTES = 1 << 16
+
+
+class RecordingProxy:
+    """Listens on `port`; connects on to whatever port it is told. Use as a context."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.host = f"127.0.0.1:{self.port}"
+        self.url = f"ws://{self.host}"
+        self.connections = 0
+        self._relay_port = 0
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def lead_to(self, relay_port: int) -> None:
+        """Say where the relay is."""
+        self._relay_port = relay_port
+
+    async def __aenter__(self) -> "RecordingProxy":
+        self.folder.mkdir()
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._carry(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        name = self.folder / f"{self.connections:06}"
+        async with _closing(writer):
+            try:
+                relay_reader, relay_writer = await asyncio.open_connection(
+                    "127.0.0.1", self._relay_port
+                )
+            except OSError:
+                return
+            async with _closing(relay_writer):
+                with (
+                    name.with_suffix(".up").open("wb", buffering=0) as up,
+                    name.with_suffix(".down").open("wb", buffering=0) as down,
+                ):
+                    await asyncio.gather(
+                        _pump(reader, relay_writer, up), _pump(relay_reader, writer, down)
+                    )
+
+
+async def _pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, record: BinaryIO
+) -> None:
+    with suppress(ConnectionError):
+        while chunk := await reader.read(_CHUNK_BYTES):
+            record.write(chunk)
+            writer.write(chunk)
+            await writer.drain()
+    # One end is gone; without a reader the other direction ends as well.
+    writer.close()
+
+
+@asynccontextmanager
+async def _closing(writer: asyncio.StreamWriter) -> AsyncGenerator[None]:
+    try:
+        yield
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
