@@ -56,6 +56,7 @@ from hushpost_wire.transcripts import Challenge
 from hushpost_wire.ttl import TtlClass, not_after
 from nacl.signing import SigningKey
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 Message = TypeVar("Message")
@@ -129,6 +130,14 @@ class Wire:
                     return message
             self.kept.append(await self.receive())
 
+    async def ended(self) -> int:
+        """Read until the relay closes, and return its close code."""
+        while True:
+            try:
+                self.kept.append(await self.receive())
+            except ConnectionClosed as closed:
+                return 1006 if closed.rcvd is None else closed.rcvd.code
+
     async def acknowledge(self, *deliveries: Deliver) -> None:
         """Acknowledge deliveries."""
         await self.socket.send(encode_acknowledge([delivery.tag for delivery in deliveries]))
@@ -144,6 +153,7 @@ async def dial(url: str, path: str) -> AsyncIterator[Wire]:
         proxy=None,
         ping_interval=None,
         max_size=None,
+        max_queue=None,  # a full queue would keep the close frame unread
     ) as socket:
         data = await socket.recv()
         assert isinstance(data, str)

@@ -21,7 +21,7 @@ from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
 from tests.server.conftest import quiet
-from tests.server.device import TestDevice, Wire, dial, envelope_for
+from tests.server.device import TestDevice, dial, envelope_for
 
 HANDSHAKE = (
     "GET {path} HTTP/1.1\r\nHost: relay\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -234,13 +234,13 @@ async def test_a_client_beyond_capacity_is_told_so(clock: ManualClock) -> None:
 
 async def test_too_many_connections_of_one_prefix_are_told_so(clock: ManualClock) -> None:
     """One prefix cannot take all the places: it gets 4006."""
-    async with RelayServer(quiet(prefix_connections_max=1), clock=clock) as relay:
-        async with dial(relay.url, "/v1/post"):
-            with pytest.raises(ConnectionClosed) as caught:
-                async with dial(relay.url, "/v1/post"):
-                    pass
-            assert caught.value.rcvd is not None
-            assert caught.value.rcvd.code == CloseCode.RATE_LIMITED
+    relay = RelayServer(quiet(prefix_connections_max=1), clock=clock)
+    async with relay, dial(relay.url, "/v1/post"):
+        with pytest.raises(ConnectionClosed) as caught:
+            async with dial(relay.url, "/v1/post"):
+                pass
+        assert caught.value.rcvd is not None
+        assert caught.value.rcvd.code == CloseCode.RATE_LIMITED
 
 
 async def test_behind_a_proxy_limits_follow_the_address_it_names(clock: ManualClock) -> None:
@@ -266,15 +266,6 @@ async def test_behind_a_proxy_limits_follow_the_address_it_names(clock: ManualCl
                 pass
 
 
-async def read_to_the_end(wire: Wire) -> ConnectionClosed:
-    """Read until the connection is closed, and return how."""
-    while True:
-        try:
-            await wire.receive()
-        except ConnectionClosed as closed:
-            return closed
-
-
 async def test_a_slow_reader_is_closed_with_4004(clock: ManualClock) -> None:
     """Who does not read is closed after its time; the envelopes wait for the next login."""
     configuration = quiet(
@@ -297,9 +288,7 @@ async def test_a_slow_reader_is_closed_with_4004(clock: ManualClock) -> None:
                 assert isinstance(await post.submit(submit), Accepted)
             await asyncio.sleep(0.5)
             inbox.socket.transport.resume_reading()
-            caught = await read_to_the_end(inbox)
-            assert caught.rcvd is not None
-            assert caught.rcvd.code == CloseCode.SLOW_READER
+            assert await inbox.ended() == CloseCode.SLOW_READER
         assert relay.store.stats().queued_envelopes == count
 
 

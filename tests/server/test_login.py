@@ -24,7 +24,6 @@ from hushpost_wire.frames import Accepted, Deliver, DeliverFlags
 from hushpost_wire.host import Host
 from hushpost_wire.identifiers import DeviceId, Signature
 from nacl.signing import SigningKey, VerifyKey
-from websockets.exceptions import ConnectionClosed
 
 from tests.server.conftest import quiet
 from tests.server.device import TODAY, TestDevice, Wire, dial, envelope_for
@@ -33,10 +32,7 @@ from tests.server.device import TODAY, TestDevice, Wire, dial, envelope_for
 async def refused(wire: Wire, request: ControlToRelay) -> ErrorCode:
     """Send a request that must fail, and see that 4002 follows its error."""
     error = await wire.ask(request, Error)
-    with pytest.raises(ConnectionClosed) as caught:
-        await wire.receive()
-    assert caught.value.rcvd is not None
-    assert caught.value.rcvd.code == CloseCode.LOGIN_FAILED
+    assert await wire.ended() == CloseCode.LOGIN_FAILED
     return error.code
 
 
@@ -113,10 +109,7 @@ async def test_a_wrong_version_closes_with_4001(relay: RelayServer) -> None:
         await device.create_on(wire)
         await wire.send(device.login(wire).model_copy(update={"protocol": 2}))
         assert (await wire.wait_for(Error)).code is ErrorCode.UNKNOWN_VERSION
-        with pytest.raises(ConnectionClosed) as caught:
-            await wire.receive()
-        assert caught.value.rcvd is not None
-        assert caught.value.rcvd.code == CloseCode.UNKNOWN_VERSION
+        assert await wire.ended() == CloseCode.UNKNOWN_VERSION
 
 
 @pytest.mark.parametrize(
@@ -188,10 +181,10 @@ async def test_registration_by_token_and_closed(clock: ManualClock) -> None:
         async with dial(relay.url, "/v1/inbox") as wire:
             assert wire.hello.registration == "token"
             await wire.ask(device.creation(wire, token=token), AccountCreated)
-    async with RelayServer(quiet(registration="closed"), clock=clock) as relay:
-        async with dial(relay.url, "/v1/inbox") as wire:
-            request = TestDevice(relay.url).creation(wire)
-            assert await refused(wire, request) is ErrorCode.REGISTRATION_CLOSED
+    closed = RelayServer(quiet(registration="closed"), clock=clock)
+    async with closed, dial(closed.url, "/v1/inbox") as wire:
+        request = TestDevice(closed.url).creation(wire)
+        assert await refused(wire, request) is ErrorCode.REGISTRATION_CLOSED
 
 
 async def test_accounts_of_one_prefix_are_rationed(clock: ManualClock) -> None:
@@ -210,10 +203,7 @@ async def test_logins_of_one_prefix_are_rationed(clock: ManualClock) -> None:
         device = TestDevice(relay.url)
         async with device.inbox(create=True), dial(relay.url, "/v1/inbox") as wire:
             await wire.send(device.login(wire))
-            with pytest.raises(ConnectionClosed) as caught:
-                await wire.wait_for(Welcome)
-            assert caught.value.rcvd is not None
-            assert caught.value.rcvd.code == CloseCode.RATE_LIMITED
+            assert await wire.ended() == CloseCode.RATE_LIMITED
 
 
 async def test_a_second_login_displaces_the_first(relay: RelayServer) -> None:
@@ -225,11 +215,7 @@ async def test_a_second_login_displaces_the_first(relay: RelayServer) -> None:
         assert isinstance(await post.submit(submit), Accepted)
         await first.wait_for(Deliver)
         async with device.inbox() as second:
-            with pytest.raises(ConnectionClosed) as caught:
-                while True:
-                    await first.receive()
-            assert caught.value.rcvd is not None
-            assert caught.value.rcvd.code == CloseCode.DISPLACED
+            assert await first.ended() == CloseCode.DISPLACED
             again = await second.wait_for(Deliver)
             assert (again.envelope_id, again.flags) == (submit.envelope_id, DeliverFlags.BACKLOG)
 

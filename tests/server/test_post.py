@@ -1,0 +1,119 @@
+"""Tests of hushpost_server.post on a live relay."""
+
+from __future__ import annotations
+
+import pytest
+from hushpost_server.clock import ManualClock
+from hushpost_server.relay import RelayServer
+from hushpost_wire.close_codes import CloseCode
+from hushpost_wire.control import (
+    CountPrekeys,
+    DeviceLists,
+    Done,
+    Error,
+    ErrorCode,
+    FetchDeviceList,
+    PrekeyCount,
+    Prekeys,
+    PrekeysLow,
+    PublishDeviceList,
+    PublishPrekeys,
+    TakePrekeys,
+)
+from hushpost_wire.identifiers import AccountId
+from hushpost_wire.prekey_records import PrekeyKind
+
+from tests.server.conftest import quiet
+from tests.server.device import TestDevice, Wire, dial
+
+
+async def publish(device: TestDevice, inbox: Wire, one_time: int) -> tuple[bytes, ...]:
+    """Publish what a stranger needs, and return the one-time records."""
+    records = tuple(device.prekey() for _ in range(one_time))
+    request = PublishPrekeys(
+        id=inbox.id(),
+        one_time=records,
+        signed=device.prekey(PrekeyKind.SIGNED),
+        seal=device.seal(inbox.hello.host),
+    )
+    await inbox.ask(request, PrekeyCount)
+    return records
+
+
+async def test_a_one_time_prekey_is_handed_out_once(relay: RelayServer) -> None:
+    """Each take gives another record; after the last one the bundle comes without."""
+    device = TestDevice(relay.url)
+    async with device.inbox(create=True) as inbox, dial(relay.url, "/v1/post") as post:
+        records = await publish(device, inbox, 2)
+        taken = []
+        for _ in range(3):
+            answer = await post.ask(TakePrekeys(id=post.id(), account=device.account_id), Prekeys)
+            assert answer.genesis == device.genesis.to_bytes()
+            assert answer.device_list == device.lists[0].to_bytes()
+            (bundle,) = answer.bundles
+            taken.append(bundle.one_time)
+        assert set(taken) == {*records, None}
+        assert taken[2] is None
+        assert (await inbox.wait_for(PrekeysLow)).left == 0  # at login
+        assert (await inbox.wait_for(PrekeysLow)).left == 1  # after the first take
+
+
+async def test_a_device_that_published_nothing_has_no_bundle(relay: RelayServer) -> None:
+    """An account without prekeys answers with its list and no bundles."""
+    device = TestDevice(relay.url)
+    async with device.inbox(create=True), dial(relay.url, "/v1/post") as post:
+        answer = await post.ask(TakePrekeys(id=post.id(), account=device.account_id), Prekeys)
+        assert answer.bundles == ()
+
+
+async def test_an_unknown_account_is_told_as_such(relay: RelayServer) -> None:
+    """Accounts are public: asking for one that is not here gets a clear answer."""
+    nobody = AccountId(bytes(32))
+    async with dial(relay.url, "/v1/post") as post:
+        for request in (
+            TakePrekeys(id=post.id(), account=nobody),
+            FetchDeviceList(id=post.id(), account=nobody, after_version=0),
+        ):
+            assert (await post.ask(request, Error)).code is ErrorCode.NO_ACCOUNT
+
+
+async def test_takes_are_limited_for_account_and_prefix(clock: ManualClock) -> None:
+    """Who empties an account's stock is stopped, by the account's own limit or the prefix's."""
+    for bounds in ({"account_takes_burst": 1}, {"prefix_takes_burst": 1}):
+        async with RelayServer(quiet(**bounds), clock=clock) as relay:
+            device = TestDevice(relay.url)
+            async with device.inbox(create=True), dial(relay.url, "/v1/post") as post:
+                first = TakePrekeys(id=post.id(), account=device.account_id)
+                await post.ask(first, Prekeys)
+                error = await post.ask(first.model_copy(update={"id": post.id()}), Error)
+                assert error.code is ErrorCode.SLOW_DOWN
+                assert error.retry_after
+
+
+async def test_the_chain_of_device_lists_is_given_after_a_version(relay: RelayServer) -> None:
+    """A reader that knows version 1 gets what follows, oldest first, in bounded answers."""
+    device = TestDevice(relay.url)
+    async with device.inbox(create=True) as inbox, dial(relay.url, "/v1/post") as post:
+        for version in range(2, 20):
+            device.lists.append(device.make_list(version, device.lists[-1].head()))
+            data = device.lists[-1].to_bytes()
+            await inbox.ask(PublishDeviceList(id=inbox.id(), device_list=data), Done)
+        known = 1
+        got: list[bytes] = []
+        while known < 19:
+            request = FetchDeviceList(id=post.id(), account=device.account_id, after_version=known)
+            answer = await post.ask(request, DeviceLists)
+            assert answer.latest == 19
+            got += answer.lists
+            known += len(answer.lists)
+        assert got == [device_list.to_bytes() for device_list in device.lists[1:]]
+
+
+@pytest.mark.parametrize("message", ["login", "count_prekeys"])
+async def test_the_anonymous_endpoint_takes_no_logins(relay: RelayServer, message: str) -> None:
+    """Inbox requests have no place on post: the connection is closed."""
+    device = TestDevice(relay.url)
+    async with dial(relay.url, "/v1/post") as post:
+        request = device.login(post) if message == "login" else CountPrekeys(id=post.id())
+        assert (await post.ask(request, Error)).code is ErrorCode.MALFORMED
+        assert await post.ended() == CloseCode.PROTOCOL_ERROR
