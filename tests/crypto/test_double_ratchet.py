@@ -1,12 +1,122 @@
-"""Tests of hushpost_crypto.double_ratchet: its duties, one test each."""
+"""Tests of hushpost_crypto.double_ratchet: its duties, and a ratchet from another hand."""
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from tests.crypto.pairwise_duties import DUTIES
+from doubleratchet.recommended import (
+    HashFunction,
+    diffie_hellman_ratchet_curve25519,
+    kdf_hkdf,
+    kdf_separate_hmacs,
+)
+from doubleratchet.types import Header
+from hushpost_crypto import double_ratchet
+from hushpost_crypto.double_ratchet import Ratchet
+from hushpost_wire.labels import RATCHET_ROOT
+from tests.crypto.pairwise_duties import DUTIES, Pair
 
 
 @pytest.mark.parametrize("duty", DUTIES["double_ratchet"], ids=lambda duty: duty.__name__)
 def test_duty(duty: Callable[[], None]) -> None:
     """Each demand of pairwise_duties, whose docstring says it, is met."""
     duty()
+
+
+class _RootKdf(kdf_hkdf.KDF):
+    """The root step, with our hash and label."""
+
+    @staticmethod
+    def _get_hash_function() -> HashFunction:
+        return HashFunction.SHA_512
+
+    @staticmethod
+    def _get_info() -> bytes:
+        return RATCHET_ROOT
+
+
+class _ChainKdf(kdf_separate_hmacs.KDF):
+    """The chain step, with our hash."""
+
+    @staticmethod
+    def _get_hash_function() -> HashFunction:
+        return HashFunction.SHA_256
+
+
+class _TheirRatchet(diffie_hellman_ratchet_curve25519.DiffieHellmanRatchet):
+    """PyPI DoubleRatchet's ratchet, with the secrets that ours has drawn."""
+
+    secrets: list[bytes] = []  # noqa: RUF012 - set anew by the test, the class makes the instances
+
+    @staticmethod
+    def _generate_priv() -> bytes:
+        return _TheirRatchet.secrets.pop(0)
+
+
+def _without_kem(ratchet: Ratchet) -> Ratchet:
+    """Leave out the step at session start, which the other hand does not know."""
+    kem = replace(ratchet.root.kem, offers_first=False)
+    return replace(ratchet, root=replace(ratchet.root, kem=kem))
+
+
+def test_chains_agree_with_an_independent_double_ratchet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyPI DoubleRatchet with our constants gives our message keys, over several turns."""
+    keys: list[bytes] = []
+    real = double_ratchet.chain_step
+
+    def watch(chain_key: bytes) -> tuple[bytes, bytes]:
+        step = real(chain_key)
+        keys.append(step[1])
+        return step
+
+    monkeypatch.setattr(double_ratchet, "chain_step", watch)
+    pair = Pair()
+    pair.alice, pair.bob = _without_kem(pair.alice), _without_kem(pair.bob)
+    signed_secret = pair.bob.root.ratchet_secret
+    drawn = [pair.alice.root.ratchet_secret]
+    headers: list[tuple[int, int]] = []
+    for sender, receiver, count in (
+        ("alice", "bob", 3), ("bob", "alice", 2), ("alice", "bob", 1), ("bob", "alice", 4),
+        ("alice", "bob", 2),
+    ):  # fmt: skip
+        for number in range(count):
+            assert pair.receive(receiver, pair.send(sender)) == b"text"
+            state: Ratchet = getattr(pair, sender)
+            if number == 0 and headers:
+                drawn.append(state.root.ratchet_secret)
+            headers.append((state.root.previous_length, number))
+    theirs = asyncio.run(_their_keys(pair, signed_secret, drawn, headers))
+    assert keys == theirs
+
+
+async def _their_keys(
+    pair: Pair, signed_secret: bytes, drawn: list[bytes], headers: list[tuple[int, int]]
+) -> list[bytes]:
+    """Play the same turns: the message keys as the receiving side of theirs finds them.
+
+    Theirs draws a new ratchet key on receipt, ours on sending; the order of the draws is the same,
+    but for one that theirs makes at the end and never uses.
+    """
+    settings = (_RootKdf, pair.keys.root_key, _ChainKdf, b"\x02\x01", 1000)
+    public = _TheirRatchet._derive_pub  # pyright: ignore[reportPrivateUsage]  # the recommended curve
+    _TheirRatchet.secrets = [drawn[0]]
+    sender = await _TheirRatchet.create(None, public(signed_secret), *settings)
+    receiver: _TheirRatchet | None = None
+    found: list[bytes] = []
+    turn = -1
+    for previous, number in headers:
+        if number == 0:
+            turn += 1
+            _TheirRatchet.secrets = [*drawn[turn + 1 : turn + 2], bytes([9]) * 32]
+            if turn:
+                assert receiver is not None
+                sender, receiver = receiver, sender
+        _, header = await sender.next_encryption_key()
+        assert header == Header(public(drawn[turn]), previous, number)
+        if receiver is None:
+            receiver = await _TheirRatchet.create(signed_secret, header.ratchet_pub, *settings)
+        key, skipped = await receiver.next_decryption_key(header)
+        assert not skipped
+        found.append(key)
+    return found
