@@ -5,7 +5,7 @@ import contextlib
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from hushpost_demo.person import Person
@@ -32,7 +32,7 @@ async def run_demo(stage: Stage, *, leak: bool = False, keep: bool = False) -> b
 
 
 @contextlib.contextmanager
-def _folder(*, keep: bool) -> Iterator[Path]:
+def _folder(*, keep: bool) -> Generator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="hushpost-demo-"))
     try:
         yield folder
@@ -42,7 +42,7 @@ def _folder(*, keep: bool) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
+def _ended_by_sigterm() -> Generator[None]:
     """Have a termination unwind the run like Ctrl-C, so that no relay is left behind."""
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()

@@ -9,7 +9,7 @@ import asyncio
 import base64
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +92,7 @@ async def control(folder: Path, text: str) -> Control:
 
 
 @contextmanager
-def planted(folder: Path, text: str) -> Iterator[list[str]]:
+def planted(folder: Path, text: str) -> Generator[list[str]]:
     """Write the text into files of a folder, one a spelling, and remove them all at the end."""
     folder.mkdir()
     database = folder / "leak-row.db"

@@ -1,9 +1,9 @@
 """Hunting text in files, however it may have been written (docs/demo.md, "The scan").
 
-A needle is one spelling of one thing that must not be there: its bytes in UTF-8, UTF-16, hexadecimal
-or Base64 (for each of the three places at which a text may begin within a Base64 group). Short words
-are hunted together with their neighbours: three letters alone occur in any megabyte of ciphertext by
-chance, and an alarm that rings by chance is worth nothing.
+A needle is one spelling of one thing that must not be there: its bytes in UTF-8, UTF-16,
+hexadecimal or Base64 (for each of the three places at which a text may begin within a Base64
+group). Short words are hunted together with their neighbours: three letters alone occur in any
+megabyte of ciphertext by chance, and an alarm that rings by chance is worth nothing.
 """
 
 import base64
@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -60,7 +61,7 @@ def phrases(texts: Iterable[str]) -> list[str]:
         for place in places:
             if len(place.group().encode()) >= WORD_BYTES_MIN:
                 found[place.group()] = None
-        for first, second in zip(places, places[1:], strict=False):
+        for first, second in pairwise(places):
             pair = text[first.start() : second.end()]
             if len(pair.encode()) >= WORD_BYTES_MIN:
                 found[pair] = None

@@ -1,4 +1,4 @@
-"""One of the two people of the demo: a real client with a vault, and what stands on their screen."""
+"""One of the two people of the demo: a real client, its vault, and what stands on the screen."""
 
 import asyncio
 import secrets

@@ -1,7 +1,7 @@
 """Text of other people, made safe to print (docs/cli.md, "What strangers write").
 
-A name or a message is whatever its author chose. Printed as it is, it could move the cursor, set the
-window's title, or forge a line that looks like the program's own.
+A name or a message is whatever its author chose. Printed as it is, it could move the cursor, set
+the window's title, or forge a line that looks like the program's own.
 """
 
 import unicodedata

@@ -11,7 +11,7 @@ import contextlib
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +96,7 @@ def _holdings(database: Path, *, alive: bool) -> Holdings:
 
 
 @contextlib.contextmanager
-def _readable(database: Path, *, alive: bool) -> Iterator[sqlite3.Connection]:
+def _readable(database: Path, *, alive: bool) -> Generator[sqlite3.Connection]:
     if alive:
         address = f"{database.as_uri()}?mode=ro"
         with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:

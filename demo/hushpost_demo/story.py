@@ -264,7 +264,7 @@ class Story:
                     await _delivered(line.message)
         # The last receipts have arrived; their acknowledgements are on their way to the relay.
         async with asyncio.timeout(WAIT_SECONDS_MAX):
-            while (await look(self.relay)).queued:
+            while (await look(self.relay)).queued:  # noqa: ASYNC110  another process's disk
                 await asyncio.sleep(SETTLE_LOOK_SECONDS)
 
     def _check_heard(self, reader: Person, writer: Person) -> None:
