@@ -8,7 +8,9 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import signal
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,10 @@ from hushpost_demo.errors import RelayNotStarted
 
 START_SECONDS_MAX: Final = 20.0
 STOP_SECONDS_MAX: Final = 10.0
+# Outside the range from which systems take ports for outgoing connections: a client that dials the
+# dead relay could otherwise be given the relay's own port, and be connected to itself.
+_PORTS: Final = range(20_000, 32_000)
+_PORTS_TRIED_MAX: Final = 100
 # The person's own settings for a relay of theirs have no business in the demo's.
 _FOREIGN_SETTINGS: Final = "HUSHPOST_"
 
@@ -67,7 +73,7 @@ class RelayProcess:
         self._temporary.mkdir(parents=True, exist_ok=True)
         # Empty, in place of the one that an operator on this machine may have.
         self._configuration.touch()
-        port = 0 if self._address is None else self._address.port
+        port = _free_port() if self._address is None else self._address.port
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._arguments(port),
@@ -133,3 +139,13 @@ class RelayProcess:
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()
         return lines[-1] if lines else "it said nothing"
+
+
+def _free_port() -> int:
+    for port in random.sample(_PORTS, k=_PORTS_TRIED_MAX):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+    raise RelayNotStarted("none of a hundred ports on this machine is free")
