@@ -7,7 +7,6 @@ import secrets
 from pathlib import Path
 
 import pytest
-from websockets.frames import Frame, Opcode
 from hushpost_server.clock import ManualClock
 from hushpost_server.relay import RelayServer
 from hushpost_server.submits import drop_hash_of
@@ -24,6 +23,7 @@ from hushpost_wire.frames import (
 )
 from hushpost_wire.identifiers import DropSecret, EnvelopeId, Route, drop_hash
 from hushpost_wire.ttl import TtlClass
+from websockets.frames import Frame, Opcode
 
 from tests.server.conftest import quiet
 from tests.server.device import TestDevice, Wire, dial, envelope_for
