@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from types import FrameType
 
@@ -21,15 +21,15 @@ from hushpost_server.command import main as relay_main
 
 SAMPLES_VARIABLE = "HUSHPOST_SAMPLES"
 TICK_SECONDS = 0.001
+KEPT = 60
 
 
 class Sampler:
     """Adds up seconds by function: alone, and with all that it called."""
 
     def __init__(self) -> None:
-        self.alone: Counter[str] = Counter()
-        self.with_callees: Counter[str] = Counter()
-        self.lines: Counter[str] = Counter()
+        self.alone: defaultdict[str, float] = defaultdict(float)
+        self.with_callees: defaultdict[str, float] = defaultdict(float)
         self._counted = time.thread_time()
 
     def tick(self, _signal: int, frame: FrameType | None) -> None:
@@ -39,25 +39,27 @@ class Sampler:
         if frame is None:
             return
         name = _name(frame)
-        self.alone[name] += weight  # type: ignore[assignment]  # seconds, where Counter says int
-        self.lines[f"{name}:{frame.f_lineno}"] += weight  # type: ignore[assignment]  # as above
+        self.alone[name] += weight
         seen: set[str] = set()
         walker: FrameType | None = frame
         while walker is not None:
             seen.add(_name(walker))
             walker = walker.f_back
         for name in seen:
-            self.with_callees[name] += weight  # type: ignore[assignment]  # as above
+            self.with_callees[name] += weight
 
     def write(self, path: Path) -> None:
         """Write the profile."""
         profile = {
             "seconds": sum(self.alone.values()),
-            "alone": dict(self.alone.most_common(60)),
-            "with_callees": dict(self.with_callees.most_common(60)),
-            "lines": dict(self.lines.most_common(60)),
+            "alone": _largest(self.alone),
+            "with_callees": _largest(self.with_callees),
         }
         path.write_text(json.dumps(profile))
+
+
+def _largest(seconds: dict[str, float]) -> dict[str, float]:
+    return dict(sorted(seconds.items(), key=lambda item: -item[1])[:KEPT])
 
 
 def _name(frame: FrameType) -> str:
