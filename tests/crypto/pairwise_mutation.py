@@ -144,7 +144,7 @@ class _MutantFinder(importlib.abc.MetaPathFinder):
 
 
 def _is_ours(name: str) -> bool:
-    return name.split(".")[0] in PACKAGES or name.startswith("tests.crypto.pairwise_")
+    return name.partition(".")[0] in PACKAGES or name.startswith("tests.crypto.pairwise_")
 
 
 @contextmanager

@@ -6,8 +6,10 @@ randomness.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import ModuleType
 
 from hushpost_crypto.device_list import issue_first
 from hushpost_crypto.first_message import FirstMessage, SealAddress, open_first
@@ -22,6 +24,17 @@ from hushpost_wire.records import PrekeyId, PrekeyKind, Route
 DAY = 20_000
 NOW = DAY * 86_400.0
 COMMITMENT = bytes(range(32))
+
+
+@contextmanager
+def replaced(owner: ModuleType, name: str, value: object) -> Generator[None]:
+    """Put something in the place of a module's name, and put back what was there."""
+    real = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, real)
 
 
 def stream(seed: str) -> Callable[[int], bytes]:

@@ -20,11 +20,11 @@ from hushpost_crypto.pqxdh import (
     respond,
 )
 from hushpost_crypto.prekeys import PrekeySecret
-from hushpost_wire.records import PrekeyId
+from hushpost_wire.records import IdentityPublicKey, PrekeyId
 from tests.crypto.pairwise_world import Device, stream
-from x3dh import base_state
 from x3dh.base_state import BaseState
 from x3dh.crypto_provider import HashFunction
+from x3dh.crypto_provider_cryptography import CryptoProviderImpl
 from x3dh.models import BaseStateModel, IdentityKeyPairModel, SignedPreKeyPairModel
 from x3dh.types import Header, IdentityKeyFormat, SecretType
 
@@ -86,7 +86,9 @@ def _transcript() -> Transcript:
 
 
 def _party(change: Callable[[Party], Party], name: str) -> Callable[[Transcript], Transcript]:
-    return lambda t: replace(t, **{name: change(getattr(t, name))})
+    if name == "initiator":
+        return lambda t: replace(t, initiator=change(t.initiator))
+    return lambda t: replace(t, responder=change(t.responder))
 
 
 def _bent(value: bytes) -> bytes:
@@ -147,7 +149,7 @@ def test_low_order_keys_in_a_bundle_are_refused(place: str) -> None:
     bundle = bob.bundle()
     assert bundle.one_time is not None
     zero = bytes(32)
-    entry = replace(bundle.device.entry, identity_key=zero)
+    entry = replace(bundle.device.entry, identity_key=IdentityPublicKey(zero))
     bad = {
         "identity": replace(bundle, device=replace(bundle.device, entry=entry)),
         "signed": replace(bundle, signed=replace(bundle.signed, x25519_key=zero)),
@@ -217,7 +219,7 @@ def test_key_material_is_that_of_an_independent_x3dh(monkeypatch: pytest.MonkeyP
     assert bundle.one_time is not None
     ours: list[tuple[bytes, bytes, bytes]] = []
     theirs: list[tuple[bytes, bytes]] = []
-    real_ours, real_theirs = primitives.hkdf_sha512, base_state.CryptoProviderImpl.hkdf_derive
+    real_ours, real_theirs = primitives.hkdf_sha512, CryptoProviderImpl.hkdf_derive
 
     def watch(secret: bytes, *, salt: bytes, info: bytes, size: int) -> bytes:
         ours.append((secret, salt, info))
@@ -230,7 +232,7 @@ def test_key_material_is_that_of_an_independent_x3dh(monkeypatch: pytest.MonkeyP
         return await real_theirs(hash_function, length, salt, info, key_material)
 
     monkeypatch.setattr(primitives, "hkdf_sha512", watch)
-    monkeypatch.setattr(base_state.CryptoProviderImpl, "hkdf_derive", staticmethod(watch_theirs))
+    monkeypatch.setattr(CryptoProviderImpl, "hkdf_derive", staticmethod(watch_theirs))
     keys, opening = initiate(alice.local, bundle, generation=0, link=None, random=alice.random)
     header = Header(
         identity_key=alice.local.entry.identity_key,

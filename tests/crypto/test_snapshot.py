@@ -1,0 +1,121 @@
+"""Stored session books: every released format loads, every damage is said."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hushpost_crypto import snapshot
+from hushpost_crypto.errors import SnapshotDamaged, SnapshotFault, SnapshotFormatUnknown
+from hushpost_crypto.session import SessionBook
+from hushpost_wire.encoding import labelled_sha256
+from hushpost_wire.labels import SNAPSHOT_CHECK
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.crypto.make_snapshot import FOLDER, kept
+from tests.crypto.pairwise_duties import restored_snapshots_go_on
+from tests.crypto.pairwise_world import Device, met
+
+
+def _books() -> list[SessionBook]:
+    alice, bob = met()
+    books = [SessionBook(), SessionBook(restarted_at=5), alice.book(bob), bob.book(alice)]
+    alice.send(bob)
+    alice.pass_on(bob)
+    bob.pass_on(alice)
+    alice.send(bob)
+    alice.pass_on(bob)
+    books += [alice.book(bob), bob.book(alice)]
+    alice.start(bob)
+    books.append(alice.book(bob))
+    alice.pass_on(bob)
+    alice.start(bob, one_time=False)
+    alice.pass_on(bob)
+    return [*books, alice.book(bob), bob.book(alice)]
+
+
+@pytest.mark.parametrize("number", range(9))
+def test_every_kind_of_book_comes_back_equal(number: int) -> None:
+    """Empty, new, answered, with skipped keys and old chains: what is loaded equals what was."""
+    book = _books()[number]
+    assert snapshot.load(snapshot.dump(book)) == book
+
+
+def test_conversation_goes_on_from_snapshots() -> None:
+    """Sixty turns, with both sides stored and loaded before each."""
+    restored_snapshots_go_on()
+
+
+def test_every_flipped_byte_is_found() -> None:
+    """A stored book with a byte changed anywhere is refused with a clear error."""
+    data = snapshot.dump(met()[0].book(Device("bob")))
+    for place in range(len(data)):
+        changed = bytearray(data)
+        changed[place] ^= 1
+        with pytest.raises(SnapshotDamaged, match="start a new session"):
+            snapshot.load(bytes(changed))
+
+
+def test_every_cut_is_found() -> None:
+    """A stored book cut anywhere, or with bytes behind it, is refused."""
+    data = snapshot.dump(met()[0].book(Device("bob")))
+    for other in [*(data[:size] for size in range(0, len(data), 7)), data + b"\0", b""]:
+        with pytest.raises(SnapshotDamaged):
+            snapshot.load(other)
+
+
+def _checked(body: bytes) -> bytes:
+    return body + labelled_sha256(SNAPSHOT_CHECK, body)
+
+
+def test_newer_format_is_said() -> None:
+    """A format that this version does not know is named as such, not as damage."""
+    body = snapshot.dump(SessionBook())[:-32]
+    newer = body[:4] + (snapshot.FORMAT + 1).to_bytes(2, "big") + body[6:]
+    with pytest.raises(SnapshotFormatUnknown, match="newer version"):
+        snapshot.load(_checked(newer))
+
+
+def test_well_checked_nonsense_is_refused() -> None:
+    """Even under a right checksum, bytes that no version wrote are refused as damage."""
+    body = snapshot.dump(met()[0].book(Device("bob")))[:-32]
+    for other in (body + b"\0", body[:-1], body[:14] + b"\5" + body[15:], body[:15]):
+        with pytest.raises(SnapshotDamaged):
+            snapshot.load(_checked(other))
+
+
+@given(st.integers(min_value=6, max_value=400), st.binary(min_size=1, max_size=5))
+def test_nothing_but_documented_errors(place: int, value: bytes) -> None:
+    """Any change under a right checksum loads or is refused with a documented error."""
+    body = snapshot.dump(_STORED)[:-32]
+    changed = body[:place] + value + body[place + len(value) :]
+    try:
+        snapshot.load(_checked(changed))
+    except SnapshotFault:
+        return
+
+
+_STORED = _books()[-1]
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("format_*.json")), ids=lambda p: p.stem)
+def test_every_released_format_loads(path: Path) -> None:
+    """A book as an earlier release stored it opens its late and its new messages."""
+    stored = {name: bytes.fromhex(value) for name, value in json.loads(path.read_bytes()).items()}
+    bob, alice = Device("bob"), Device("alice")
+    bob.keep(alice, snapshot.load(stored["book"]))
+    assert len(bob.book(alice).sessions) == 2
+    assert bob.receive(alice, stored["late"]).plaintext == b"late"
+    assert bob.receive(alice, stored["end"]).plaintext == b"end of the chain"
+    assert bob.accept(alice, stored["sealed"]).plaintext == b"sealed still"
+    book = snapshot.load(stored["unanswered"])
+    assert book.sessions[0].unanswered is not None
+    carol = Device("carol")
+    carol.keep(bob, book)
+    assert len(carol.send(bob, b"")) == 3149
+
+
+def test_newest_format_is_kept() -> None:
+    """There is a kept file for each format up to the newest, and it is made as described."""
+    for number in range(1, snapshot.FORMAT + 1):
+        assert (FOLDER / f"format_{number}.json").exists()
+    assert kept().keys() == json.loads((FOLDER / "format_1.json").read_bytes()).keys()
