@@ -1,7 +1,7 @@
 """The sampler behind the profile of the hot path."""
 
+import inspect
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def spin(sampler: Sampler, seconds: float) -> None:
     until = time.thread_time() + seconds
     while time.thread_time() < until:
         pass
-    sampler.tick(0, sys._getframe())  # noqa: SLF001 - what a signal handler is given
+    sampler.tick(0, inspect.currentframe())
 
 
 def test_time_falls_to_the_function_and_its_callers(tmp_path: Path) -> None:
