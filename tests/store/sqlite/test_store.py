@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import sqlite3
@@ -13,20 +14,19 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hushpost_store import DropKind, Quotas, SqliteOptions, SqliteStore, errors, restore
+from hushpost_store import DropKind, Quotas, Refusal, SqliteOptions, SqliteStore, Store, errors
 from hushpost_store.conformance import (
-    DAY,
     NOW,
     Recorder,
-    account,
     backlog,
     digest,
     envelope,
     post,
     route,
+    run_conformance,
     with_drops,
 )
-from hushpost_store.rows import OneTimePrekey, StandingRecord, Submission
+from hushpost_store.rows import Submission
 
 MARKER_BYTES = 24
 
@@ -124,6 +124,52 @@ async def test_a_reader_that_blocks_truncation_shows_in_the_lag(tmp_path: Path) 
         assert store.stats().checkpoints_busy > 0
         assert store.deletion_lag(time.time()) > 0.3
     await _until_deleted(store, 5)
+    await store.close()
+
+
+async def test_the_contract_holds_with_a_cache_too_small_for_anything(tmp_path: Path) -> None:
+    """Every case passes when each mailbox is loaded from disk again and again."""
+    numbers = itertools.count()
+
+    async def make(quotas: Quotas) -> Store:
+        options = SqliteOptions(cache_entries_max=1, unknown_routes_max=1, group_bytes_max=4096)
+        store = SqliteStore(tmp_path / f"{next(numbers)}.db", quotas, options)
+        await store.open()
+        return store
+
+    results = await run_conformance(make)
+    assert [result for result in results if not result.passed] == []
+
+
+async def test_a_store_that_is_not_open_takes_and_answers_nothing(tmp_path: Path) -> None:
+    """Before opening and after closing, mail is to come again and everything else says closed."""
+    store = SqliteStore(tmp_path / "relay.db")
+    for _ in range(2):
+        told = await post(store, envelope("alice", 1))
+        assert (told.told, told.reason) == (["refused"], Refusal.RETRY)
+        with pytest.raises(errors.StoreClosed):
+            await store.load_account(digest("bob"))
+        await store.open()
+        await store.close()
+        await store.close()
+
+
+async def test_a_login_that_fails_leaves_no_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the answer to a login cannot be made, nobody is logged in and the next login works."""
+    store = SqliteStore(tmp_path / "relay.db")
+    await store.open()
+    await with_drops(store, "alice")
+
+    def fails(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hushpost_store.sqlite.mailboxes.close_notice", fails)
+        with pytest.raises(errors.StoreFault):
+            await store.open_mailbox(route("bob"), NOW)
+    assert (await store.open_mailbox(route("bob"), NOW)).queued == 0
     await store.close()
 
 
@@ -257,65 +303,6 @@ async def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     text.write_bytes(b"no database at all, but long enough to look at" * 100)
     with pytest.raises(errors.StoreDamaged):
         await SqliteStore(text).open()
-
-
-async def test_a_backup_brings_nothing_back_to_life(tmp_path: Path) -> None:
-    """A restored store knows people and drops, and no envelope, one-use drop or prekey."""
-    store = SqliteStore(tmp_path / "relay.db")
-    await store.open()
-    await with_drops(store, "alice")
-    await store.register_drop(route("bob"), digest("once"), DropKind.ONCE, NOW)
-    bob = account("bob")
-    prekey = OneTimePrekey(b"p" * 16, DAY + 9, b"one-time")
-    await store.publish_prekeys(
-        bob.account_id,
-        bob.devices[0].device_id,
-        one_time=[prekey],
-        signed=StandingRecord(DAY + 9, b"signed"),
-        day=DAY,
-    )
-    marker, submission = _marked(1, 4096)
-    await post(store, submission)
-    await store.backup(tmp_path / "backup.db")
-    with pytest.raises(errors.BackupExists):
-        await store.backup(tmp_path / "backup.db")
-    before = store.stats().generation
-    await store.close()
-    assert marker not in (tmp_path / "backup.db").read_bytes()
-    with pytest.raises(errors.BackupExists):
-        restore(tmp_path / "backup.db", tmp_path / "relay.db")
-    restore(tmp_path / "backup.db", tmp_path / "restored.db")
-    restored = SqliteStore(tmp_path / "restored.db")
-    await restored.open()
-    assert restored.stats().generation != before
-    assert await restored.load_account(bob.account_id) == bob
-    assert await backlog(restored) == []
-    assert (await post(restored, envelope("once", 1))).told == ["refused"]
-    assert (await post(restored, envelope("alice", 1))).told == ["admitted", "committed"]
-    await restored.publish_prekeys(
-        bob.account_id, bob.devices[0].device_id, one_time=[prekey], day=DAY
-    )
-    taken = await restored.take_prekeys(bob.account_id, DAY)
-    assert taken is not None
-    assert (taken.bundles[0].one_time, taken.bundles[0].signed) == (None, b"signed")
-    await restored.close()
-
-
-async def test_a_broken_off_deletion_is_finished_at_the_next_opening(tmp_path: Path) -> None:
-    """An account that was only marked when the process died is gone after opening."""
-    path = tmp_path / "relay.db"
-    store = SqliteStore(path)
-    await store.open()
-    await with_drops(store, "alice")
-    await post(store, envelope("alice", 1))
-    await store.close()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE account SET deleting = 1")
-        connection.commit()
-    await store.open()
-    assert (store.stats().accounts, store.stats().queued_envelopes) == (0, 0)
-    assert (await post(store, envelope("alice", 2))).told == ["refused"]
-    await store.close()
 
 
 async def test_the_intake_is_bounded(tmp_path: Path) -> None:
