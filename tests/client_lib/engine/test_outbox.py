@@ -1,7 +1,9 @@
 """The outbox: sealed once, the same bytes for ever, refusals followed (content.md, 5 and 7)."""
 
+from dataclasses import replace
+
 import pytest
-from hushpost.content import HEADER_BYTES
+from hushpost.content import HEADER_BYTES, Typing
 from hushpost.engine import outbox
 from hushpost.engine.contact_book import PostPath, device_row, save_device, session_book
 from hushpost.engine.desk import Desk
@@ -84,8 +86,7 @@ def test_without_a_drop_a_better_one_is_tried_and_then_none() -> None:
 
     def replace_drop(desk: Desk) -> None:
         row = device_row(desk, key)
-        fields = {"path": PostPath.CONTACT, "path_secret": better}
-        save_device(desk, outbox.replace(row, **fields))
+        save_device(desk, replace(row, path=PostPath.CONTACT, path_secret=better))
 
     alice.step(replace_drop)
     assert alice.step(outbox.refused, entry, RefusalReason.NO_DROP, 0) is Outcome.AGAIN
@@ -108,9 +109,9 @@ def test_a_device_without_a_way_is_not_sealed_to() -> None:
     alice, bob, _, key = friends()
 
     def seal(desk: Desk) -> None:
-        row = outbox.replace(device_row(desk, key), path_secret=None)
+        row = replace(device_row(desk, key), path_secret=None)
         save_device(desk, row)
-        outbox.post(desk, row, Letter(outbox.Typing(True), new_inner_id(desk)))
+        outbox.post(desk, row, Letter(Typing(began=True), new_inner_id(desk)))
 
     with pytest.raises(ValueError, match="without a path"):
         alice.step(seal)

@@ -1,9 +1,10 @@
 """Receipts: delayed, batched, and read receipts only where the person allows (content.md, 7)."""
 
+from dataclasses import replace
+
 from hushpost.content import InnerId
 from hushpost.engine import conversation, receipts
 from hushpost.engine.ledger import Table
-from hushpost.engine.outbox import replace
 from hushpost.engine.own_account import own_account, save_own
 
 from tests.client_lib.engine.people import Person, PostRoom

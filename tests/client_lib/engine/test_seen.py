@@ -8,7 +8,7 @@ from hushpost.engine.contact_book import devices_of, save_device
 from hushpost.engine.desk import Desk
 from hushpost.engine.ledger import Table
 from hushpost.engine.seen import Arrival, Sight, see_envelope
-from hushpost_wire.identifiers import DropReference, EnvelopeId
+from hushpost_wire.identifiers import DropReference, EnvelopeId, drop_reference
 
 from tests.client_lib.engine.people import DAY, Person, PostRoom, only_device
 
@@ -19,7 +19,7 @@ def friends() -> tuple[Person, Person, own_drops.DropRow]:
     PostRoom(alice, bob).befriend(alice, bob)
     (device,) = bob.look(devices_of, alice.own.account_id)
     assert device.their_hash is not None
-    drop = bob.look(own_drops.find_drop, own_drops.drop_reference(device.their_hash))
+    drop = bob.look(own_drops.find_drop, drop_reference(device.their_hash))
     assert drop is not None
     return alice, bob, drop
 
@@ -89,7 +89,7 @@ def test_the_sets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def flood(desk: Desk) -> None:
         for number in range(100):
-            row = own_drops.find_drop(desk, own_drops.drop_reference(drop.drop_hash))
+            row = own_drops.find_drop(desk, drop_reference(drop.drop_hash))
             see_envelope(desk, _arrival(bob, number), row)
             inner_id = number.to_bytes(16, "big")
             assert seen.see_message(desk, alice.own.account_id, inner_id, 0)

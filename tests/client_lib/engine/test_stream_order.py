@@ -72,6 +72,7 @@ def test_a_gap_is_given_up_after_a_minute() -> None:
     assert _arrive(alice, key, 3, 4) == []
     assert alice.look(stream_order.overdue) == []
     deadline = alice.look(stream_order.next_deadline)
+    assert deadline is not None
     assert deadline == int(alice.now) + 60
     alice.now = deadline
     (waiting,) = alice.look(stream_order.overdue)

@@ -1,12 +1,13 @@
 """Outgoing messages: states forward only, texts kept no longer than needed (content.md, 7)."""
 
+from dataclasses import replace
+
 import pytest
 from hushpost.contacts import ContactStage
 from hushpost.content import InnerId, ReceiptStatus
 from hushpost.engine import conversation, texts
 from hushpost.engine.contact_book import contact_row, save_contact
 from hushpost.engine.desk import Desk
-from hushpost.engine.outbox import replace
 from hushpost.errors import MisuseError
 from hushpost.messages import MessageState
 

@@ -1,0 +1,57 @@
+"""What a person decides about a contact (docs/spec/content.md, 3)."""
+
+from hushpost.contacts import ContactStage
+from hushpost.engine import conversation
+from hushpost.engine.contact_book import find_contact
+from hushpost.engine.ledger import Table
+
+from tests.client_lib.engine.people import Person, PostRoom
+
+
+def _friends() -> tuple[Person, Person, PostRoom]:
+    alice, bob = Person("alice", 1), Person("bob", 2)
+    room = PostRoom(alice, bob)
+    room.befriend(alice, bob)
+    return alice, bob, room
+
+
+def test_a_block_takes_everything_back() -> None:
+    """Outgoing mail is refused, sessions and owed receipts are gone, the drop is revoked."""
+    alice, bob, room = _friends()
+    message = alice.send(bob, "on its way")
+    for table in (Table.HELD, Table.PARTS):
+        (entry,) = alice.outbox()
+        alice.ledger.put(table, b"k", b"", lookup=entry.device_key)
+    alice.ledger.put(Table.RECEIPTS, b"r", b"\x01", lookup=bob.own.account_id)
+    alice.step(conversation.block, bob.own.account_id)
+    assert (alice.outbox(), alice.state(message)) == ([], "refused")
+    for table in (Table.SESSIONS, Table.HELD, Table.PARTS, Table.RECEIPTS):
+        assert alice.ledger.tables[table] == {}
+    assert alice.contact(bob).stage is ContactStage.BLOCKED
+    room.settle()
+    answer = bob.send(alice, "hello?")
+    room.settle()
+    assert bob.state(answer) == "refused"
+
+
+def test_a_removed_contact_is_forgotten() -> None:
+    """No row is left; the drop is revoked too."""
+    alice, bob, room = _friends()
+    alice.step(conversation.remove, bob.own.account_id)
+    assert alice.look(find_contact, bob.own.account_id) is None
+    room.settle()
+    answer = bob.send(alice, "hello?")
+    room.settle()
+    assert bob.state(answer) == "refused"
+
+
+def test_marks_are_kept() -> None:
+    """Verified and read receipts are the person's and stay until changed."""
+    alice, bob, _ = _friends()
+    account = bob.own.account_id
+    alice.step(conversation.mark_verified, account, verified=True)
+    alice.step(conversation.allow_read_receipts, account, allowed=False)
+    assert alice.public(bob).verified
+    assert alice.contact(bob).read_receipts is False
+    alice.step(conversation.mark_verified, account, verified=False)
+    assert not alice.public(bob).verified
