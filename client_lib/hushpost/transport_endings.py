@@ -43,6 +43,13 @@ def unreachable(host: Host, error: OSError) -> RelayUnreachable:
     )
 
 
+def hung_up(host: Host) -> RelayUnreachable:
+    """Say that a connection ended before the handshake was answered."""
+    return RelayUnreachable(
+        f"the connection to {host} ended before the relay answered: it may be restarting"
+    )
+
+
 def own_close(host: Host, code: CloseCode, reason: str) -> RelayError | None:
     """Say why this client's machine closed; None if it was asked to."""
     if code is CloseCode.NORMAL:

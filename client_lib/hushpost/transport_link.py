@@ -369,6 +369,10 @@ async def _connect(
             "its certificate; somebody may stand between"
         ) from None
     except WebSocketException as error:
+        if isinstance(error.__cause__, EOFError | OSError):
+            # It ended before it said anything: what a dying relay does, or a proxy before a dead
+            # one. Nothing was said, so nothing was broken.
+            raise endings.hung_up(host) from None
         raise RelayMisbehaved(
             f"what answers at {host} is no hushpost relay ({type(error).__name__}): "
             "check the address"

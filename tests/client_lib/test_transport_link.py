@@ -327,6 +327,22 @@ async def test_a_server_that_speaks_no_http_is_recognised() -> None:
             await link_to(Host(f"127.0.0.1:{port}"))
 
 
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 10"])
+async def test_a_connection_that_ends_before_the_answer_is_tried_again(said: bytes) -> None:
+    """A relay that dies in the handshake, or a proxy before a dead one, has broken no protocol."""
+
+    async def dying(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(said)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(dying, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(RelayUnreachable, match="may be restarting"):
+            await link_to(Host(f"127.0.0.1:{port}"))
+
+
 async def test_another_subprotocol_is_recognised() -> None:
     """A WebSocket server that does not choose our subprotocol is no relay."""
     async with relay(silent, subprotocol="chat") as host:
