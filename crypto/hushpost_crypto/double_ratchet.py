@@ -15,6 +15,8 @@ key with its nonce, since both hang on the random header nonce.
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+from hushpost_wire.labels import RATCHET_MESSAGE
+
 from hushpost_crypto.concealed import Concealed
 from hushpost_crypto.errors import BadKey, ChainExhausted, Undecryptable
 from hushpost_crypto.kem_ratchet import (
@@ -49,7 +51,6 @@ from hushpost_crypto.primitives import (
     x25519_public_key,
 )
 from hushpost_crypto.receiving_chain import NO_KEYS, ReceivingChain, chain_step
-from hushpost_wire.labels import RATCHET_MESSAGE
 
 VERSION: Final = 1
 # version, flags, ratchet key, previous chain's length, KEM fields, message number
@@ -113,7 +114,7 @@ class Ratchet(Concealed):
     messages: int
 
     def confirmed_link(self) -> bytes | None:
-        """The link secret of the last root that the peer, too, has for certain."""
+        """Give the link secret of the last root that the peer, too, has for certain."""
         links = self.root.links if self.sending is None else self.root.links[:-1]
         return links[-1] if links else None
 
@@ -215,7 +216,7 @@ def decrypt(
 
 
 def without_expired(ratchet: Ratchet, now: float) -> Ratchet:
-    """The ratchet without skipped keys that were kept for 30 days."""
+    """Give the ratchet without skipped keys that were kept for 30 days."""
     day = int(now) // SECONDS_A_DAY
     receiving = ratchet.receiving and ratchet.receiving.without_expired(day)
     old = tuple(chain for chain in (c.without_expired(day) for c in ratchet.old) if chain.skipped)
@@ -368,7 +369,7 @@ def _begin_receiving(
 
 
 def _with_closed(ratchet: Ratchet, length: int, day: int) -> tuple[ReceivingChain, ...]:
-    """The old chains, the newest first, with the one that the peer just ended."""
+    """Give the old chains, the newest first, with the one that the peer just ended."""
     if ratchet.receiving is None:
         return ratchet.old
     ended = ratchet.receiving.skip_to(length, day)

@@ -11,11 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hushpost_crypto import primitives
-from hushpost_crypto.errors import Undecryptable
-from hushpost_crypto.limits import GENERATION_MAX, SEAL_TRIALS_MAX
-from hushpost_crypto.pqxdh import LINK_ID_BYTES, Opening, RemoteDevice
-from hushpost_crypto.prekeys import SealSecret
 from hushpost_wire.encoding import Reader, fields, u8, u16, u32
 from hushpost_wire.errors import MalformedRecord
 from hushpost_wire.host import Host
@@ -31,6 +26,12 @@ from hushpost_wire.records import (
     Route,
     SealRecord,
 )
+
+from hushpost_crypto import primitives
+from hushpost_crypto.errors import Undecryptable
+from hushpost_crypto.limits import GENERATION_MAX, SEAL_TRIALS_MAX
+from hushpost_crypto.pqxdh import LINK_ID_BYTES, Opening, RemoteDevice
+from hushpost_crypto.prekeys import SealSecret
 
 VERSION: Final = 1
 _ONE_TIME: Final = 1
@@ -48,7 +49,7 @@ class SealAddress:
     route: Route
 
     def info(self, key_id: PrekeyId) -> bytes:
-        """The HPKE info for one of this place's seal keys."""
+        """Give the HPKE info for one of this place's seal keys."""
         return SEAL_FIRST_MESSAGE + fields(
             self.host.encode("ascii"), self.account_id, self.device_id, key_id, self.route
         )
@@ -84,7 +85,7 @@ class FirstHeader:
     opening: Opening
 
     def to_bytes(self) -> bytes:
-        """The one encoding: 1915 bytes for a list of one device, with a one-time prekey."""
+        """Give the one encoding: 1915 bytes for a list of one device, with a one-time prekey."""
         flags = (_ONE_TIME if self.one_time_id else 0) | (_LINKED if self.opening.link_id else 0)
         device_list = self.sender.device_list.to_bytes()
         return b"".join(

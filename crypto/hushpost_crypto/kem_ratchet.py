@@ -13,14 +13,14 @@ gives the double ratchet a secret to mix into a root step and the fields to put 
 from dataclasses import dataclass, replace
 from typing import Final, NewType
 
+from hushpost_wire.encoding import labelled_sha256
+from hushpost_wire.labels import RATCHET_KEM_ROOT, RATCHET_KEM_STEP, RATCHET_ROOT
+
 from hushpost_crypto import primitives
 from hushpost_crypto.concealed import Concealed
 from hushpost_crypto.keys import Random
 from hushpost_crypto.limits import KEM_STEP_MESSAGES, KEM_STEP_SECONDS
 from hushpost_crypto.primitives import MlKem768Secret
-from hushpost_wire.encoding import labelled_sha256
-from hushpost_wire.labels import RATCHET_KEM_ROOT, RATCHET_KEM_STEP, RATCHET_ROOT
-
 
 # Which KEM fields the headers of a chain carry: the flags byte of the header. Plain integers, since
 # this is looked at several times for each message.
@@ -96,7 +96,7 @@ class KemRatchet(Concealed):
 
     @classmethod
     def begin(cls, now: float) -> "KemRatchet":
-        """The state at session start."""
+        """Give the state at session start."""
         return cls(None, b"", b"", True, int(now), 0)
 
     def is_due(self, messages: int, now: float) -> bool:
@@ -116,11 +116,11 @@ class KemRatchet(Concealed):
         )
 
     def sending_shape(self, messages: int, now: float) -> KemShape:
-        """What the headers of a sending chain that begins now will carry."""
+        """Tell what the headers of a sending chain that begins now will carry."""
         return _shape(bool(self.peer_key), self.is_due(messages, now))
 
     def receiving_shapes(self) -> tuple[KemShape, ...]:
-        """What the peer's next chain may carry: an outstanding key MUST be answered."""
+        """Tell what the peer's next chain may carry: an outstanding key MUST be answered."""
         return (CIPHERTEXT, CIPHERTEXT_AND_KEY) if self.own_secret else (ORDINARY, KEY)
 
 

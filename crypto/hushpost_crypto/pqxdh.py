@@ -13,11 +13,6 @@ whoever calls it has done both.
 from dataclasses import dataclass
 from typing import Final
 
-from hushpost_crypto import primitives
-from hushpost_crypto.concealed import Concealed
-from hushpost_crypto.double_ratchet import SharedKeys
-from hushpost_crypto.keys import IdentityKey, Random
-from hushpost_crypto.prekeys import PrekeySecret
 from hushpost_wire.encoding import labelled_sha256, u16, u32
 from hushpost_wire.labels import (
     PQXDH_REENCAPSULATION,
@@ -37,6 +32,12 @@ from hushpost_wire.records import (
     PrekeyRecord,
     SealRecord,
 )
+
+from hushpost_crypto import primitives
+from hushpost_crypto.concealed import Concealed
+from hushpost_crypto.double_ratchet import SharedKeys
+from hushpost_crypto.keys import IdentityKey, Random
+from hushpost_crypto.prekeys import PrekeySecret
 
 LINK_ID_BYTES: Final = 16
 # Keeps a DH output from ever standing first in the key material, as XEdDSA users need (PQXDH 2.2).
@@ -87,7 +88,7 @@ class RemoteDevice:
 
 @dataclass(frozen=True, slots=True)
 class LocalDevice:
-    """This device: its own genesis, newest list, entry and identity secret."""
+    """The device that runs this: its own genesis, newest list, entry and identity secret."""
 
     genesis: Genesis
     device_list: DeviceList
@@ -171,7 +172,7 @@ class LinkSecret(Concealed):
     secret: bytes
 
     def link_id(self) -> bytes:
-        """The name by which the other side finds it; says nothing about it."""
+        """Give the name by which the other side finds it; it says nothing about it."""
         return labelled_sha256(SESSION_LINK, self.secret)[:LINK_ID_BYTES]
 
 
@@ -249,7 +250,7 @@ def respond(
 
 
 def reencapsulation_id(mlkem_key: bytes, kem_ciphertext: bytes) -> bytes:
-    """What a responder remembers while the key's secret lives; 32 bytes."""
+    """Give what a responder remembers while the key's secret lives; 32 bytes."""
     return labelled_sha256(PQXDH_REENCAPSULATION, mlkem_key, kem_ciphertext)
 
 

@@ -78,11 +78,11 @@ class ReceivingChain(Concealed):
         return self._moved(chain_key, number, skipped)
 
     def closed(self) -> "ReceivingChain":
-        """The chain without its chain key: no message beyond the skipped ones will come."""
+        """Give the chain without its chain key: no message beyond the skipped ones will come."""
         return self._moved(b"", self.number, self.skipped)
 
     def without_expired(self, day: int) -> "ReceivingChain":
-        """The chain without keys that were kept for their time."""
+        """Give the chain without keys that were kept for their time."""
         kept = {
             number: key
             for number, key in self.skipped.items()
@@ -93,7 +93,7 @@ class ReceivingChain(Concealed):
         return self._moved(self.chain_key, self.number, kept)
 
     def without_oldest(self, count: int) -> "ReceivingChain":
-        """The chain without its ``count`` lowest skipped keys."""
+        """Give the chain without its ``count`` lowest skipped keys."""
         kept = dict(sorted(self.skipped.items())[count:])
         return self._moved(self.chain_key, self.number, kept)
 

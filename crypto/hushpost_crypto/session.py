@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from hushpost_wire.records import ListHead, PrekeyId
+
 from hushpost_crypto import double_ratchet
 from hushpost_crypto.concealed import Concealed
 from hushpost_crypto.device_list import verify_device_list
@@ -42,7 +44,6 @@ from hushpost_crypto.pqxdh import (
 )
 from hushpost_crypto.prekeys import PrekeySecret
 from hushpost_crypto.primitives import HPKE_OVERHEAD_BYTES, sha256
-from hushpost_wire.records import ListHead, PrekeyId
 
 # A message to one device that is sealed, linked and names a one-time prekey, from an account of one
 # device: the most that a single-device sender ever adds.

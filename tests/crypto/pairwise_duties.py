@@ -1,3 +1,4 @@
+# ruff: noqa: D401 - a docstring here is the sentence that is true, as in a test
 """What pairwise sessions owe their callers, as demands that library and mutants face alike.
 
 Each function is one demand and raises AssertionError where it is not met; its docstring is the

@@ -41,22 +41,27 @@ class Mutant:
     module: str
     path: Path
     what: str
-    tree: ast.Module
+    node: int
+    number: int
 
     def __str__(self) -> str:
         return f"{self.module}: {self.what}"
+
+    def tree(self) -> ast.Module:
+        """Give the module's changed syntax tree."""
+        tree = ast.parse(self.path.read_text(encoding="utf-8"))
+        places = enumerate(ast.walk(tree))
+        _apply(next(node for index, node in places if index == self.node), self.number)
+        return ast.fix_missing_locations(tree)
 
 
 def mutants_of(module: str, path: Path) -> Iterator[Mutant]:
     """Give every mutant of a module, in the order of its syntax tree."""
     source = path.read_text(encoding="utf-8")
-    original = ast.parse(source)
-    for index, node in enumerate(ast.walk(original)):
+    for index, node in enumerate(ast.walk(ast.parse(source))):
         for number, what in enumerate(_changes(node)):
-            tree = copy.deepcopy(original)
-            _apply(next(n for i, n in enumerate(ast.walk(tree)) if i == index), number)
             text = " ".join((ast.get_source_segment(source, node) or "").split())[:70]
-            yield Mutant(module, path, f"{what}: {text}", ast.fix_missing_locations(tree))
+            yield Mutant(module, path, f"{what}: {text}", index, number)
 
 
 def _changes(node: ast.AST) -> list[str]:
@@ -121,7 +126,7 @@ class _MutantLoader(importlib.machinery.SourceFileLoader):
 
     def __init__(self, mutant: Mutant) -> None:
         super().__init__(mutant.module, str(mutant.path))
-        self._tree = mutant.tree
+        self._tree = mutant.tree()
 
     def get_code(self, fullname: str) -> CodeType:
         """Compile the changed tree."""

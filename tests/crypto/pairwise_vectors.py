@@ -313,7 +313,7 @@ def _flip(message: bytes, place: int) -> bytes:
 
 
 def _forged(ratchet: Ratchet, header: bytes) -> Ratchet:
-    """A peer that departs from the protocol in its sending chain."""
+    """Let a peer depart from the protocol in its sending chain."""
     assert ratchet.sending is not None
     return replace(ratchet, sending=replace(ratchet.sending, header=header))
 
@@ -464,7 +464,7 @@ def _double_ratchet_cases() -> list[Case]:
 
 
 def _answered(name: str) -> _Peer:
-    """A session after the responder offered its first key, and before the answer."""
+    """Give a session after the responder offered its first key, before the answer."""
     peer = _Peer(name)
     peer.receive(peer.message(b"one"), b"one")
     peer.reply(b"two")
@@ -472,7 +472,7 @@ def _answered(name: str) -> _Peer:
 
 
 def _kem_bent(name: str, change: Callable[[Ratchet], Ratchet]) -> Case:
-    """The answer departs from the protocol; an honest one opens after it."""
+    """Let the answer depart from the protocol; an honest one opens after it."""
     peer = _answered(name)
     honest = peer.ratchet
     peer.ratchet = change(honest)
@@ -521,7 +521,7 @@ def _lost_step() -> Case:
 
 
 def _repeating() -> Case:
-    """The responder's next send would draw its own randomness: the case ends before it."""
+    """End before the responder's next send, which would draw its own randomness."""
     peer = _answered("repeating")
     for number in range(4):
         peer.receive(peer.message(b"%d" % number), b"%d" % number)
@@ -687,7 +687,7 @@ def _refused(good: Case, remembered: list[str]) -> list[tuple[str, Case]]:
 
 
 def _same(good: Case) -> Case:
-    """The responder under the sender's own entry, as if it wrote to itself."""
+    """Give the responder the sender's own entry, as if it wrote to itself."""
     alice = Device("accepted with a one-time prekey/a")
     return {**good["responder"], "entry": alice.local.entry.to_bytes().hex()}
 

@@ -3,6 +3,7 @@
 from dataclasses import fields, is_dataclass
 
 from hushpost_crypto.concealed import Concealed
+
 from tests.crypto.pairwise_world import Device, met
 
 

@@ -16,6 +16,7 @@ from hushpost_crypto import double_ratchet
 from hushpost_crypto.double_ratchet import Ratchet
 from hushpost_crypto.receiving_chain import chain_step
 from hushpost_wire.labels import RATCHET_ROOT
+
 from tests.crypto.pairwise_duties import DUTIES, Pair
 
 

@@ -16,6 +16,7 @@ from hushpost_wire.encoding import Reader
 from hushpost_wire.errors import MalformedRecord
 from hushpost_wire.host import Host
 from hushpost_wire.records import DEVICES_MAX, PrekeyId
+
 from tests.crypto.pairwise_world import COMMITMENT, DAY, Device, stream
 
 

@@ -8,6 +8,7 @@ import importlib
 from pathlib import Path
 
 import pytest
+
 from tests.crypto.pairwise_mutation import Mutant, imported_with, mutants_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,6 +13,7 @@ from hushpost_crypto.session import Decrypted, SessionBook
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
 from tests.crypto.pairwise_world import Device, replaced
 
 PEOPLE = st.sampled_from([0, 1])
@@ -140,7 +141,7 @@ class Honest(_Machine):
             self.deliver(who, len(self.mail[who]) - 1)
 
     def _is_over_a_limit(self, book: SessionBook) -> bool:
-        """A message may be lost only to the limit on old header keys."""
+        """Tell whether old header keys are at their limit: the only way a message may be lost."""
         return any(len(s.ratchet.old) == limits.OLD_HEADER_KEYS_MAX for s in book.sessions)
 
 

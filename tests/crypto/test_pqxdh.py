@@ -21,12 +21,13 @@ from hushpost_crypto.pqxdh import (
 )
 from hushpost_crypto.prekeys import PrekeySecret
 from hushpost_wire.records import IdentityPublicKey, PrekeyId
-from tests.crypto.pairwise_world import Device, stream
 from x3dh.base_state import BaseState
 from x3dh.crypto_provider import HashFunction
 from x3dh.crypto_provider_cryptography import CryptoProviderImpl
 from x3dh.models import BaseStateModel, IdentityKeyPairModel, SignedPreKeyPairModel
 from x3dh.types import Header, IdentityKeyFormat, SecretType
+
+from tests.crypto.pairwise_world import Device, stream
 
 LINK = LinkSecret(bytes(range(32)))
 

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from hushpost_crypto import primitives as p
 from hushpost_crypto.errors import BadKey, BadLength, BadSignature, Undecryptable
+
 from tests.crypto.published_vectors import blocks, hpke_cases, package_file, shared_file
 
 Check = Callable[[str], int]
@@ -83,7 +84,7 @@ def mlkem768_vectors(text: str) -> int:
 
 
 def mlkem1024_vectors(text: str) -> int:
-    """The same for ML-KEM-1024."""
+    """Check ML-KEM-1024 in the same way."""
     count = 0
     for block in blocks(text):
         seed = _h(block["d"]) + _h(block["z"])

@@ -11,6 +11,7 @@ from hushpost_wire.encoding import labelled_sha256
 from hushpost_wire.labels import SNAPSHOT_CHECK
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tests.crypto.make_snapshot import FOLDER, kept
 from tests.crypto.pairwise_duties import restored_snapshots_go_on
 from tests.crypto.pairwise_world import Device, met
