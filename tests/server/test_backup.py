@@ -1,0 +1,88 @@
+"""Tests of hushpost_server.backup: a restored relay brings nothing back that was gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hushpost_server.backup import make_backup, restore_backup
+from hushpost_server.clock import ManualClock
+from hushpost_server.errors import BackupFailed
+from hushpost_server.relay import RelayServer
+from hushpost_wire.control import CountPrekeys, PrekeyCount, Prekeys, PublishPrekeys, TakePrekeys
+from hushpost_wire.frames import Accepted, Deliver
+from hushpost_wire.prekey_records import PrekeyKind
+
+from tests.server.conftest import quiet
+from tests.server.device import TestDevice, dial, envelope_for
+
+
+async def test_acknowledged_mail_and_taken_prekeys_do_not_come_back(
+    clock: ManualClock, tmp_path: Path
+) -> None:
+    """Account and drop work at the restored relay; envelope and one-time prekey are not there."""
+    old = quiet(store="sqlite", data_folder=tmp_path / "old", public_host="relay.test")
+    new = quiet(store="sqlite", data_folder=tmp_path / "new", public_host="relay.test")
+    async with RelayServer(old, clock=clock) as relay:
+        device = TestDevice(relay.url)
+        async with device.inbox(create=True) as inbox, dial(relay.url, "/v1/post") as post:
+            secret = await device.open_drop(inbox)
+            publish = PublishPrekeys(
+                id=inbox.id(),
+                one_time=(device.prekey(),),
+                signed=device.prekey(PrekeyKind.SIGNED),
+                seal=device.seal("relay.test"),
+            )
+            await inbox.ask(publish, PrekeyCount)
+            await post.submit(envelope_for(device.route, secret))
+            await inbox.wait_for(Deliver)
+            make_backup(old, tmp_path / "backup")  # while it runs, with mail in the queue
+            key = inbox.hello.relay_key
+            taken = TakePrekeys(id=post.id(), account=device.account_id)
+            assert (await post.ask(taken, Prekeys)).bundles[0].one_time is not None
+    restore_backup(new, tmp_path / "backup")
+    async with RelayServer(new, clock=clock) as relay:
+        device.url = relay.url
+        async with device.inbox() as inbox, dial(relay.url, "/v1/post") as post:
+            assert inbox.hello.relay_key == key
+            assert (await inbox.ask(CountPrekeys(id=inbox.id()), PrekeyCount)).left == 0
+            again = publish.model_copy(update={"id": inbox.id()})
+            assert (await inbox.ask(again, PrekeyCount)).left == 0
+            assert not [kept for kept in inbox.kept if isinstance(kept, Deliver)]
+            submit = envelope_for(device.route, secret)
+            assert isinstance(await post.submit(submit), Accepted)
+            assert (await inbox.wait_for(Deliver)).envelope == submit.envelope
+
+
+def test_what_is_no_backup_or_would_overwrite_is_refused(tmp_path: Path) -> None:
+    """Neither an empty folder nor a memory relay can be restored or backed up."""
+    configuration = quiet(store="sqlite", data_folder=tmp_path / "data")
+    with pytest.raises(BackupFailed, match="is no backup"):
+        restore_backup(configuration, tmp_path)
+    with pytest.raises(BackupFailed, match="no database"):
+        make_backup(configuration, tmp_path / "b")
+    with pytest.raises(BackupFailed, match="nothing on disk"):
+        make_backup(quiet(), tmp_path / "b")
+
+
+async def test_a_restore_never_overwrites_and_a_failed_one_changes_nothing(
+    clock: ManualClock, tmp_path: Path
+) -> None:
+    """An existing database or another identity is left as it is, with a sentence about it."""
+    first = quiet(store="sqlite", data_folder=tmp_path / "first")
+    second = quiet(store="sqlite", data_folder=tmp_path / "second")
+    for configuration in (first, second):
+        async with RelayServer(configuration, clock=clock):
+            pass
+    make_backup(first, tmp_path / "backup")
+    with pytest.raises(BackupFailed, match="move that file away"):
+        restore_backup(first, tmp_path / "backup")
+    (tmp_path / "second" / "relay.db").unlink()
+    with pytest.raises(BackupFailed, match="another key"):
+        restore_backup(second, tmp_path / "backup")
+    (tmp_path / "backup" / "relay.db").write_bytes(b"broken")
+    third = quiet(store="sqlite", data_folder=tmp_path / "third")
+    with pytest.raises(BackupFailed, match="failed"):
+        restore_backup(third, tmp_path / "backup")
+    assert not (tmp_path / "third" / "relay.db").exists()
+    assert not (tmp_path / "third" / "identity.json").exists()

@@ -1,0 +1,68 @@
+"""Tests of hushpost_server.data_folder."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import pytest
+from hushpost_server.configuration import Configuration
+from hushpost_server.data_folder import DataFolder
+from hushpost_server.errors import FolderUnusable, IdentityUnusable
+from hushpost_server.logging import EventLog
+from hushpost_store.memory import MemoryStore
+
+from tests.server.conftest import quiet
+from tests.server.device import NOW
+
+
+def folder_of(configuration: Configuration) -> DataFolder:
+    """Make the folder object of a configuration."""
+    return DataFolder(configuration, now=lambda: NOW, random=secrets.token_bytes, log=EventLog())
+
+
+def test_the_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    """A new folder, or one that is too open, ends with mode 0700."""
+    path = tmp_path / "a" / "b"
+    folder = folder_of(quiet(store="sqlite", data_folder=path))
+    folder.prepare()
+    assert path.stat().st_mode & 0o777 == 0o700
+    path.chmod(0o755)
+    folder.prepare()
+    assert path.stat().st_mode & 0o777 == 0o700
+    assert list(path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    """A file in its place, or a parent that cannot be written to, is named with the remedy."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FolderUnusable, match="--data-folder"):
+        folder_of(quiet(store="sqlite", data_folder=tmp_path / "file" / "x")).prepare()
+
+
+def test_the_identity_is_made_once_and_never_replaced(tmp_path: Path) -> None:
+    """The first start makes a key; later ones load it; a lost one beside a database is an error."""
+    folder = folder_of(quiet(store="sqlite", data_folder=tmp_path))
+    made = folder.open_identity()
+    assert folder.open_identity() == made
+    (tmp_path / "identity.json").unlink()
+    folder.database.touch()
+    with pytest.raises(IdentityUnusable, match="identity renew --lost"):
+        folder.open_identity()
+
+
+def test_in_memory_nothing_touches_the_disk(tmp_path: Path) -> None:
+    """`store = "memory"` writes neither a key nor a folder."""
+    folder = folder_of(quiet(data_folder=tmp_path / "none"))
+    folder.open_identity()
+    assert isinstance(folder.make_store(), MemoryStore)
+    assert not (tmp_path / "none").exists()
+
+
+async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    """Garbage in the database's place stops the relay and stays as it was."""
+    folder = folder_of(quiet(store="sqlite", data_folder=tmp_path))
+    folder.database.write_bytes(b"not a database" * 1000)
+    with pytest.raises(FolderUnusable, match="restore a backup"):
+        await folder.open_store(folder.make_store())
+    assert folder.database.read_bytes() == b"not a database" * 1000

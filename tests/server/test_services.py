@@ -1,0 +1,34 @@
+"""Tests of hushpost_server.services on a live relay."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hushpost_server.relay import RelayServer
+from hushpost_wire.close_codes import CloseCode
+
+from tests.server.device import TestDevice
+
+
+async def test_work_that_fails_closes_its_session_alone(relay: RelayServer) -> None:
+    """An exception in a session's task reaches the guard and nobody else."""
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    one, two = TestDevice(relay.url), TestDevice(relay.url)
+    async with one.inbox(create=True) as first, two.inbox(create=True) as second:
+        session = relay.services.presence.by_route(one.route)
+        assert session is not None
+        relay.services.spawn(fail(), session)
+        assert await first.ended() == CloseCode.GOING_AWAY
+        await two.open_drop(second)
+
+
+async def test_finished_work_is_not_held(relay: RelayServer) -> None:
+    """Tasks leave the set when they are done."""
+    device = TestDevice(relay.url)
+    async with device.inbox(create=True) as inbox:
+        await device.open_drop(inbox)
+        await asyncio.sleep(0.05)
+        assert relay.services.tasks == set()

@@ -1,0 +1,136 @@
+"""Tests of hushpost_server.session on a live relay: bad messages end one connection alone."""
+
+from __future__ import annotations
+
+import pytest
+from hushpost_server.clock import ManualClock
+from hushpost_server.relay import RelayServer
+from hushpost_store.errors import StorageFull
+from hushpost_store.memory import MemoryStore
+from hushpost_wire.close_codes import CloseCode
+from hushpost_wire.control import CountPrekeys, Error, ErrorCode, PrekeyCount
+from hushpost_wire.frames import Accepted, Deliver, encode_acknowledge, encode_submit
+
+from tests.server.conftest import quiet
+from tests.server.device import TestDevice, dial, envelope_for
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (b"", ErrorCode.MALFORMED),
+        (b"\x01\x04", ErrorCode.MALFORMED),
+        (b"\x7f" + bytes(100), ErrorCode.MALFORMED),
+        (b"\x83" + bytes(100), ErrorCode.MALFORMED),
+        (b"\x02\0\0\0", ErrorCode.MALFORMED),
+        (b"\x02\0\0\0\0\0\0\1\0", ErrorCode.MALFORMED),
+        (b"\x02\0\0\0\0\0\0\1", ErrorCode.UNEXPECTED),
+        ("", ErrorCode.MALFORMED),
+        ("{", ErrorCode.MALFORMED),
+        ('{"type":"dance","id":1}', ErrorCode.MALFORMED),
+        ('{"type":"take_prekeys","id":1}', ErrorCode.MALFORMED),
+        ('{"type":"hello"}', ErrorCode.MALFORMED),
+    ],
+    ids=[
+        "empty frame",
+        "truncated submit",
+        "unknown frame",
+        "a frame of the relay's",
+        "no tags",
+        "half a tag",
+        "acknowledge on post",
+        "empty text",
+        "no JSON",
+        "unknown type",
+        "missing field",
+        "a message of the relay's",
+    ],
+)
+async def test_a_bad_message_closes_its_connection_and_no_other(
+    relay: RelayServer, message: str | bytes, code: ErrorCode
+) -> None:
+    """The peer gets a code and 4000; a neighbour's traffic goes on."""
+    device = TestDevice(relay.url)
+    async with device.inbox(create=True) as inbox, dial(relay.url, "/v1/post") as good:
+        secret = await device.open_drop(inbox)
+        async with dial(relay.url, "/v1/post") as bad:
+            await bad.socket.send(message)
+            assert (await bad.wait_for(Error)).code is code
+            assert await bad.ended() == CloseCode.PROTOCOL_ERROR
+        assert isinstance(await good.submit(envelope_for(device.route, secret)), Accepted)
+        await inbox.wait_for(Deliver)
+
+
+async def test_a_submission_before_the_login_is_refused(relay: RelayServer) -> None:
+    """The inbox endpoint does nothing for a stranger."""
+    async with dial(relay.url, "/v1/inbox") as wire:
+        await wire.socket.send(encode_submit(envelope_for(bytes(16), bytes(32))))
+        assert (await wire.wait_for(Error)).code is ErrorCode.UNEXPECTED
+        assert await wire.ended() == CloseCode.PROTOCOL_ERROR
+
+
+async def test_a_void_tag_closes_the_connection(relay: RelayServer) -> None:
+    """A tag that was never given, or was acknowledged before, is a broken client."""
+    device = TestDevice(relay.url)
+    async with device.inbox(create=True) as inbox:
+        await inbox.socket.send(encode_acknowledge([77]))
+        assert (await inbox.wait_for(Error)).code is ErrorCode.UNEXPECTED
+        assert await inbox.ended() == CloseCode.PROTOCOL_ERROR
+
+
+async def test_requests_are_served_in_their_order(relay: RelayServer) -> None:
+    """Answers of one connection come in the order of its requests."""
+    device = TestDevice(relay.url)
+    async with device.inbox(create=True) as inbox:
+        ids = [inbox.id() for _ in range(10)]
+        for number in ids:
+            await inbox.send(CountPrekeys(id=number))
+        assert [(await inbox.wait_for(PrekeyCount)).id for _ in ids] == ids
+
+
+class FaultyStore(MemoryStore):
+    """A store whose prekey count fails: one way it promised, one way it should never."""
+
+    error: Exception = StorageFull("no space left")
+
+    async def count_prekeys(self, account_id: bytes, device_id: bytes, day: int) -> int:
+        """Fail once the device is logged in."""
+        if self.armed:
+            raise self.error
+        return 0
+
+    armed = False
+
+
+async def test_a_store_fault_is_answered_with_retry(clock: ManualClock) -> None:
+    """A full disk while serving a request is RETRY with a wait, and the connection stays."""
+    store = FaultyStore()
+    relay = RelayServer(quiet(), clock=clock, store=store)
+    async with relay, TestDevice(relay.url).inbox(create=True) as inbox:
+        store.armed = True
+        error = await inbox.ask(CountPrekeys(id=inbox.id()), Error)
+        assert error.code is ErrorCode.RETRY
+        assert error.retry_after
+        store.armed = False
+        await inbox.ask(CountPrekeys(id=inbox.id()), PrekeyCount)
+
+
+async def test_an_own_defect_ends_that_connection_and_is_logged_by_class(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What should never be raised closes one connection, and its text is not logged."""
+    store = FaultyStore()
+    store.error = ZeroDivisionError("with a secret in it")
+    relay = RelayServer(quiet(), clock=clock, store=store)
+    async with (
+        relay,
+        TestDevice(relay.url).inbox(create=True) as inbox,
+        TestDevice(relay.url).inbox(create=True) as other,
+    ):
+        store.armed = True
+        await inbox.send(CountPrekeys(id=inbox.id()))
+        assert await inbox.ended() == CloseCode.GOING_AWAY
+        store.armed = False
+        await other.ask(CountPrekeys(id=other.id()), PrekeyCount)
+    assert "connection_failed error=ZeroDivisionError" in caplog.text
+    assert "secret" not in caplog.text
