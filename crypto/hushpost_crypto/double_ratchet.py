@@ -12,12 +12,11 @@ or the plaintext, and never uses a state twice; a state that was rolled back all
 key with its nonce, since both hang on the random header nonce.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from hushpost_wire.labels import RATCHET_MESSAGE
 
-from hushpost_crypto.concealed import Concealed
 from hushpost_crypto.errors import BadKey, ChainExhausted, Undecryptable
 from hushpost_crypto.kem_ratchet import (
     CIPHERTEXT_AND_KEY,
@@ -50,6 +49,7 @@ from hushpost_crypto.primitives import (
     x25519,
     x25519_public_key,
 )
+from hushpost_crypto.ratchet_state import Ratchet, RootRatchet, SendingChain, SharedKeys
 from hushpost_crypto.receiving_chain import NO_KEYS, ReceivingChain, chain_step
 
 VERSION: Final = 1
@@ -60,63 +60,6 @@ _HEADER_BYTES: Final = _FIXED_BYTES + _NUMBER_BYTES
 _ENCRYPTED_EXTRA_BYTES: Final = NONCE_BYTES + TAG_BYTES
 ORDINARY_OVERHEAD_BYTES: Final = _HEADER_BYTES + _ENCRYPTED_EXTRA_BYTES + TAG_BYTES
 KEM_OVERHEAD_BYTES_MAX: Final = ORDINARY_OVERHEAD_BYTES + SHAPE_BYTES[CIPHERTEXT_AND_KEY]
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class SharedKeys(Concealed):
-    """What a key agreement gives both sides to begin with (pairwise.md, 3)."""
-
-    associated_data: bytes
-    root_key: bytes
-    initiator_header_key: bytes
-    responder_next_header_key: bytes
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class SendingChain(Concealed):
-    """``header`` is everything of the header but the message number: constant for the chain."""
-
-    chain_key: bytes
-    header_key: bytes
-    header: bytes
-    number: int
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class RootRatchet(Concealed):
-    """What changes with a change of direction only.
-
-    ``ratchet_secret`` is empty between a receiving step and the sending step that follows it.
-    ``links`` are the last link secrets, the newest last; ``chains_received`` counts receiving
-    steps.
-    """
-
-    associated_data: bytes
-    root_key: bytes
-    ratchet_secret: bytes
-    remote_key: bytes
-    next_sending_header_key: bytes
-    next_receiving_header_key: bytes
-    previous_length: int
-    kem: KemRatchet
-    links: tuple[bytes, ...]
-    chains_received: int
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Ratchet(Concealed):
-    """One session's ratchet: the root, a chain each way, and chains whose late messages open."""
-
-    root: RootRatchet
-    sending: SendingChain | None
-    receiving: ReceivingChain | None
-    old: tuple[ReceivingChain, ...]
-    messages: int
-
-    def confirmed_link(self) -> bytes | None:
-        """Give the link secret of the last root that the peer, too, has for certain."""
-        links = self.root.links if self.sending is None else self.root.links[:-1]
-        return links[-1] if links else None
 
 
 class _Opened(NamedTuple):

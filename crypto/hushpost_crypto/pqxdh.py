@@ -35,9 +35,9 @@ from hushpost_wire.records import (
 
 from hushpost_crypto import primitives
 from hushpost_crypto.concealed import Concealed
-from hushpost_crypto.double_ratchet import SharedKeys
 from hushpost_crypto.keys import IdentityKey, Random
 from hushpost_crypto.prekeys import PrekeySecret
+from hushpost_crypto.ratchet_state import SharedKeys
 
 LINK_ID_BYTES: Final = 16
 # Keeps a DH output from ever standing first in the key material, as XEdDSA users need (PQXDH 2.2).

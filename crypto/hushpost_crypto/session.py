@@ -23,7 +23,6 @@ from hushpost_wire.records import ListHead, PrekeyId
 from hushpost_crypto import double_ratchet
 from hushpost_crypto.concealed import Concealed
 from hushpost_crypto.device_list import verify_device_list
-from hushpost_crypto.double_ratchet import Ratchet
 from hushpost_crypto.errors import NoSession, PeerFault, Undecryptable
 from hushpost_crypto.first_message import FirstHeader, FirstMessage, SealTarget
 from hushpost_crypto.keys import Random
@@ -44,6 +43,7 @@ from hushpost_crypto.pqxdh import (
 )
 from hushpost_crypto.prekeys import PrekeySecret
 from hushpost_crypto.primitives import HPKE_OVERHEAD_BYTES, sha256
+from hushpost_crypto.ratchet_state import Ratchet
 
 # A message to one device that is sealed, linked and names a one-time prekey, from an account of one
 # device: the most that a single-device sender ever adds.

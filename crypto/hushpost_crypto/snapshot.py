@@ -14,12 +14,12 @@ from hushpost_wire.encoding import Reader, fields, labelled_sha256, u8, u16, u32
 from hushpost_wire.errors import MalformedRecord
 from hushpost_wire.labels import SNAPSHOT_CHECK
 
-from hushpost_crypto.double_ratchet import Ratchet, RootRatchet, SendingChain
 from hushpost_crypto.errors import BadLength, SnapshotDamaged, SnapshotFormatUnknown
 from hushpost_crypto.first_message import SealTarget
 from hushpost_crypto.kem_ratchet import SHAPE_BYTES, KemRatchet, KemShape
 from hushpost_crypto.limits import SESSIONS_MAX
 from hushpost_crypto.primitives import MlKem768Secret, equal
+from hushpost_crypto.ratchet_state import Ratchet, RootRatchet, SendingChain
 from hushpost_crypto.receiving_chain import NO_KEYS, ReceivingChain, SkippedKey
 from hushpost_crypto.session import Session, SessionBook, SessionOrigin, Unanswered
 

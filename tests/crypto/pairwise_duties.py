@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import Any
 
 from hushpost_crypto import double_ratchet, limits, primitives, snapshot
-from hushpost_crypto.double_ratchet import Ratchet, SharedKeys
 from hushpost_crypto.errors import ChainExhausted, HushpostCryptoError, NoSession, Undecryptable
 from hushpost_crypto.first_message import FirstHeader, SealTarget
 from hushpost_crypto.kem_ratchet import ORDINARY, KemRatchet
 from hushpost_crypto.pqxdh import LinkSecret, initiate
+from hushpost_crypto.ratchet_state import Ratchet, SharedKeys
 from hushpost_crypto.receiving_chain import NO_KEYS, ReceivingChain
 from hushpost_crypto.session import (
     FIRST_OVERHEAD_BYTES_MAX,

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from hushpost_crypto import double_ratchet
-from hushpost_crypto.double_ratchet import Ratchet, SharedKeys
 from hushpost_crypto.errors import HushpostCryptoError, Undecryptable
 from hushpost_crypto.first_message import FirstMessage, SealAddress, open_first
 from hushpost_crypto.keys import IdentityKey
 from hushpost_crypto.pqxdh import LinkSecret, LocalDevice, Opening, Party, respond
 from hushpost_crypto.prekeys import PrekeySecret, SealSecret
+from hushpost_crypto.ratchet_state import Ratchet, SharedKeys
 from hushpost_crypto.session import Reception, SessionBook
 from hushpost_wire.host import Host
 from hushpost_wire.records import (

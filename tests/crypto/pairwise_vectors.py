@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from hushpost_crypto import double_ratchet, primitives
-from hushpost_crypto.double_ratchet import Ratchet, SharedKeys
 from hushpost_crypto.first_message import SealAddress
 from hushpost_crypto.pqxdh import LinkSecret, Party, initiate, respond
 from hushpost_crypto.prekeys import PrekeySecret
+from hushpost_crypto.ratchet_state import Ratchet, SharedKeys
 
 from tests.crypto.pairwise_world import COMMITMENT, NOW, Device, stream
 

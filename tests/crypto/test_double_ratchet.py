@@ -13,7 +13,7 @@ from doubleratchet.recommended import (
 )
 from doubleratchet.types import Header
 from hushpost_crypto import double_ratchet
-from hushpost_crypto.double_ratchet import Ratchet
+from hushpost_crypto.ratchet_state import Ratchet
 from hushpost_crypto.receiving_chain import chain_step
 from hushpost_wire.labels import RATCHET_ROOT
 

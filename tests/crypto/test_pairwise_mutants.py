@@ -17,6 +17,7 @@ MODULES = (
     "pqxdh",
     "kem_ratchet",
     "receiving_chain",
+    "ratchet_state",
     "double_ratchet",
     "first_message",
     "session",

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 from hushpost_crypto import primitives
-from hushpost_crypto.double_ratchet import SharedKeys
 from hushpost_crypto.errors import BadKey
 from hushpost_crypto.pqxdh import (
     Bundle,
@@ -20,6 +19,7 @@ from hushpost_crypto.pqxdh import (
     respond,
 )
 from hushpost_crypto.prekeys import PrekeySecret
+from hushpost_crypto.ratchet_state import SharedKeys
 from hushpost_wire.records import IdentityPublicKey, PrekeyId
 from x3dh.base_state import BaseState
 from x3dh.crypto_provider import HashFunction
