@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import secrets
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +139,17 @@ def _runner(configuration: Configuration) -> Callable[[Any], Any]:
     return asyncio.run
 
 
+def _settle_memory() -> None:
+    """Spare the collector what was made at start, and most of its rounds.
+
+    The hot path makes tuples by the dozen an envelope and no cycles; by default a round would come
+    every few envelopes and find nothing (measured: a twentieth of the relay's processor time).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
+
+
 async def _serve_until_told(relay: RelayServer, *, as_json: bool) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -144,10 +157,17 @@ async def _serve_until_told(relay: RelayServer, *, as_json: bool) -> None:
         try:
             loop.add_signal_handler(number, told.set)
         except NotImplementedError:  # Windows: KeyboardInterrupt ends the run instead
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(told.set))
+            signal.signal(number, partial(_tell, loop, told))
     async with relay:
+        _settle_memory()
         _print_start(relay, as_json=as_json)
         await told.wait()
+
+
+def _tell(
+    loop: asyncio.AbstractEventLoop, told: asyncio.Event, _number: int, _frame: object
+) -> None:
+    loop.call_soon_threadsafe(told.set)
 
 
 def _print_start(relay: RelayServer, *, as_json: bool) -> None:

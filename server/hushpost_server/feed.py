@@ -51,6 +51,9 @@ class Phase(Enum):
     ENDED = 4
 
 
+_LIVE: Final = Phase.LIVE
+
+
 class Feed:
     """Deliveries of one login epoch. `end` when the connection ends or is displaced.
 
@@ -126,11 +129,12 @@ class Feed:
         envelope: bytes,
     ) -> None:
         """Deliver an envelope that was just admitted: the hot path."""
-        if self.phase is Phase.LIVE:
-            if self._machine.deliveries_left > 0 and not self._paused:
+        if self.phase is _LIVE:
+            machine = self._machine
+            if not self._paused and machine.deliveries_left > 0:
                 self._last_sequence = sequence
                 self._live_count.value += 1
-                self._machine.deliver(
+                machine.deliver(
                     sequence,
                     backlog=False,
                     not_after=not_after,

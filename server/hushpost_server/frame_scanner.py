@@ -54,8 +54,8 @@ class FrameScanner:
     def __init__(self, *, payload_bytes_max: int, unmask: Callable[[bytes, bytes], bytes]) -> None:
         self._payload_bytes_max = payload_bytes_max
         self._unmask = unmask
-        self._buffer = b""
-        self._needed = 0
+        self._buffer: bytes = b""
+        self._needed: int = 0
         self._fragmented = False
         self.rejected = False
         """True once a frame was seen that the library will refuse."""
@@ -76,7 +76,7 @@ class FrameScanner:
                 self._buffer = data
                 return []
         found: list[Payload | RawFrame] = []
-        position = 0
+        position: int = 0
         end = len(data)
         unmask = self._unmask
         while end - position >= 2:

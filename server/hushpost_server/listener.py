@@ -80,11 +80,13 @@ class Host(Protocol):
 
     def client_address(self, header: str | None, address: str) -> str:
         """Return the address that limits apply to, behind a proxy the one it names."""
+        ...
 
     proxy_address_header: str
 
     def opened(self, connection: Connection, role: Role) -> Session:
         """Make the session of a connection whose handshake is done."""
+        ...
 
     def ended(self, connection: Connection, code: int | None) -> None:
         """Count a connection out."""
@@ -278,8 +280,8 @@ class Connection(asyncio.Protocol):
 
     def _arrive(self, header: str | None) -> None:
         assert self.transport is not None
-        peer = self.transport.get_extra_info("peername")
-        address = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+        peer = cast(tuple[str, int] | None, self.transport.get_extra_info("peername"))
+        address = peer[0] if peer else ""
         address = self._host.client_address(header, address)
         self._turn_away = self._host.arrived(self, address)
 

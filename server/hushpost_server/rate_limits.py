@@ -119,6 +119,10 @@ class PrefixTable:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def keys(self) -> tuple[bytes, ...]:
+        """Return what stands for the prefixes in memory: to show that it is no address."""
+        return tuple(self._entries)
+
     def allowance(self, address: str, now: float) -> PrefixAllowance:
         """Return the entry of the prefix `address` lies in; made full if it is new."""
         if now - self._rotated >= ROTATION_SECONDS:

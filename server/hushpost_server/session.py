@@ -190,7 +190,10 @@ class Session:
                 self._queue(event)
 
     def _grant(self, events: list[RelayEvent]) -> int:
-        wanted = sum(1 for event in events if isinstance(event, Submit))
+        wanted = 0
+        for event in events:
+            if isinstance(event, Submit):
+                wanted += 1
         return self.services.intake.grant(self, wanted)
 
     def _queue(self, request: Control) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -144,7 +144,7 @@ class Wire:
 
 
 @asynccontextmanager
-async def dial(url: str, path: str) -> AsyncIterator[Wire]:
+async def dial(url: str, path: str) -> AsyncGenerator[Wire, None]:
     """Connect and take the relay's hello."""
     async with connect(
         url + path,
@@ -237,7 +237,7 @@ class TestDevice:
         )
 
     @asynccontextmanager
-    async def inbox(self, *, create: bool = False) -> AsyncIterator[Wire]:
+    async def inbox(self, *, create: bool = False) -> AsyncGenerator[Wire, None]:
         """Log in on a new connection, creating the account first if told to."""
         async with dial(self.url, "/v1/inbox") as wire:
             if create:

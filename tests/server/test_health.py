@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -14,7 +14,7 @@ from hushpost_server.metrics import Metrics
 
 
 @asynccontextmanager
-async def serving(health: Health) -> AsyncIterator[int]:
+async def serving(health: Health) -> AsyncGenerator[int, None]:
     """Serve on a free port."""
     server = HealthServer(Metrics(), lambda: health)
     port = await server.start(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -33,7 +33,7 @@ HANDSHAKE = (
 @asynccontextmanager
 async def raw(
     relay: RelayServer,
-) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter], None]:
     """Open a TCP connection to the relay."""
     reader, writer = await asyncio.open_connection("127.0.0.1", relay.port)
     try:
@@ -251,7 +251,7 @@ async def test_behind_a_proxy_limits_follow_the_address_it_names(clock: ManualCl
     relay = RelayServer(configuration, clock=clock)
 
     @asynccontextmanager
-    async def via(address: str) -> AsyncIterator[object]:
+    async def via(address: str) -> AsyncGenerator[object, None]:
         async with connect(
             relay.url + "/v1/post",
             subprotocols=[Subprotocol("hushpost.v1")],

@@ -45,7 +45,7 @@ async def test_a_one_time_prekey_is_handed_out_once(relay: RelayServer) -> None:
     device = TestDevice(relay.url)
     async with device.inbox(create=True) as inbox, dial(relay.url, "/v1/post") as post:
         records = await publish(device, inbox, 2)
-        taken = []
+        taken: list[bytes | None] = []
         for _ in range(3):
             answer = await post.ask(TakePrekeys(id=post.id(), account=device.account_id), Prekeys)
             assert answer.genesis == device.genesis.to_bytes()

@@ -32,4 +32,4 @@ def test_no_account_id_is_held() -> None:
     """The table's keys are hashes under a random key, not account ids."""
     takes = limits()
     takes.take(b"a" * 32, 0.0)
-    assert b"aaaa" not in b"".join(takes._buckets)
+    assert b"aaaa" not in b"".join(takes.keys())
