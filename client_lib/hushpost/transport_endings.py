@@ -4,6 +4,7 @@ Pure: codes in, errors out. Three parties can end a connection: this client's ma
 layer beneath it, and the relay.
 """
 
+import ssl
 from typing import Final
 
 from hushpost_wire.close_codes import MEANING, CloseCode
@@ -29,17 +30,36 @@ def refused_upgrade(host: Host, status: int) -> RelayError:
     """Say what an HTTP status instead of an upgrade means."""
     if status in _BUSY_STATUSES:
         return RelayUnreachable(f"the relay at {host} is busy or restarting (HTTP {status})")
-    return RelayMisbehaved(
-        f"what answers at {host} is no hushpost relay (HTTP {status}): check the address"
+    return no_relay(host, f"HTTP {status}")
+
+
+def untrusted(host: Host, error: ssl.SSLError) -> RelayUnreachable:
+    """Say why there is no TLS: somebody else's certificate, an older version, or none at all."""
+    return RelayUnreachable(
+        f"no trusted TLS 1.3 connection to {host} ({error.reason}): check the host name and "
+        "its certificate; somebody may stand between"
     )
 
 
-def unreachable(host: Host, error: OSError) -> RelayUnreachable:
-    """Say why no connection came about at all."""
-    cause = "timeout" if isinstance(error, TimeoutError) else error.strerror or "no such host"
+def proxy_failed(host: Host, error: Exception) -> RelayUnreachable:
+    """Say that the proxy, and not the relay, is what failed."""
     return RelayUnreachable(
-        f"no relay answers at {host} ({cause}): check the address and the network, or start the "
-        "relay there (hushpost-relay serve)"
+        f"the SOCKS proxy did not reach {host} ({type(error).__name__}): is the proxy running?"
+    )
+
+
+def no_relay(host: Host, shown: str) -> RelayMisbehaved:
+    """Say that something answers, and that it is not a relay."""
+    return RelayMisbehaved(
+        f"what answers at {host} is no hushpost relay ({shown}): check the address"
+    )
+
+
+def unreachable(host: Host, error: OSError, *, secure: bool) -> RelayUnreachable:
+    """Say why no connection came about at all. `secure`: TLS was being spoken."""
+    return RelayUnreachable(
+        f"no relay answers at {host} ({_cause(error, secure=secure)}): check the address and the "
+        "network, or start the relay there (hushpost-relay serve)"
     )
 
 
@@ -96,3 +116,14 @@ def relay_close(host: Host, code: int | None) -> RelayError:
             f"the relay at {host} says that this client broke the protocol: update both, report it"
         )
     return RelayUnreachable(f"the relay at {host} closed the connection: {MEANING[known]}")
+
+
+def _cause(error: OSError, *, secure: bool) -> str:
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if error.strerror:
+        return error.strerror
+    if isinstance(error, ConnectionError):
+        # Without a number of the system: ended by the other side in the middle of the handshake.
+        return "it hung up; a server that has no TLS 1.3 does so" if secure else "it hung up"
+    return "no such host"

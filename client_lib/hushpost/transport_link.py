@@ -38,7 +38,7 @@ from websockets.exceptions import (
 from websockets.typing import Subprotocol
 
 from hushpost import transport_endings as endings
-from hushpost.errors import RelayError, RelayMisbehaved, RelayUnreachable
+from hushpost.errors import RelayError, RelayUnreachable
 from hushpost.transport_dial import Dial, RelayPins, check_relay, url
 from hushpost.transport_posting import Posting, Verdict
 
@@ -358,32 +358,22 @@ async def _connect(
             ssl=tls,
         )
     except ProxyError as error:
-        raise RelayUnreachable(
-            f"the SOCKS proxy did not reach {host} ({type(error).__name__}): is the proxy running?"
-        ) from None
+        raise endings.proxy_failed(host, error) from None
     except InvalidStatus as error:
         raise endings.refused_upgrade(host, error.response.status_code) from None
     except ssl.SSLError as error:
-        raise RelayUnreachable(
-            f"no trusted TLS 1.3 connection to {host} ({error.reason}): check the host name and "
-            "its certificate; somebody may stand between"
-        ) from None
+        raise endings.untrusted(host, error) from None
     except WebSocketException as error:
         if isinstance(error.__cause__, EOFError | OSError):
             # It ended before it said anything: what a dying relay does, or a proxy before a dead
             # one. Nothing was said, so nothing was broken.
             raise endings.hung_up(host) from None
-        raise RelayMisbehaved(
-            f"what answers at {host} is no hushpost relay ({type(error).__name__}): "
-            "check the address"
-        ) from None
+        raise endings.no_relay(host, type(error).__name__) from None
     except (OSError, TimeoutError) as error:
-        raise endings.unreachable(host, error) from None
+        raise endings.unreachable(host, error, secure=tls is not None) from None
     if socket.subprotocol != SUBPROTOCOL:
         await socket.close()
-        raise RelayMisbehaved(
-            f"what answers at {host} does not speak {SUBPROTOCOL}: check the address"
-        )
+        raise endings.no_relay(host, f"it does not speak {SUBPROTOCOL}")
     return socket
 
 

@@ -1,5 +1,7 @@
 """Why connections end, in this library's words."""
 
+import ssl
+
 import pytest
 from hushpost.errors import (
     LoginDisplaced,
@@ -10,11 +12,15 @@ from hushpost.errors import (
     RelayVersionUnknown,
 )
 from hushpost.transport_endings import (
+    hung_up,
+    no_relay,
     own_close,
+    proxy_failed,
     refused_upgrade,
     relay_close,
     socket_close,
     unreachable,
+    untrusted,
 )
 from hushpost_wire.close_codes import CloseCode
 from hushpost_wire.host import Host
@@ -70,7 +76,31 @@ def test_statuses() -> None:
     assert type(refused_upgrade(HOST, 404)) is RelayMisbehaved
 
 
-def test_unreachable_says_what_to_do() -> None:
-    """The message names the host, the cause and the next step."""
-    for error in (TimeoutError(), ConnectionRefusedError(111, "refused"), OSError()):
-        assert "hushpost-relay serve" in str(unreachable(HOST, error))
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (TimeoutError(), "timeout"),
+        (ConnectionRefusedError(111, "refused"), "refused"),
+        (OSError(), "no such host"),
+        (ConnectionResetError(), "it hung up"),
+    ],
+)
+def test_unreachable_says_what_to_do(error: OSError, cause: str) -> None:
+    """The message names the host, the cause and the next step; TLS only where it was spoken."""
+    plain, secure = (str(unreachable(HOST, error, secure=tls)) for tls in (False, True))
+    for text in (plain, secure):
+        assert cause in text
+        assert HOST in text
+        assert "hushpost-relay serve" in text
+    assert "TLS" not in plain
+    assert ("TLS 1.3" in secure) == isinstance(error, ConnectionResetError)
+
+
+def test_what_answers_but_is_no_relay() -> None:
+    """A stranger's certificate, a dead proxy and another server are told apart."""
+    refused = ssl.SSLCertVerificationError()
+    refused.reason = "CERTIFICATE_VERIFY_FAILED"
+    assert "CERTIFICATE_VERIFY_FAILED" in str(untrusted(HOST, refused))
+    assert "is the proxy running" in str(proxy_failed(HOST, OSError()))
+    assert type(no_relay(HOST, "HTTP 404")) is RelayMisbehaved
+    assert type(hung_up(HOST)) is RelayUnreachable

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
 from time import time
 
 import pytest
@@ -128,3 +130,26 @@ async def test_a_relay_away_is_tried_again() -> None:
     with pytest.raises(MisuseError, match="closed"):
         await inbox.request(lambda number: CountPrekeys(id=number))
     assert ear.ends()[-1] == Ended(None, None)
+
+
+async def test_a_relay_that_stops_and_comes_back_is_reconnected_to(tmp_path: Path) -> None:
+    """The same relay on the same port: the inbox logs in by itself, and mail arrives again."""
+    kept = {"store": "sqlite", "data_folder": tmp_path, "metrics": False}
+    async with AsyncExitStack() as bobs:
+        async with RelayServer(Configuration.model_validate({"listen_port": 0, **kept})) as first:
+            host, port = Host(first.host), int(first.host.rpartition(":")[2])
+            bob = await bobs.enter_async_context(person(host, backoff=FAST))
+            drop = await bob.make_drop()
+        await bob.ear.until_heard(Ended, 2)
+        (end, *_) = bob.ear.ends()
+        assert isinstance(end.error, RelayUnreachable)
+        again = Configuration.model_validate({"listen_port": port, **kept})
+        async with RelayServer(again):
+            await bob.ear.until_heard(Welcome, 2)
+            sent = posting(drop, time())
+            verdict = await bob.inbox.submit(sent)
+            await bob.ear.until_heard(Delivery)
+            (delivery,) = bob.ear.deliveries()
+            assert delivery.deliver.envelope == sent.envelope
+            bob.inbox.acknowledge(delivery)
+            assert (await verdict).accepted

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -368,25 +367,3 @@ async def test_a_request_not_for_this_endpoint_harms_nothing() -> None:
         assert not link.ended.done()
         await link.close()
         assert link.ended.result() is None
-
-
-async def test_an_untrusted_certificate_is_refused() -> None:
-    """Over TLS a server without a trusted certificate is RelayUnreachable, told why."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-
-    async def plain(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"not TLS at all\r\n\r\n")
-        await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        with pytest.raises(RelayUnreachable, match="TLS"):
-            await open_link(
-                Host(f"127.0.0.1:{port}"),
-                Role.POST,
-                dial=Dial(tls=context),
-                pins=MemoryPins(),
-                random=random_bytes,
-            )

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from hushpost.errors import RelayError
+from hushpost.retry import Backoff
 from hushpost.transport_dial import Dial
 from hushpost.transport_inbox import Credentials, Delivery, Inbox, challenge
 from hushpost.transport_link import open_link
@@ -183,11 +184,21 @@ async def register(host: Host, pins: MemoryPins, dial: Dial) -> tuple[Credential
 
 
 @asynccontextmanager
-async def person(host: Host, dial: Dial | None = None) -> AsyncGenerator[Person, None]:
+async def person(
+    host: Host, dial: Dial | None = None, backoff: Backoff | None = None
+) -> AsyncGenerator[Person, None]:
     """Be a registered person whose inbox is open."""
     pins, ear, dial = MemoryPins(), Ear(), dial or Dial()
     credentials, route = await register(host, pins, dial)
-    inbox = Inbox(host, credentials, ear, pins=pins, dial=dial, random=random_bytes)
+    inbox = Inbox(
+        host,
+        credentials,
+        ear,
+        pins=pins,
+        dial=dial,
+        random=random_bytes,
+        backoff=backoff or Backoff(),
+    )
     running = asyncio.get_running_loop().create_task(inbox.run())
     try:
         await ear.until_heard(Welcome)
