@@ -4,11 +4,11 @@ A thin shell. Every method is a step of the pure engine in one transaction of th
 step left to do at relays happens after its commit, in the tasks of `running`.
 """
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from ssl import SSLContext
 from types import TracebackType
@@ -21,23 +21,21 @@ from hushpost_wire.host import Host
 from hushpost_wire.identifiers import AccountId
 
 from hushpost import keys_of_others
-from hushpost.contacts import Contact, ContactStage, Knock
-from hushpost.content import INNER_ID_BYTES, NAME_BYTES_MAX, InnerId
+from hushpost.contacts import Contact, Knock
+from hushpost.content import INNER_ID_BYTES, InnerId
 from hushpost.couriers import post_once
 from hushpost.engine import conversation, first_contact, knocks, own_drops, receipts, texts
+from hushpost.engine.account_setup import make_account, mark_registered, set_read_receipts
 from hushpost.engine.contact_book import (
     ContactRow,
     all_contacts,
     contact_row,
-    devices_of,
     public_contact,
 )
 from hushpost.engine.desk import Desk
-from hushpost.engine.outbox import OutboxEntry, seal_typing
-from hushpost.engine.own_account import OwnAccount, create_account, own_account, save_own
-from hushpost.engine.prekey_upkeep import refill, upkeep
+from hushpost.engine.own_account import OwnAccount, own_account
 from hushpost.engine.texts import MessageRow
-from hushpost.errors import MisuseError
+from hushpost.errors import MisuseError, RelayUnreachable
 from hushpost.event_stream import EventStream
 from hushpost.events import Connection, Event, MessageReceived
 from hushpost.inputs import read_relay, read_target, secret_of
@@ -48,7 +46,6 @@ from hushpost.steps import Steps
 from hushpost.transport_dial import Dial
 from hushpost.transport_pins import VaultPins
 from hushpost.vault import Vault
-
 
 # Who just made an account hands out the address at once: keys and knock drop should be at the relay
 # by then. A relay that is slower than this gets them in the background.
@@ -103,10 +100,10 @@ class Client:
         vault = await Vault.create(path, secret_of(passphrase, key))
         try:
             steps = Steps(vault, clock=clock, random=random_bytes)
-            own, words = await steps.run(_make_account, host, knocks, name)
+            own, words = await steps.run(make_account, host=host, knocks=knocks, name=name)
             way = Way(host, dial, VaultPins(vault), random_bytes)
             await create_at_relay(way, own, token=registration_token)
-            await steps.run(_mark_registered)
+            await steps.run(mark_registered)
         except BaseException:
             await vault.close()
             _remove_vault(vault.path)
@@ -138,7 +135,7 @@ class Client:
             if not own.registered:
                 # The process ended between making the account and hearing from the relay.
                 await create_at_relay(way, own, token=None)
-                await steps.run(_mark_registered)
+                await steps.run(mark_registered)
             return await cls._start(vault, steps, way, ())
         except BaseException:
             await vault.close()
@@ -181,6 +178,18 @@ class Client:
         """Whether mail arrives at this moment."""
         return self._running.connection
 
+    @property
+    def connection_explanation(self) -> str:
+        """Why the connection is as it is, in a sentence for a person."""
+        return self._running.connection_explanation
+
+    async def settled(self, *, timeout: float) -> bool:  # noqa: ASYNC109  says it in the result
+        """Wait until nothing is left to do at relays: mail, receipts, registrations.
+
+        False if something is left after ``timeout`` seconds; it is durable and goes on.
+        """
+        return await self._running.settled(timeout)
+
     async def online(self) -> None:
         """Wait until the inbox is connected."""
         await self._running.online()
@@ -191,7 +200,14 @@ class Client:
         Returns when the relay knows it; it serves one first message. Hand it over secretly.
         """
         invitation, errand = await self._steps.run(own_drops.create_invitation)
-        await self._running.errands.done(errand)
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS_MAX):
+                await self._running.errands.done(errand)
+        except TimeoutError:
+            raise RelayUnreachable(
+                f"the relay did not register the invitation ({self.connection_explanation}); it"
+                " would lead nowhere: make another when you are connected"
+            ) from None
         return str(invitation)
 
     async def change_passphrase(self, old: str, new: str) -> None:
@@ -200,7 +216,7 @@ class Client:
 
     async def set_read_receipts(self, *, allowed: bool) -> None:
         """Choose whether contacts learn that you read their messages."""
-        await self._steps.run(_set_read_receipts, allowed)
+        await self._steps.run(set_read_receipts, allowed=allowed)
 
     async def delete_account(self) -> None:
         """Delete the account at the relay with all that waits there, and the vault. No way back."""
@@ -226,7 +242,7 @@ class Client:
         """
         wanted = read_target(target)
         address = first_contact.address_of(wanted)
-        known = await self._steps.run(_prepare_contact, wanted)
+        known = await self._steps.run(conversation.prepare_contact, wanted)
         if known is not None:
             return public_contact(known)
         trusted = self._trusted(address.host, trust_host=trust_host)
@@ -317,7 +333,8 @@ class Client:
 
     async def send_typing(self, contact: Contact, *, began: bool = True) -> None:
         """Tell that the person writes, or stopped; lost without a word if they are not online."""
-        for entry in await self._steps.run(_typing, contact.account_id, began):
+        sealed = await self._steps.run(conversation.seal_typing, contact.account_id, began=began)
+        for entry in sealed:
             await post_once(self._running.office, entry)
 
     def events(self) -> EventStream:
@@ -352,50 +369,12 @@ class Client:
         return message
 
 
-def _make_account(
-    desk: Desk, host: Host, knocks_on: bool, name: str
-) -> tuple[OwnAccount, tuple[str, ...]]:
-    if len(name.encode()) > NAME_BYTES_MAX:
-        raise MisuseError(f"a name has at most {NAME_BYTES_MAX} bytes")
-    made = create_account(desk, host=host, knocks=knocks_on, name=name)
-    upkeep(desk)
-    refill(desk, 0)
-    own_drops.register_knock_drop(desk)
-    return made
-
-
-def _mark_registered(desk: Desk) -> None:
-    save_own(desk, replace(own_account(desk), registered=True))
-
-
-def _set_read_receipts(desk: Desk, allowed: bool) -> None:
-    save_own(desk, replace(own_account(desk), read_receipts=allowed))
-
-
-def _prepare_contact(desk: Desk, target: Address | Invitation) -> ContactRow | None:
-    account_id = first_contact.address_of(target).account_id
-    knocks.undecline(desk, account_id)
-    known = first_contact.known_already(desk, target)
-    if known is None and knocks.has_knocked(desk, account_id):
-        return knocks.accept(desk, account_id)
-    return known
-
-
 def _rows(desk: Desk) -> list[ContactRow]:
     return list(all_contacts(desk))
 
 
 def _contacts(desk: Desk) -> list[Contact]:
     return [public_contact(row) for row in all_contacts(desk)]
-
-
-def _typing(desk: Desk, account_id: bytes, began: bool) -> list[OutboxEntry]:
-    if contact_row(desk, account_id).stage is not ContactStage.OPEN:
-        return []
-    inner_id = texts.new_inner_id(desk)
-    return [
-        seal_typing(desk, device, inner_id, began=began) for device in devices_of(desk, account_id)
-    ]
 
 
 def _inner_id(message_id: str) -> InnerId:

@@ -20,6 +20,7 @@ from hushpost.couriers import Couriers
 from hushpost.engine import deadlines, errands, event_log, inbox, prekey_upkeep
 from hushpost.engine.desk import Desk
 from hushpost.engine.errands import Errand, ErrandKind
+from hushpost.engine.ledger import Table
 from hushpost.engine.own_account import OwnAccount, own_account
 from hushpost.engine.peer_lists import EXPLANATIONS
 from hushpost.errand_runner import ErrandRunner
@@ -73,8 +74,10 @@ class Running:
         self.couriers: Final = Couriers(steps, self.office)
         self.errands: Final = ErrandRunner(steps, self.inbox, self.office)
         self.connection = Connection.OFFLINE
+        self.connection_explanation = "not connected yet"
         self._receiver = Receiver(steps, self.inbox, login_number=own.login_number)
         self._clock_woken = asyncio.Event()
+        self._stirred = asyncio.Event()
         self._side_tasks: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._online = asyncio.Event()
@@ -91,12 +94,14 @@ class Running:
         """Wait until the inbox is open."""
         await self._online.wait()
 
-    async def settled(self, seconds: float) -> None:
-        """Wait until every errand of this moment is done, but no longer than this."""
-        keys = [errand.key for errand in self.steps.look(errands.pending)]
+    async def settled(self, seconds: float) -> bool:
+        """Wait until nothing is left to do at relays, no longer than this; says whether so."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await asyncio.gather(*(self.errands.done(key) for key in keys))
+                while not self.steps.look(_nothing_left):
+                    self._stirred.clear()
+                    await self._stirred.wait()
+        return self.steps.look(_nothing_left)
 
     async def close(self) -> None:
         """End everything; what is not done is durable and goes on at the next open."""
@@ -130,6 +135,7 @@ class Running:
             self.events.wake()
         self._receiver.wake()
         self._clock_woken.set()
+        self._stirred.set()
 
     # -- what the inbox tells -------------------------------------------------------------------
 
@@ -229,7 +235,13 @@ class Running:
 
     def _show(self, connection: Connection, explanation: str) -> None:
         self.connection = connection
+        self.connection_explanation = explanation
         self.events.show([ConnectionChanged(connection, explanation)])
+
+
+def _nothing_left(desk: Desk) -> bool:
+    owed = (Table.TASKS, Table.OUTBOX, Table.RECEIPTS)
+    return not any(desk.ledger.count(table) for table in owed)
 
 
 async def _unless_disk_full(work: Coroutine[None, None, None]) -> None:

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+from hushpost_crypto.address import Address, Invitation
+
 from hushpost.contacts import ContactStage
-from hushpost.engine import outbox, texts
+from hushpost.engine import first_contact, knocks, outbox, texts
 from hushpost.engine.contact_book import (
+    ContactRow,
     contact_row,
     devices_of,
     remove_contact,
@@ -12,7 +15,27 @@ from hushpost.engine.contact_book import (
 )
 from hushpost.engine.desk import Desk
 from hushpost.engine.ledger import Table
+from hushpost.engine.outbox import OutboxEntry
 from hushpost.engine.own_drops import revoke_drops_of
+
+
+def prepare_contact(desk: Desk, target: Address | Invitation) -> ContactRow | None:
+    """Give the contact that an address already leads to; somebody who knocked is accepted."""
+    account_id = first_contact.address_of(target).account_id
+    knocks.undecline(desk, account_id)
+    known = first_contact.known_already(desk, target)
+    if known is None and knocks.has_knocked(desk, account_id):
+        return knocks.accept(desk, account_id)
+    return known
+
+
+def seal_typing(desk: Desk, account_id: bytes, *, began: bool) -> list[OutboxEntry]:
+    """Seal a typing notice for each device of an open contact; none for any other."""
+    if contact_row(desk, account_id).stage is not ContactStage.OPEN:
+        return []
+    inner_id = texts.new_inner_id(desk)
+    devices = devices_of(desk, account_id)
+    return [outbox.seal_typing(desk, device, inner_id, began=began) for device in devices]
 
 
 def mark_verified(desk: Desk, account_id: bytes, *, verified: bool) -> None:

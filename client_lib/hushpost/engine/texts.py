@@ -55,6 +55,8 @@ class MessageRow:
     not_after: int = 0
     reseal_hour: int = 0
     repeats: int = 0
+    # Counts what waits for one contact, in the order it was written.
+    order: int = 0
     # An empty request of the client's own making: no app asked for it, none is told of it.
     hidden: bool = False
 
@@ -72,17 +74,19 @@ def send_text(desk: Desk, account_id: bytes, text: str) -> MessageRow:
     row = MessageRow(new_inner_id(desk), contact.account_id, MessageState.WAITING, text)
     if contact.stage is ContactStage.OPEN:
         return _seal(desk, row)
-    if len(desk.ledger.find(Table.MESSAGES, _WAITING + account_id)) >= WAITING_MAX:
+    before = _waiting(desk, account_id)
+    if len(before) >= WAITING_MAX:
         raise MisuseError(
             f"{WAITING_MAX} messages wait for this contact to accept; wait for ContactAccepted"
         )
+    row = replace(row, order=before[-1].order + 1 if before else 1)
     save_message(desk, row)
     return row
 
 
 def flush_waiting(desk: Desk, account_id: bytes) -> None:
     """Seal what waited for a contact that is open now, in the order it was written."""
-    for _, row in _SHELF.find(desk.ledger, _WAITING + account_id):
+    for row in _waiting(desk, account_id):
         _announce(desk, _seal(desk, row))
 
 
@@ -104,8 +108,8 @@ def send_again(desk: Desk, inner_id: InnerId) -> MessageRow:
 
 def first_waiting(desk: Desk, account_id: bytes) -> MessageRow | None:
     """Give the oldest message that waits for a contact."""
-    waiting = _SHELF.find(desk.ledger, _WAITING + account_id)
-    return waiting[0][1] if waiting else None
+    waiting = _waiting(desk, account_id)
+    return waiting[0] if waiting else None
 
 
 def find_message(desk: Desk, inner_id: bytes) -> MessageRow | None:
@@ -197,7 +201,7 @@ def reseal(desk: Desk, row: MessageRow) -> None:
 
 def contact_refuses(desk: Desk, account_id: bytes) -> None:
     """Refuse what waits for a contact that is blocked or removed."""
-    for _, row in _SHELF.find(desk.ledger, _WAITING + account_id):
+    for row in _waiting(desk, account_id):
         save_message(desk, _announce(desk, replace(row, state=MessageState.REFUSED)))
 
 
@@ -226,6 +230,12 @@ def check_sendable(contact: ContactRow) -> None:
             "a safety alarm stopped this conversation: compare the safety number by another way,"
             " then call remove_contact and add_contact"
         )
+
+
+def _waiting(desk: Desk, account_id: bytes) -> list[MessageRow]:
+    """Give what waits for a contact, in the order it was written; a position is only an hour."""
+    found = [row for _, row in _SHELF.find(desk.ledger, _WAITING + account_id)]
+    return sorted(found, key=lambda row: row.order)
 
 
 def _seal(desk: Desk, row: MessageRow) -> MessageRow:

@@ -5,7 +5,7 @@ from hushpost.engine import conversation
 from hushpost.engine.contact_book import find_contact
 from hushpost.engine.ledger import Table
 
-from tests.client_lib.engine.people import Person, PostRoom
+from tests.client_lib.engine.people import Person, PostRoom, add
 
 
 def _friends() -> tuple[Person, Person, PostRoom]:
@@ -55,3 +55,20 @@ def test_marks_are_kept() -> None:
     assert alice.contact(bob).read_receipts is False
     alice.step(conversation.mark_verified, account, verified=False)
     assert not alice.public(bob).verified
+
+
+def test_preparing_a_contact_finds_it_or_accepts_who_knocked() -> None:
+    """A known contact is given back, a knock is accepted, a stranger is to be fetched."""
+    alice, bob = Person("alice", 1), Person("bob", 2)
+    room = PostRoom(alice, bob)
+    assert bob.look(conversation.prepare_contact, alice.address) is None
+    add(room, alice, bob)
+    alice.send(bob, "hi")
+    room.settle()
+    row = bob.step(conversation.prepare_contact, alice.address)
+    assert row is not None
+    assert row.stage is ContactStage.ACCEPTED
+    assert bob.look(conversation.prepare_contact, alice.address) == row
+    assert bob.step(conversation.seal_typing, alice.own.account_id, began=True) == []
+    room.settle()
+    assert len(bob.step(conversation.seal_typing, alice.own.account_id, began=True)) == 1

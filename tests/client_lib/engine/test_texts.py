@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from hushpost.contacts import ContactStage
 from hushpost.content import InnerId, ReceiptStatus
-from hushpost.engine import conversation, texts
+from hushpost.engine import conversation, knocks, texts
 from hushpost.engine.contact_book import contact_row, save_contact
 from hushpost.engine.desk import Desk
 from hushpost.errors import MisuseError
+from hushpost.events import MessageReceived
 from hushpost.messages import MessageState
 
 from tests.client_lib.engine.people import DAY, Person, PostRoom, add, settle_refused
@@ -184,3 +185,17 @@ def test_nothing_is_sent_where_the_conversation_is_over() -> None:
     alice.step(conversation.block, bob.own.account_id)
     with pytest.raises(MisuseError, match="blocked"):
         alice.send(bob, "hello")
+
+
+def test_what_waits_goes_out_in_the_order_it_was_written() -> None:
+    """Written within one hour, before the contact accepted: still in order."""
+    alice, bob = Person("alice", 1), Person("bob", 2)
+    room = PostRoom(alice, bob)
+    add(room, alice, bob)
+    words = [f"text {number}" for number in range(12)]
+    for word in words:
+        alice.send(bob, word)
+    room.settle()
+    bob.step(knocks.accept, alice.own.account_id)
+    room.settle()
+    assert [e.text for e in bob.events() if isinstance(e, MessageReceived)] == words
