@@ -26,6 +26,16 @@ DAY_HOURS: Final = 24
 # uninterrupted flooding, and starts anew whenever the mailbox is empty and closed.
 SEQUENCE_MAX: Final = (1 << 32) - 1
 
+# Names of the hot path: a member of an Enum class costs a search in the class at every use, and
+# the constructor of a NamedTuple twice what `tuple.__new__` costs.
+_EPHEMERAL: Final = int(TtlClass.EPHEMERAL)
+_HOUR: Final = int(TtlClass.HOUR)
+_FORTNIGHT: Final = int(TtlClass.FORTNIGHT)
+_CONTACT: Final = DropKind.CONTACT
+_ONCE: Final = DropKind.ONCE
+_KNOCK: Final = DropKind.KNOCK
+_new_tuple: Final = tuple[object, ...].__new__
+
 
 class Refused(NamedTuple):
     """The decision against an envelope."""
@@ -102,42 +112,45 @@ def decide(
     `admit` must follow an `Admitted` that is no duplicate and has a sequence, before the next
     decision about the same mailbox.
     """
-    ttl_class = submission.ttl_class
-    if not _lifetime_valid(ttl_class, submission.not_after, now):
+    _, drop_hash, envelope_id, ttl_class, not_after, _ = submission
+    if not _lifetime_valid(ttl_class, not_after, now):
         return Refused(Refusal.BAD_TTL, 0)
     known = _NOWHERE if mailbox is None or mailbox.gone else mailbox
-    drop = known.drops.get(submission.drop_hash)
+    drop = known.drops.get(drop_hash)
     if drop is None:
         return Refused(Refusal.NO_DROP, 0)
-    if ttl_class == TtlClass.EPHEMERAL:
+    if ttl_class == _EPHEMERAL:
         return _decide_ephemeral(drop)
-    sequence = known.sequences.get(submission.envelope_id)
-    if drop.kind is DropKind.ONCE:
+    sequence = known.sequences.get(envelope_id)
+    if drop.kind is _ONCE:
         decision = _decide_once(drop, submission, sequence, now)
         if decision is not None:
             return decision
     if sequence is not None:
         return Admitted(sequence, duplicate=True)
     full = _fullness(known, drop, submission, now, quotas)
-    return Admitted(known.next_sequence, duplicate=False) if full is None else full
+    return _new_tuple(Admitted, (known.next_sequence, False)) if full is None else full
 
 
 def admit(mailbox: MailboxState, submission: Submission, sequence: int, now: float) -> DropKind:
     """Note an admitted envelope; returns the drop's kind, for what must be written beside it."""
-    drop_hash = submission.drop_hash
+    _, drop_hash, envelope_id, _, not_after, envelope = submission
     drop = mailbox.drops[drop_hash]
-    size = len(submission.envelope)
     mailbox.next_sequence = sequence + 1
-    place(mailbox, sequence, Place(submission.envelope_id, drop_hash[:DROP_REF_BYTES], size))
-    if drop.kind is DropKind.ONCE:
-        drop.used_by = submission.envelope_id
-        drop.life_end = submission.not_after
-    elif drop.kind is DropKind.KNOCK:
+    queued = (envelope_id, drop_hash[:DROP_REF_BYTES], len(envelope))
+    place(mailbox, sequence, _new_tuple(Place, queued))
+    kind = drop.kind
+    if kind is _CONTACT:
+        return kind
+    if kind is _ONCE:
+        drop.used_by = envelope_id
+        drop.life_end = not_after
+    elif kind is _KNOCK:
         today = day_of(now)
         if today != mailbox.knock_day:
             mailbox.knock_day, mailbox.knocks = today, 0
         mailbox.knocks += 1
-    return drop.kind
+    return kind
 
 
 def registrable(
@@ -176,14 +189,15 @@ def expire_drops(mailbox: MailboxState, now: float) -> int:
 
 def place(mailbox: MailboxState, sequence: int, queued: Place) -> None:
     """Enter a queued envelope into the state (admission, and loading from disk)."""
+    envelope_id, drop_ref, size = queued
     mailbox.places[sequence] = queued
-    mailbox.sequences[queued.envelope_id] = sequence
-    mailbox.envelope_bytes += queued.envelope_bytes
-    usage = mailbox.usage.get(queued.drop_ref)
+    mailbox.sequences[envelope_id] = sequence
+    mailbox.envelope_bytes += size
+    usage = mailbox.usage.get(drop_ref)
     if usage is None:
-        usage = mailbox.usage[queued.drop_ref] = DropUsage()
+        usage = mailbox.usage[drop_ref] = DropUsage()
     usage.envelopes += 1
-    usage.envelope_bytes += queued.envelope_bytes
+    usage.envelope_bytes += size
 
 
 def forget(mailbox: MailboxState, sequence: int) -> Place | None:
@@ -191,13 +205,14 @@ def forget(mailbox: MailboxState, sequence: int) -> Place | None:
     queued = mailbox.places.pop(sequence, None)
     if queued is None:
         return None
-    del mailbox.sequences[queued.envelope_id]
-    mailbox.envelope_bytes -= queued.envelope_bytes
-    usage = mailbox.usage[queued.drop_ref]
+    envelope_id, drop_ref, size = queued
+    del mailbox.sequences[envelope_id]
+    mailbox.envelope_bytes -= size
+    usage = mailbox.usage[drop_ref]
     usage.envelopes -= 1
-    usage.envelope_bytes -= queued.envelope_bytes
+    usage.envelope_bytes -= size
     if not usage.envelopes:
-        del mailbox.usage[queued.drop_ref]
+        del mailbox.usage[drop_ref]
     return queued
 
 
@@ -214,12 +229,12 @@ def undo(mailbox: MailboxState, submission: Submission, sequence: int, life_end:
 
 
 def _lifetime_valid(ttl_class: int, not_after: int, now: float) -> bool:
-    if ttl_class == TtlClass.EPHEMERAL:
+    if ttl_class == _EPHEMERAL:
         return True
-    if not TtlClass.HOUR <= ttl_class <= TtlClass.FORTNIGHT:
+    if not _HOUR <= ttl_class <= _FORTNIGHT:
         return False
     # Times on stored rows are whole days; only what lives an hour may be stored to the hour.
-    whole = ttl_class == TtlClass.HOUR or not_after % DAY_HOURS == 0
+    whole = not_after % DAY_HOURS == 0 or ttl_class == _HOUR
     return whole and not_after * HOUR_SECONDS > now
 
 
@@ -246,7 +261,7 @@ def _fullness(
     mailbox: MailboxState, drop: DropState, submission: Submission, now: float, quotas: Quotas
 ) -> Refused | None:
     size = len(submission.envelope)
-    if drop.kind is DropKind.KNOCK:
+    if drop.kind is _KNOCK:
         return _knock_fullness(mailbox, submission, now, quotas)
     usage = mailbox.usage.get(submission.drop_hash[:DROP_REF_BYTES])
     if (

@@ -237,8 +237,8 @@ def encode_refused(reason: RefusalReason, request: int, retry_after: int = 0) ->
 def encode_deliver(deliver: Deliver) -> bytes:
     """Encode DELIVER: header and envelope joined once."""
     flags, tag, hour, drop_ref, identifier, envelope = deliver
-    _require_length(drop_ref, DROP_REFERENCE_BYTES)
-    _require_length(identifier, ENVELOPE_ID_BYTES)
+    if len(drop_ref) != DROP_REFERENCE_BYTES or len(identifier) != ENVELOPE_ID_BYTES:
+        raise FieldOutOfRange("DELIVER: reference and id of the envelope have 16 bytes each")
     try:
         return _DELIVER.pack(DELIVER, flags, 0, tag, hour, drop_ref, identifier) + envelope
     except struct_error:

@@ -65,6 +65,7 @@ from hushpost_wire.transitions import TRANSITIONS, State, Step, answer_step, req
 
 _OPEN: Final = State.OPEN
 _CLOSED: Final = State.CLOSED
+_new_tuple: Final = tuple[object, ...].__new__
 
 
 class RelayProtocol:
@@ -74,6 +75,7 @@ class RelayProtocol:
         "_accepted",
         "_closing",
         "_connected",
+        "_deliveries_max",
         "_drain_code",
         "_events",
         "_limits",
@@ -103,6 +105,7 @@ class RelayProtocol:
         self._rules = terms.rules
         self._limits = terms.limits
         self._submits_max = terms.limits.submits_in_flight_max
+        self._deliveries_max = terms.limits.deliveries_in_flight_max
         self._state = State.GREETING
         self._since = now
         self._pinged: float | None = None
@@ -203,7 +206,7 @@ class RelayProtocol:
         """How many more envelopes may be delivered before an acknowledgement comes."""
         if self._state is not _OPEN:
             return 0
-        return self._limits.deliveries_in_flight_max - len(self._sequences)
+        return self._deliveries_max - len(self._sequences)
 
     def deliver(
         self,
@@ -217,12 +220,11 @@ class RelayProtocol:
     ) -> int:
         """Deliver a stored envelope; give its tag. `Acknowledged` will name the sequence."""
         self._require_inbox_open("deliver")
-        if len(self._sequences) >= self._limits.deliveries_in_flight_max:
+        if len(self._sequences) >= self._deliveries_max:
             raise WindowFull("deliver: the window is full; look at deliveries_left first")
         tag = self._next_tag
-        self._outgoing.append(
-            encode_deliver(Deliver(backlog, tag, not_after, drop_ref, envelope_id, envelope))
-        )
+        fields = (int(backlog), tag, not_after, drop_ref, envelope_id, envelope)
+        self._outgoing.append(encode_deliver(_new_tuple(Deliver, fields)))
         self._next_tag = tag + 1
         self._sequences[tag] = sequence
         return tag

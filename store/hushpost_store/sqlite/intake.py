@@ -17,11 +17,13 @@ from hushpost_store.rows import Admitted, DropKind, Refusal, Submission
 from hushpost_store.sqlite.drops import COUNT_KNOCK_SQL, USE_ONCE_SQL
 from hushpost_store.sqlite.group import Entry, Statement
 from hushpost_store.sqlite.mailbox_cache import NOT_LOADED, Absent, MailboxCache
-from hushpost_store.sqlite.mailboxes import row_id
+from hushpost_store.sqlite.mailboxes import SEQUENCE_BITS, row_id
 from hushpost_store.sqlite.writer import Writer
 
 # What RETRY proposes: a group is committed many times within a second.
 RETRY_SECONDS: Final = 1
+
+_CONTACT: Final = DropKind.CONTACT
 
 Held = tuple[Submission, SubmissionListener, float]
 
@@ -73,10 +75,12 @@ class Intake:
             gone = admission.forget(mailbox, sequence)
             if gone is None:
                 continue
-            bucket = self._bucket(gone.envelope_bytes)
+            size = gone.envelope_bytes
+            bucket = self._bucket_of.get(size) or self._bucket(size)
             self._cache.entries -= 1
-            self.count_out(bucket)
-            key = row_id(slot, sequence)
+            self.queued_envelopes -= 1
+            self.queued_bytes -= bucket
+            key = slot << SEQUENCE_BITS | sequence
             entry = self._pending.pop(key, None)
             if entry is None:
                 self._live_writer().delete(bucket, key, now)
@@ -150,37 +154,33 @@ class Intake:
         listener: SubmissionListener,
         now: float,
     ) -> None:
-        size = len(submission.envelope)
-        writer = self._live_writer()
-        bucket = self._bucket(size)
+        _, drop_hash, envelope_id, _, not_after, envelope = submission
+        size = len(envelope)
+        writer = self._writer or self._live_writer()
+        bucket = self._bucket_of.get(size) or self._bucket(size)
         if not bucket or not writer.has_room(bucket):
             listener.refused(Refusal.RETRY, RETRY_SECONDS)
             return
         sequence = decision.sequence
-        life_end_before = mailbox.drops[submission.drop_hash].life_end
+        life_end_before = mailbox.drops[drop_hash].life_end
         kind = admission.admit(mailbox, submission, sequence, now)
         mailbox.pins += 1
         self._cache.entries += 1
         self.queued_envelopes += 1
         self.queued_bytes += bucket
+        key = mailbox.slot << SEQUENCE_BITS | sequence
+        padded = envelope if size == bucket else envelope.ljust(bucket, b"\0")
         entry = Entry(
             bucket,
-            (
-                row_id(mailbox.slot, sequence),
-                submission.not_after,
-                submission.envelope_id,
-                submission.drop_hash[:DROP_REF_BYTES],
-                size,
-                submission.envelope if size == bucket else submission.envelope.ljust(bucket, b"\0"),
-            ),
-            () if kind is DropKind.CONTACT else _beside(kind, mailbox, submission),
+            (key, not_after, envelope_id, drop_hash[:DROP_REF_BYTES], size, padded),
+            () if kind is _CONTACT else _beside(kind, mailbox, submission),
             mailbox,
             submission,
             sequence,
             life_end_before,
             [listener],
         )
-        self._pending[entry.row[0]] = entry
+        self._pending[key] = entry
         writer.enqueue(entry)
         listener.admitted(decision)
 

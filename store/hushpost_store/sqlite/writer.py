@@ -58,6 +58,7 @@ class Writer:
     ) -> None:
         self._database = database
         self._options = options
+        self._pressure_bytes = options.intake_bytes_max // 2
         self._on_done = on_done
         self._deletion_clock = deletion_clock
         self._steps: deque[Step] = deque()
@@ -105,7 +106,7 @@ class Writer:
         batch.envelope_bytes += size
         self.pending_envelopes += 1
         self.pending_bytes += size
-        if self.pending_bytes > self._options.intake_bytes_max // 2:
+        if self.pending_bytes > self._pressure_bytes:
             self._relieved.clear()
 
     def delete(self, bucket: int, row_id: int, now: float) -> None:
@@ -260,7 +261,7 @@ class Writer:
         entry.done = True
         self.pending_envelopes -= 1
         self.pending_bytes -= len(entry.row[5])
-        if self.pending_bytes <= self._options.intake_bytes_max // 2:
+        if not self._relieved.is_set() and self.pending_bytes <= self._pressure_bytes:
             self._relieved.set()
 
     def _retain(self, batch: Batch) -> bool:
