@@ -98,11 +98,14 @@ def envelope_needles(what: str, envelope: bytes) -> Iterator[Needle]:
 
 
 def scan(folders: Iterable[Path], needles: Iterable[Needle]) -> Report:
-    """Read every file under the folders and look for every needle; the first place of each."""
+    """Read every file under the folders and look for every needle; the first place of each.
+
+    Raises `NotADirectoryError` for a folder that is not there: looking nowhere finds nothing.
+    """
     wanted = list({(needle.pattern, needle.what): needle for needle in needles}.values())
     findings: list[Finding] = []
     files = bytes_read = 0
-    for path in sorted(path for folder in folders for path in folder.rglob("*")):
+    for path in sorted(path for folder in folders for path in _inside(folder)):
         content = _read(path)
         if content is None:
             continue
@@ -121,6 +124,12 @@ def _base64_core(plain: bytes, offset: int) -> bytes:
     first = (offset * 8 + 5) // 6
     last = (offset + len(plain)) * 8 // 6
     return encoded[first:last]
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is no folder to scan")
+    return folder.rglob("*")
 
 
 def _read(path: Path) -> bytes | None:

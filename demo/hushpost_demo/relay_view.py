@@ -24,6 +24,7 @@ from hushpost_demo.errors import FactFailed
 from hushpost_demo.relay_process import RelayProcess
 
 HTTP_SECONDS_MAX: Final = 5.0
+METRICS_PATH: Final = "/metrics"
 _SEQUENCE_BITS: Final = 32
 
 
@@ -50,6 +51,7 @@ class RelayView:
     accepted: int | None
     acknowledged: int | None
     log_lines: int
+    last_log_line: str
     file_bytes: int
 
     @property
@@ -71,6 +73,7 @@ async def look(relay: RelayProcess) -> RelayView:
     """Look at the relay as it is now, running or not."""
     pid = relay.pid
     holdings = await asyncio.to_thread(_holdings, relay.database, alive=pid is not None)
+    log = relay.log.read_text(errors="replace").splitlines()
     metrics = {} if pid is None else await _metrics(relay.address.metrics)
     return RelayView(
         pid=pid,
@@ -81,7 +84,8 @@ async def look(relay: RelayProcess) -> RelayView:
         anonymous=_count(metrics, 'hushpost_connections{role="post"}'),
         accepted=_count(metrics, "hushpost_accepted_total"),
         acknowledged=_count(metrics, "hushpost_acknowledged_total"),
-        log_lines=relay.log.read_bytes().count(b"\n"),
+        log_lines=len(log),
+        last_log_line=log[-1] if log else "",
         file_bytes=sum(path.stat().st_size for path in _files(relay.data_folder)),
     )
 
@@ -141,7 +145,7 @@ async def _metrics(url: str) -> dict[str, float]:
     parts = urlsplit(url)
     async with asyncio.timeout(HTTP_SECONDS_MAX):
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        writer.write(b"GET /metrics HTTP/1.1\r\nHost: relay\r\n\r\n")
+        writer.write(f"GET {METRICS_PATH} HTTP/1.1\r\nHost: relay\r\n\r\n".encode())
         answer = await reader.read()
         writer.close()
         await writer.wait_closed()

@@ -79,5 +79,21 @@ CANNOT_TELL: Final = (
     "who put an envelope there",
     "what it says, or how long the text is",
     "whether it is a letter, a receipt or a first hello",
-    "who belongs to a mailbox",
+    "which person an account is",
+)
+CAN_TELL: Final = (
+    "how much waits in which mailbox",
+    "who is connected now, and from which address, for as long as it lasts",
+    "and, if it watches the clock, it may guess who writes to whom",
+)
+
+CLEAN: Final = (
+    "No word that was said stands in anything the relay wrote, and what was read is gone from it."
+)
+LEAKED: Final = "Something leaked, or the scan is blind: do not trust this build."
+NEXT_STEPS: Final = (
+    "hushpost is unaudited: read docs/threat-model.md before you trust it.\n"
+    "See it fail:      hushpost demo --leak\n"
+    "Look yourself:    hushpost demo --keep\n"
+    "Write yourself:   hushpost-relay serve, then hushpost init and hushpost chat"
 )

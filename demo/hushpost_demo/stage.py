@@ -31,6 +31,10 @@ class Stage(Protocol):
         """State something that was found to be so; ``line`` for people, the rest for scripts."""
         ...
 
+    def verdict(self, line: str, *, clean: bool, seconds: float) -> None:
+        """Tell how it ended."""
+        ...
+
     def busy(self, words: str) -> AbstractContextManager[object]:
         """Tell that something takes a moment."""
         ...
@@ -57,6 +61,10 @@ class JsonStage:
     def fact(self, kind: str, line: str, **facts: Json) -> None:
         """State a fact."""
         self._print(kind, text=line, **facts)
+
+    def verdict(self, line: str, *, clean: bool, seconds: float) -> None:
+        """Tell how it ended."""
+        self._print("result", text=line, ok=clean, seconds=seconds)
 
     def busy(self, words: str) -> AbstractContextManager[object]:
         """Say nothing: a script does not get impatient."""
@@ -102,5 +110,6 @@ def view_json(view: RelayView) -> dict[str, Json]:
         "accepted": view.accepted,
         "acknowledged": view.acknowledged,
         "log_lines": view.log_lines,
+        "last_log_line": view.last_log_line,
         "file_bytes": view.file_bytes,
     }

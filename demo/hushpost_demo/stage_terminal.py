@@ -5,13 +5,14 @@ from typing import Final
 
 from rich import box
 from rich.console import Console
+from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from hushpost_demo.person import Line, Person
 from hushpost_demo.plain_text import printable
 from hushpost_demo.relay_view import RelayView
-from hushpost_demo.scenes import Scene
+from hushpost_demo.scenes import NEXT_STEPS, Scene
 from hushpost_demo.stage import Json
 
 WIDTH_MIN: Final = 60
@@ -71,6 +72,15 @@ class TerminalStage:
         grid.add_column(overflow="fold")
         grid.add_row(mark, body)
         self._console.print(grid)
+
+    def verdict(self, line: str, *, clean: bool, seconds: float) -> None:
+        """Print the end in a frame, and what to do next."""
+        style = "green" if clean else "red"
+        words = Text(f"{line} ({seconds:.0f} seconds)", style=f"bold {style}")
+        if clean:
+            words.append("\n\n" + NEXT_STEPS, style="not bold default")
+        self._console.print()
+        self._console.print(Panel(words, border_style=style, padding=(0, 1)))
 
     def busy(self, words: str) -> AbstractContextManager[object]:
         """Turn a little wheel beside the words, on a terminal."""

@@ -51,7 +51,7 @@ class Story:
         await self._killed()
         await self._restarted()
         await self._gone()
-        clean = await self._scan()
+        clean = await self.scan()
         self._verdict(clean=clean)
         return clean
 
@@ -114,22 +114,39 @@ class Story:
         view = await self._show()
         self.waiting = view.envelopes
         _require(view.queued >= len(scenes.WHILE_AWAY), "the relay keeps what Bob has not read")
+        self._tell_limits(view)
+        await self._find_waiting()
+        await self._pause()
+
+    def _tell_limits(self, view: RelayView) -> None:
         self.stage.fact(
             "cannot_tell",
             "The relay cannot tell: " + "; ".join(scenes.CANNOT_TELL) + ".",
             cannot_tell=list(scenes.CANNOT_TELL),
         )
+        self.stage.fact(
+            "can_tell",
+            "It can tell: " + "; ".join(scenes.CAN_TELL) + ".",
+            can_tell=list(scenes.CAN_TELL),
+        )
+        self.stage.fact(
+            "log",
+            f"Its log has {view.log_lines} lines. The last one: {view.last_log_line}",
+            lines=view.log_lines,
+            last=view.last_log_line,
+        )
+
+    async def _find_waiting(self) -> None:
         found = await find_envelopes(self.relay.folder, self.waiting)
         files = sorted({finding.file for finding in found})
         _require(bool(files), "waiting envelopes can be found in the relay's files")
         self.stage.fact(
             "envelopes_on_disk",
-            f"We remember the bytes of these {view.queued} envelopes. They stand in"
+            f"We remember the bytes of these {len(self.waiting)} envelopes. They stand in"
             f" {' and '.join(files)}, as they should.",
-            envelopes=view.queued,
+            envelopes=len(self.waiting),
             files=list(files),
         )
-        await self._pause()
 
     async def _killed(self) -> None:
         self.stage.scene(5, scenes.KILLED)
@@ -182,7 +199,8 @@ class Story:
         )
         await self._pause()
 
-    async def _scan(self) -> bool:
+    async def scan(self) -> bool:
+        """Play the last scene; gives whether nothing leaked and the scan can see."""
         self.stage.scene(8, scenes.SCAN)
         with self.stage.busy("reading every byte"):
             hunts = [
@@ -228,10 +246,8 @@ class Story:
 
     def _verdict(self, *, clean: bool) -> None:
         seconds = time.monotonic() - self.began
-        line = f"The relay never held a readable word. ({seconds:.0f} seconds)"
-        if not clean:
-            line = "Something leaked, or the scan is blind: do not trust this build."
-        self.stage.fact("result", line, ok=clean, seconds=round(seconds, 1))
+        line = scenes.CLEAN if clean else scenes.LEAKED
+        self.stage.verdict(line, clean=clean, seconds=round(seconds, 1))
 
     async def _show(self) -> RelayView:
         view = await look(self.relay)

@@ -1,0 +1,55 @@
+"""Tests of the demo's relay process: a real one, killed and started again."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hushpost_demo.errors import RelayNotStarted
+from hushpost_demo.relay_process import RelayProcess
+
+
+async def test_killed_and_started_again_at_the_same_port(tmp_path: Path) -> None:
+    """Signal 9 ends it at once; the next start serves at the same address."""
+    async with RelayProcess(tmp_path) as relay:
+        first, pid = relay.address, relay.pid
+        relay.kill()
+        assert await relay.ended() == -9
+        assert relay.pid is None
+        await relay.start()
+        assert (relay.address.host, relay.address.port) == (first.host, first.port)
+        assert relay.pid not in (None, pid)
+        last = relay.pid
+    assert relay.pid is None
+    assert last is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(last, 0)
+    assert relay.database.exists()
+    assert b"relay_stopped" in relay.log.read_bytes()
+
+
+async def test_settings_of_this_machine_do_not_reach_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator's environment for a relay of theirs changes nothing in the demo's."""
+    monkeypatch.setenv("HUSHPOST_RELAY_REGISTRATION", "nonsense")
+    async with RelayProcess(tmp_path) as relay:
+        assert relay.address.url.startswith("ws://127.0.0.1:")
+
+
+async def test_a_relay_that_does_not_start_is_told(tmp_path: Path) -> None:
+    """What the relay said last is what the person reads."""
+    (tmp_path / "data").write_text("a file where the folder should be")
+    relay = RelayProcess(tmp_path)
+    with pytest.raises(RelayNotStarted, match="cannot be used"):
+        await relay.start()
+    assert relay.pid is None
+
+
+async def test_before_the_first_start(tmp_path: Path) -> None:
+    """There is no address, nothing to kill, and stopping is no error."""
+    relay = RelayProcess(tmp_path)
+    with pytest.raises(RelayNotStarted):
+        _ = relay.address
+    relay.kill()
+    await relay.stop()
+    assert await relay.ended() is None
