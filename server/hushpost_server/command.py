@@ -184,6 +184,10 @@ def _print_start(relay: RelayServer, *, as_json: bool) -> None:
     ]
     if relay.metrics_url:
         lines.append(f"  health and metrics at          {relay.metrics_url}/health, /metrics")
+    if not configuration.public_host and not (
+        configuration.listens_on_loopback and not configuration.behind_proxy
+    ):
+        lines.append("  WARNING: set public_host to the name people dial, or nobody can log in")
     if configuration.unsafe_no_bucket_enforcement:
         lines.append("  UNSAFE: envelope sizes are not enforced; for benchmarks only")
     lines += [

@@ -148,7 +148,8 @@ class Reception:
         verdict = None
         if len(self._connections) - self._turned_away > self._configuration.connections_max:
             verdict = CloseCode.AT_CAPACITY
-            self._log.write("at_capacity", connections=len(self._connections))
+            if not self._turned_away:  # once for a crowd: a flood must not fill the log
+                self._log.write("at_capacity", connections=len(self._connections))
         elif not self._prefixes.admit_connection(entry, now):
             verdict = CloseCode.RATE_LIMITED
         if verdict is None:
