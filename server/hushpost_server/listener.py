@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import struct
 from functools import lru_cache
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, Protocol, cast
 
@@ -426,7 +425,6 @@ _ROLES: Final = {INBOX_PATH: Role.INBOX, POST_PATH: Role.POST}
 
 
 @lru_cache(maxsize=1024)  # most messages are of a few lengths: a bucket, or a short list of numbers
-@lru_cache(maxsize=256)  # a relay sends few lengths: deliveries of each bucket, short answers
 def frame_header(head: int, length: int) -> bytes:
     """Return the header of an unmasked frame (RFC 6455 section 5.2); `head` is FIN and opcode."""
     if length < 126:
