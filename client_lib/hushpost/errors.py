@@ -46,6 +46,13 @@ class VaultFull(VaultError):
     """The disk refused the write. The vault stands as it was: make room and do the same again."""
 
 
+class VaultUncertain(VaultError):
+    """The disk failed in the middle of storing: what came of it shows when it is opened again.
+
+    The vault refuses everything until then. Close the client and open it again.
+    """
+
+
 class VaultNewer(VaultError):
     """A newer release of hushpost wrote this vault: update the app."""
 

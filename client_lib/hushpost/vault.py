@@ -23,7 +23,7 @@ from typing import Final, Self, TypeVar
 
 from hushpost_crypto.primitives import random_bytes
 
-from hushpost.errors import MisuseError, VaultError, VaultFull, VaultInUse
+from hushpost.errors import MisuseError, VaultError, VaultFull, VaultInUse, VaultUncertain
 from hushpost.vault_file import lay_out, take_lock, unlock
 from hushpost.vault_header import Argon2Cost, VaultSecret, make_header, open_header
 from hushpost.vault_lock import FileLock
@@ -79,6 +79,7 @@ class Vault:
         self._tasks: set[asyncio.Task[None]] = set()
         self._erasure: asyncio.TimerHandle | None = None
         self._closed = False
+        self._uncertain: VaultUncertain | None = None
 
     @classmethod
     async def create(
@@ -152,7 +153,9 @@ class Vault:
         Do not await inside the block: every other transaction waits for its end. An exception
         inside undoes everything the block did. `VaultFull` on leaving means that nothing of it was
         stored, though an earlier read inside may have seen another transaction that failed with
-        it: drop what was derived from reads. A cancelled caller does not undo a block that ended.
+        it: drop what was derived from reads. `VaultUncertain` means that nobody knows before the
+        vault is opened again, and until then it refuses every change. A cancelled caller does not
+        undo a block that ended.
         """
         await self._take_turn()
         try:
@@ -214,12 +217,15 @@ class Vault:
 
     # -- turns: one transaction, commit or erasure at a time, in order of arrival -------------
 
-    async def _take_turn(self) -> None:
+    async def _take_turn(self, *, last: bool = False) -> None:
         self._refuse_nested()
         await self._turn.acquire()
         if self._closed:
             self._turn.release()
             raise MisuseError("this vault is closed: open it again")
+        if self._uncertain is not None and not last:
+            self._turn.release()
+            raise VaultUncertain(*self._uncertain.args)
         self._holder = asyncio.current_task()
 
     def _give_turn(self) -> None:
@@ -236,7 +242,7 @@ class Vault:
         await asyncio.shield(self._start(self._take_turn_for(work, last=last)))
 
     async def _take_turn_for(self, work: Callable[[], None], *, last: bool) -> None:
-        await self._take_turn()
+        await self._take_turn(last=last)
         try:
             await self._settle()
             self._closed = last
@@ -319,7 +325,7 @@ class Vault:
     # -- erasure ------------------------------------------------------------------------------
 
     def _erase_soon(self) -> None:
-        if self._erasure is None and not self._closed:
+        if self._erasure is None and not self._closed and self._uncertain is None:
             loop = asyncio.get_running_loop()
             self._erasure = loop.call_later(ERASE_SECONDS, self._erase_now)
 
@@ -365,7 +371,15 @@ class Vault:
     # -- the thread -----------------------------------------------------------------------------
 
     def _run(self, function: Callable[[], _Result]) -> asyncio.Future[_Result]:
-        return asyncio.get_running_loop().run_in_executor(self._thread, function)
+        return asyncio.get_running_loop().run_in_executor(self._thread, self._watch, function)
+
+    def _watch(self, function: Callable[[], _Result]) -> _Result:
+        """Run ``function``; after a sync that failed, no other change may follow (docs, 4)."""
+        try:
+            return function()
+        except VaultUncertain as error:
+            self._uncertain = error
+            raise
 
     def _start(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

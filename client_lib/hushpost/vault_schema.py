@@ -15,7 +15,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from hushpost.errors import VaultDamaged, VaultError, VaultFull, VaultInUse, VaultNewer
+from hushpost.errors import (
+    VaultDamaged,
+    VaultError,
+    VaultFull,
+    VaultInUse,
+    VaultNewer,
+    VaultUncertain,
+)
 from hushpost.vault_sealing import CLASS_BYTES
 
 # How long a statement waits for a lock that another program (a copy in progress, a shell) holds.
@@ -151,17 +158,25 @@ def vault_error(error: sqlite3.Error) -> VaultError:
         return VaultInUse(f"another program holds the vault's file ({name}): close it, try again")
     if code in (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ):
         return VaultDamaged(f"the vault's file cannot be read ({name}): check the disk")
+    if code in _FAILED_SYNCS:
+        return VaultUncertain(
+            f"the disk failed while a change was made durable ({name}): whether it is stored shows "
+            "when the vault is opened again. Close it, look after the disk, open it again"
+        )
     if primary in _REFUSED_WRITES:
         return VaultFull(
             f"the disk refused to store a change ({name}). The vault stands as it was before the "
             "change: free some space or restore write permission, then do the same again"
         )
     return VaultDamaged(
-        f"the vault's file is damaged ({name}): restore it from a backup of the disk, or a new "
-        "vault from an exported backup"
+        f"the vault's file is damaged ({name}): restore it from a backup of the disk, or make a "
+        "new vault"
     )
 
 
+# What was written before such a failure may be on the disk or not, and the system may say "synced"
+# the next time although it is not.
+_FAILED_SYNCS: Final = (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
 _REFUSED_WRITES: Final = (
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR,

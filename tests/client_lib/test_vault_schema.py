@@ -5,7 +5,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hushpost.errors import VaultDamaged, VaultError, VaultFull, VaultInUse, VaultNewer
+from hushpost.errors import (
+    VaultDamaged,
+    VaultError,
+    VaultFull,
+    VaultInUse,
+    VaultNewer,
+    VaultUncertain,
+)
 from hushpost.vault_schema import (
     MIGRATIONS,
     SCHEMA_VERSION,
@@ -110,7 +117,8 @@ def test_truncation_empties_the_log(tmp_path: Path) -> None:
     [
         (sqlite3.SQLITE_FULL, VaultFull),
         (sqlite3.SQLITE_IOERR_WRITE, VaultFull),
-        (sqlite3.SQLITE_IOERR_FSYNC, VaultFull),
+        (sqlite3.SQLITE_IOERR_FSYNC, VaultUncertain),
+        (sqlite3.SQLITE_IOERR_DIR_FSYNC, VaultUncertain),
         (sqlite3.SQLITE_READONLY, VaultFull),
         (sqlite3.SQLITE_CANTOPEN, VaultFull),
         (sqlite3.SQLITE_IOERR_READ, VaultDamaged),

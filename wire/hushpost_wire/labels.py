@@ -57,7 +57,6 @@ VAULT_KEYCHAIN: Final = _label("vault/keychain")
 VAULT_ROW_KEY: Final = _label("vault/row-key")
 VAULT_INDEX_KEY: Final = _label("vault/index-key")
 VAULT_ROW: Final = _label("vault/row")
-VAULT_BACKUP: Final = _label("vault/backup")
 
 # Pairwise sessions (docs/spec/pairwise.md)
 PQXDH_TRANSCRIPT: Final = _label("pqxdh/transcript")
