@@ -82,32 +82,6 @@ async def test_deleted_bodies_are_gone_from_every_file(tmp_path: Path, page_byte
     await store.close()
 
 
-async def test_the_bound_holds_with_the_real_interval(tmp_path: Path) -> None:
-    """With the intervals of production, deleted bodies are gone within 30 seconds under load."""
-    folder = tmp_path / "data"
-    store = SqliteStore(folder / "relay.db")
-    await store.open()
-    await with_drops(store, "alice", "noise")
-    deleted = await _leave_mixed_traces(store, range(100))
-    loading = True
-
-    async def load() -> None:
-        number = 1000
-        while loading:
-            await _leave_mixed_traces(store, range(number, number + 2))
-            await asyncio.sleep(0.05)
-            number += 2
-
-    noise = asyncio.create_task(load())
-    await asyncio.sleep(11.5)
-    assert store.stats().checkpoints >= 1
-    assert _found(folder, deleted) == []
-    assert store.deletion_lag(time.time()) < 30
-    loading = False
-    await noise
-    await store.close()
-
-
 async def test_a_reader_that_blocks_truncation_shows_in_the_lag(tmp_path: Path) -> None:
     """While another connection holds the log, the lag grows; once it lets go, it falls to 0."""
     path = tmp_path / "relay.db"
