@@ -156,7 +156,7 @@ async def _serve_until_told(relay: RelayServer, *, as_json: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         try:
             loop.add_signal_handler(number, told.set)
-        except NotImplementedError:  # Windows: KeyboardInterrupt ends the run instead
+        except RuntimeError:  # Windows has no signal handlers on a loop
             signal.signal(number, partial(_tell, loop, told))
     async with relay:
         _settle_memory()
