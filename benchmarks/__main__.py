@@ -40,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"benchmarks: {failure}", file=sys.stderr)
         return 2
     print(table(report.results))
+    for doubt in report.doubts:
+        print(f"DOUBTFUL  {doubt}")
     taken = time.monotonic() - began
     print(f"{taken:.0f} s; load average {busy} at the start, {machine.load_average()} at the end")
     _write(asked.out, report, {"parts": parts, "quick": asked.quick, "load_average": busy})
@@ -61,6 +63,7 @@ def _write(out: Path, report: Report, run: dict[str, object]) -> None:
     results = {
         "run": run,
         "machine": machine.describe(),
+        "doubts": report.doubts,
         "results": [result.to_json() for result in report.results],
         "behind": {
             title: [{name: round(value, 4) for name, value in one.items()} for one in runs]

@@ -41,8 +41,8 @@ class Effort:
     """How long and how often."""
 
     runs: int = 3
-    seconds: float = 2.0
-    latency_seconds: float = 3.0
+    seconds: float = 1.5
+    latency_seconds: float = 2.5
     idle_connections: int = IDLE_CONNECTIONS
 
 

@@ -121,6 +121,7 @@ class Person:
             route=welcome.route,
             prekeys_left=welcome.prekeys_left,
             device_list_version=welcome.device_list_version,
+            generation=welcome.generation,
         )
 
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -56,8 +56,9 @@ class Load:
     def ask(self, order: Order) -> Figures:
         """Give an order and wait for its figures. Raises `BenchmarkFailure`."""
         assert self._process.stdin is not None
-        self._process.stdin.write(encode_order(order))
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # it ended; reading its answer says so
+            self._process.stdin.write(encode_order(order))
+            self._process.stdin.flush()
         answer = _read_line(self._process, "the load")
         if "failure" in answer:
             raise BenchmarkFailure(f"the load stopped at {type(order).__name__}: {answer}")
@@ -129,7 +130,8 @@ def _running(
 def _stop(process: subprocess.Popen[str]) -> None:
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.close()
+    with suppress(BrokenPipeError):  # what was still to be written to one that ended
+        process.stdin.close()
     process.terminate()
     try:
         process.wait(STOP_SECONDS_MAX)

@@ -44,6 +44,10 @@ P99_MAX: Final = 1.4
 # "No worse" when a sync takes 2 ms, with what two runs of one and the same thing differ by.
 SLOW_DELIVERY_MAX: Final = 1.1
 IDLE_KIB_MAX: Final = 24.0
+# Below, a closed loop did not saturate its server, and its rate is not the server's doing.
+CORE_SHARE_MIN: Final = 0.9
+# Half the distance between two messages of the open loop.
+LATE_MS_MAX: Final = 0.25
 
 
 class Report:
@@ -52,6 +56,7 @@ class Report:
     def __init__(self) -> None:
         self.results: list[Result] = []
         self.behind: dict[str, list[Figures]] = {}
+        self.doubts: list[str] = []
 
     def row(
         self,
@@ -63,6 +68,16 @@ class Report:
     ) -> None:
         """Add a row."""
         self.results.append(Result(name, value, unit, yardstick, target))
+
+    def doubt(self, name: str, share: float) -> None:
+        """Say so where a server under full load did not get its core: others were at work."""
+        if share < CORE_SHARE_MIN:
+            self.doubts.append(f"{name}: the server had {share:.0%} of its core; run it again")
+
+    def doubt_lateness(self, name: str, late_ms: float) -> None:
+        """Say so where the load itself could not keep its schedule."""
+        if late_ms > LATE_MS_MAX:
+            self.doubts.append(f"{name}: the load was {late_ms:.2f} ms late; run it again")
 
     def keep(self, title: str, comparison: Comparison) -> None:
         """Keep the figures of every single run."""
@@ -106,6 +121,8 @@ def _processor(report: Report, measured: Comparison, name: str) -> None:
     report.row(f"{name}, server processor", ours[key], "us", plain[key])
     key = "deliver_p99_ms"
     report.row(f"{name}, deliver p99", ours[key], "ms", plain[key])
+    for who, figures in ((RELAY, ours), (FORWARDER, plain)):
+        report.doubt(f"{name}, {who}", figures["server_processor_share"])
     busiest = max(ours["load_processor_share"], plain["load_processor_share"])
     report.row(f"{name}, the load's share of its core", busiest * 100, "%")
 
@@ -148,6 +165,7 @@ def _latency(
     report.row(f"{title}, ACCEPTED p50, acknowledged at once", prompt, "ms", target=promise)
     late = max(ours["load_late_p99_ms"], plain["load_late_p99_ms"])
     report.row(f"{title}, the load late at p99", late, "ms")
+    report.doubt_lateness(title, late)
     return ours[p50] / plain[p50]
 
 
@@ -161,6 +179,8 @@ def offline(report: Report, effort: Effort) -> None:
         report.keep(title, measured)
         ours = measured.of("offline", RELAY)
         plain = measured.of("many", FORWARDER)[RATE]
+        share = measured.of("many", FORWARDER)["server_processor_share"]
+        report.doubt(f"{title}, {FORWARDER}", share)
         wide = measured.of("offline", FORWARDER)[RATE]
         intake, drain = ours["intake_per_second"], ours["drain_per_second"]
         report.row(f"{title} in", intake, "/s", plain, at_least(promises.intake))

@@ -1,6 +1,5 @@
 """The harness end to end, on real processes: that it counts right, never how fast it is."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,10 +11,7 @@ from benchmarks.processes import Load, Server, check_cores, forwarder, load, rel
 from benchmarks.sync_cost import probe, slow_sync_environment
 
 Require = Callable[[bool, str], None]
-pytestmark = [
-    pytest.mark.serial,
-    pytest.mark.skipif(sys.platform != "linux", reason="cores and /proc are Linux's"),
-]
+pytestmark = pytest.mark.serial
 
 
 def need_cores(require: Require) -> None:
