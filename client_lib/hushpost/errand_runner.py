@@ -97,6 +97,7 @@ class ErrandRunner:
 
     def _end_fetch(self, key: bytes) -> None:
         self._fetches.pop(key, None)
+        self._tell(key)
         self._woken.set()
 
     async def _fetch(self, errand: Errand) -> None:

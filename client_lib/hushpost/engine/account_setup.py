@@ -1,4 +1,4 @@
-"""Making the own account whole, and the person's choices for it (docs/spec/content.md, 7 and 10)."""
+"""A new account made whole, and the choices of its person (docs/spec/content.md, 7 and 10)."""
 
 from dataclasses import replace
 

@@ -16,7 +16,12 @@ _DAY_HOURS: Final = 24
 
 
 def next_deadline(desk: Desk) -> float:
-    """Give the time of the next thing to do, in seconds; at the latest the next full hour."""
+    """Give the time of the next thing to do, in seconds; at the latest the next full hour.
+
+    Now, if the hour has changed since the last sweep: also when the clock jumped.
+    """
+    if own_account(desk).swept_hour != desk.hour:
+        return desk.now
     due = [float((desk.hour + 1) * HOUR_SECONDS)]
     for deadline in (receipts.next_due(desk), stream_order.next_deadline(desk)):
         if deadline is not None:

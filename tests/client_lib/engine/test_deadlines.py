@@ -19,6 +19,10 @@ def test_the_next_deadline_is_the_earliest() -> None:
     alice.step(receipts.note_delivered, bob.own.account_id, InnerId(bytes(16)))
     due = alice.look(receipts.next_due)
     assert alice.look(deadlines.next_deadline) == due
+    alice.now = hour
+    assert alice.look(deadlines.next_deadline) == hour
+    alice.step(deadlines.handle_deadline)
+    assert alice.look(deadlines.next_deadline) > hour
 
 
 def test_daily_work_is_done_daily() -> None:
