@@ -265,6 +265,7 @@ async def log_in(
             route=answer.route,
             prekeys_left=answer.prekeys_left,
             device_list_version=answer.device_list_version,
+            generation=answer.generation,
         )
     except PeerFault:
         raise RelayMisbehaved(

@@ -20,6 +20,7 @@ from hushpost_wire.records import (
     RelayPublicKey,
     Route,
     Signature,
+    StoreGeneration,
 )
 from hushpost_wire.transcripts import Challenge
 
@@ -67,6 +68,7 @@ class LoginAttempt:
         route: Route,
         prekeys_left: int,
         device_list_version: int,
+        generation: StoreGeneration,
     ) -> None:
         """Verify the relay's answer; raises `RelayUnproven`, after which nothing it said counts."""
         message = transcripts.welcome(
@@ -78,6 +80,7 @@ class LoginAttempt:
             route=route,
             prekeys_left=prekeys_left,
             device_list_version=device_list_version,
+            generation=generation,
         )
         try:
             primitives.ed25519_verify(self.challenge.relay_key, message, signature)

@@ -17,7 +17,7 @@ import nacl.bindings
 import nacl.exceptions
 from hushpost_wire import transcripts
 from hushpost_wire.account_records import DeviceList, Genesis
-from hushpost_wire.identifiers import AccountId, DeviceId, Route
+from hushpost_wire.identifiers import AccountId, DeviceId, Route, StoreGeneration
 from hushpost_wire.transcripts import Challenge
 
 SIGNATURE_BYTES = 64
@@ -116,6 +116,7 @@ def sign_welcome(
     route: Route,
     prekeys_left: int,
     device_list_version: int,
+    generation: StoreGeneration,
 ) -> bytes:
     """Answer a login: proof that this relay holds its identity key, now, for this device."""
     signed = transcripts.welcome(
@@ -127,6 +128,7 @@ def sign_welcome(
         route=route,
         prekeys_left=prekeys_left,
         device_list_version=device_list_version,
+        generation=generation,
     )
     return sign(seed, signed)
 

@@ -35,6 +35,7 @@ from hushpost_wire.identifiers import (
     DropReference,
     Route,
     Signature,
+    StoreGeneration,
 )
 from hushpost_wire.limits import EXPIRED_DROPS_PER_NOTICE_MAX
 from hushpost_wire.transcripts import Challenge
@@ -207,6 +208,7 @@ def _verified(session: Session, request: Login, account: AccountRow | None) -> D
 def _welcome(
     session: Session, request: Login, device: Device, left: int, list_version: int
 ) -> None:
+    generation = StoreGeneration(session.services.store.stats().generation)
     signature = auth.sign_welcome(
         session.services.identity.seed,
         challenge_of(session.machine.hello),
@@ -217,6 +219,7 @@ def _welcome(
         route=device.route,
         prekeys_left=left,
         device_list_version=list_version,
+        generation=generation,
     )
     session.machine.answer(
         Welcome(
@@ -225,6 +228,7 @@ def _welcome(
             route=device.route,
             prekeys_left=left,
             device_list_version=list_version,
+            generation=generation,
             signature=Signature(signature),
         )
     )

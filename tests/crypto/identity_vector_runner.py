@@ -140,6 +140,7 @@ def _welcome(given: Given) -> Out:
         route=records.Route(_b(given, "route")),
         prekeys_left=given["prekeys_left"],
         device_list_version=given["device_list_version"],
+        generation=records.StoreGeneration(_b(given, "generation")),
     )
     return {}
 

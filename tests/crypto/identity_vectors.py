@@ -48,6 +48,7 @@ from hushpost_wire.records import (
     RelayPublicKey,
     Route,
     SealRecord,
+    StoreGeneration,
     envelope_id,
 )
 from hushpost_wire.transcripts import Challenge
@@ -338,6 +339,7 @@ def _welcome_cases(attempt: Case) -> Iterator[Case]:
             route=ROUTE,
             prekeys_left=70,
             device_list_version=3,
+            generation=StoreGeneration(draw("generation", 16)),
         )
     )
     good: Case = {
@@ -345,6 +347,7 @@ def _welcome_cases(attempt: Case) -> Iterator[Case]:
         "route": ROUTE.hex(),
         "prekeys_left": 70,
         "device_list_version": 3,
+        "generation": draw("generation", 16).hex(),
         "signature": signature.hex(),
     }
     yield case("welcome, signed by the relay key", "welcome", "ok", good, {})
@@ -361,6 +364,7 @@ def _welcome_cases(attempt: Case) -> Iterator[Case]:
         "route": draw("another route", 16).hex(),
         "prekeys_left": 71,
         "device_list_version": 2,
+        "generation": draw("another generation", 16).hex(),
         "signature": flip(signature, 0).hex(),
     }
     for field, value in changed.items():

@@ -9,7 +9,7 @@ from hushpost_crypto.errors import BadHandover, HushpostCryptoError, Misuse, Rel
 from hushpost_crypto.keys import RelayKey
 from hushpost_wire import transcripts
 from hushpost_wire.host import Host
-from hushpost_wire.records import RelayPublicKey
+from hushpost_wire.records import RelayPublicKey, StoreGeneration
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +24,7 @@ from tests.crypto.identity_vectors import (
     VECTORS,
 )
 
+GENERATION = StoreGeneration(b"g" * 16)
 KEYS = [RelayKey(bytes([n]) * 32) for n in range(1, 6)]
 PUBLIC = [key.public_key() for key in KEYS]
 CHAIN = [
@@ -72,7 +73,9 @@ def test_signature_for_one_host_is_void_at_another() -> None:
 def test_no_invented_welcome_passes(signature: bytes) -> None:
     """Arbitrary bytes are no welcome, whatever their length."""
     with pytest.raises(RelayUnproven):
-        LOGIN.verify_welcome(signature, route=ROUTE, prekeys_left=1, device_list_version=1)
+        LOGIN.verify_welcome(
+            signature, route=ROUTE, prekeys_left=1, device_list_version=1, generation=GENERATION
+        )
 
 
 def _reached_with(place: int, data: bytes) -> RelayPublicKey:

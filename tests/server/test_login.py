@@ -54,6 +54,7 @@ async def test_an_account_is_made_once_and_logs_in(relay: RelayServer) -> None:
             route=device.route,
             prekeys_left=0,
             device_list_version=1,
+            generation=welcome.generation,
         )
         VerifyKey(wire.hello.relay_key).verify(signed, welcome.signature)
         assert (await wire.wait_for(PrekeysLow)).left == 0

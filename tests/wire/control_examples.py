@@ -76,6 +76,7 @@ TO_CLIENT: tuple[Example, ...] = (
         "route": "<16 bytes>",
         "prekeys_left": 88,
         "device_list_version": 1,
+        "generation": "<16 bytes>",
         "signature": "<64 bytes>",
     },
     {"type": "done", "id": 3},

@@ -15,6 +15,7 @@ from hushpost_wire.identifiers import (
     RelayPublicKey,
     Route,
     Signature,
+    StoreGeneration,
     envelope_id,
 )
 from hushpost_wire.limits import Limits
@@ -117,6 +118,7 @@ def welcome(request: int) -> Welcome:
         route=Route(b"r" * 16),
         prekeys_left=100,
         device_list_version=1,
+        generation=StoreGeneration(b"g" * 16),
         signature=Signature(b"s" * 64),
     )
 

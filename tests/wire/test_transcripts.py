@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hushpost_wire import transcripts
 from hushpost_wire.host import Host
-from hushpost_wire.records import AccountId, DeviceId, RelayPublicKey, Route
+from hushpost_wire.records import AccountId, DeviceId, RelayPublicKey, Route, StoreGeneration
 from hushpost_wire.transcripts import Challenge
 
 CHALLENGE = Challenge(bytes([1]) * 32, Host("a"), RelayPublicKey(bytes([2]) * 32), 1, 2)
@@ -36,7 +36,9 @@ def _login(challenge: Challenge, protocol: int = 1, nonce: bytes = NONCE) -> byt
     )
 
 
-def _welcome(challenge: Challenge, *, left: int = 7, version: int = 3) -> bytes:
+def _welcome(
+    challenge: Challenge, *, left: int = 7, version: int = 3, generation: int = 9
+) -> bytes:
     return transcripts.welcome(
         challenge,
         client_nonce=NONCE,
@@ -46,6 +48,7 @@ def _welcome(challenge: Challenge, *, left: int = 7, version: int = 3) -> bytes:
         route=ROUTE,
         prekeys_left=left,
         device_list_version=version,
+        generation=StoreGeneration(bytes([generation]) * 16),
     )
 
 
@@ -61,7 +64,7 @@ def test_bytes_are_those_of_the_specification() -> None:
     assert _create(CHALLENGE, "t").endswith(route + _field(b"\1t"))
     proof = COMMON + _field(NONCE) + _field(b"\0\1") + account + device
     assert _login(CHALLENGE) == b"hushpost/v1/login/device\0" + proof
-    figures = route + _field(b"\0\0\0\7") + _field(b"\0\0\0\3")
+    figures = route + _field(b"\0\0\0\7") + _field(b"\0\0\0\3") + _field(b"\x09" * 16)
     assert _welcome(CHALLENGE) == b"hushpost/v1/login/relay\0" + proof + figures
     assert _delete(CHALLENGE) == b"hushpost/v1/account/delete\0" + COMMON + account
 
@@ -81,9 +84,10 @@ def test_everything_of_the_connection_is_bound(build: Callable[[Challenge], byte
 
 
 def test_what_the_welcome_says_is_bound() -> None:
-    """Prekeys left and list version stand in what the relay signs."""
+    """Prekeys left, list version and the store's generation stand in what the relay signs."""
     said = {_welcome(CHALLENGE), _welcome(CHALLENGE, left=8), _welcome(CHALLENGE, version=4)}
-    assert len(said) == 3
+    said.add(_welcome(CHALLENGE, generation=8))
+    assert len(said) == 4
     assert len({_login(CHALLENGE), _login(CHALLENGE, protocol=2)}) == 2
 
 

@@ -18,6 +18,7 @@ from hushpost_wire.control_types import (
     DeviceIdField,
     DropHashField,
     DropReferenceField,
+    GenerationField,
     GenesisField,
     HandoverField,
     HostField,
@@ -124,7 +125,10 @@ class AccountCreated(_Message):
 
 
 class Welcome(_Message):
-    """The login is good. The client MUST check the relay's signature before it trusts anything."""
+    """The login is good. The client MUST check the relay's signature before it trusts anything.
+
+    `generation` changes when the relay comes back from a backup (section 6.3).
+    """
 
     type: Literal["welcome"] = "welcome"
     id: U32
@@ -132,6 +136,7 @@ class Welcome(_Message):
     route: RouteField
     prekeys_left: Count
     device_list_version: U32
+    generation: GenerationField
     signature: SignatureField
 
 

@@ -18,6 +18,7 @@ from hushpost_wire.identifiers import (
     DEVICE_ID_BYTES,
     DROP_HASH_BYTES,
     DROP_REFERENCE_BYTES,
+    GENERATION_BYTES,
     KEY_BYTES,
     ROUTE_BYTES,
     SIGNATURE_BYTES,
@@ -28,6 +29,7 @@ from hushpost_wire.identifiers import (
     RelayPublicKey,
     Route,
     Signature,
+    StoreGeneration,
 )
 from hushpost_wire.limits import TOKEN_CHARACTERS_MAX
 from hushpost_wire.records import (
@@ -115,6 +117,7 @@ RouteField = Annotated[Route, Base64Url(ROUTE_BYTES)]
 DropHashField = Annotated[DropHash, Base64Url(DROP_HASH_BYTES)]
 DropReferenceField = Annotated[DropReference, Base64Url(DROP_REFERENCE_BYTES)]
 RelayKeyField = Annotated[RelayPublicKey, Base64Url(KEY_BYTES)]
+GenerationField = Annotated[StoreGeneration, Base64Url(GENERATION_BYTES)]
 NonceField = Annotated[bytes, Base64Url(NONCE_BYTES)]
 SignatureField = Annotated[Signature, Base64Url(SIGNATURE_BYTES)]
 GenesisField = Annotated[bytes, Base64Url(GENESIS_BYTES)]

@@ -26,6 +26,7 @@ RecoveryHash = NewType("RecoveryHash", bytes)
 DevicePublicKey = NewType("DevicePublicKey", bytes)
 IdentityPublicKey = NewType("IdentityPublicKey", bytes)
 RelayPublicKey = NewType("RelayPublicKey", bytes)
+StoreGeneration = NewType("StoreGeneration", bytes)
 
 ACCOUNT_ID_BYTES: Final = 32
 DEVICE_ID_BYTES: Final = 16
@@ -38,6 +39,7 @@ ENVELOPE_ID_BYTES: Final = 16
 KEY_BYTES: Final = 32
 HASH_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
+GENERATION_BYTES: Final = 16
 MLKEM1024_KEY_BYTES: Final = 1568
 XWING_KEY_BYTES: Final = 1216
 

@@ -11,7 +11,14 @@ from typing import Final
 from hushpost_wire import labels
 from hushpost_wire.encoding import labelled, u16, u32
 from hushpost_wire.host import Host
-from hushpost_wire.identifiers import AccountId, DeviceId, RelayPublicKey, Route
+from hushpost_wire.identifiers import (
+    GENERATION_BYTES,
+    AccountId,
+    DeviceId,
+    RelayPublicKey,
+    Route,
+    StoreGeneration,
+)
 
 NONCE_BYTES: Final = 32
 INBOX_ROLE: Final = b"inbox"
@@ -95,8 +102,11 @@ def welcome(
     route: Route,
     prekeys_left: int,
     device_list_version: int,
+    generation: StoreGeneration,
 ) -> bytes:
     """Return what the relay key signs to answer a login: it holds its key, now, for this device."""
+    if len(generation) != GENERATION_BYTES:
+        raise ValueError(f"the generation has {len(generation)} bytes, not {GENERATION_BYTES}")
     return labelled(
         labels.LOGIN_RELAY,
         *challenge.parts(),
@@ -107,6 +117,7 @@ def welcome(
         route,
         u32(prekeys_left),
         u32(device_list_version),
+        generation,
     )
 
 
