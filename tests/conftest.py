@@ -1,7 +1,11 @@
 """What all tests share: Hypothesis profiles and the rule about things that are absent."""
 
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -30,3 +34,18 @@ def require_or_skip(condition: bool, reason: str) -> None:
 def require() -> Callable[[bool, str], None]:
     """Give `require(condition, reason)`: skips on a user's machine, fails under CI=true."""
     return require_or_skip
+
+
+@pytest.fixture
+def failing_sync(tmp_path: Path) -> Path:
+    """Build the library that, preloaded, lets syncs fail while $HUSHPOST_SYNC_FAILS exists."""
+    compiler = shutil.which("cc")
+    require_or_skip(
+        compiler is not None and sys.platform == "linux",
+        "letting syncs fail needs Linux and a C compiler (cc)",
+    )
+    library = tmp_path / "failing_sync.so"
+    source = Path(__file__).with_name("failing_sync.c")
+    command = [str(compiler), "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"]
+    subprocess.run(command, check=True, capture_output=True)
+    return library

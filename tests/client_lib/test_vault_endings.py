@@ -1,10 +1,8 @@
 """How work with a vault can end badly: a sync that fails, a loop that dies under an open vault."""
 
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,6 @@ from hushpost.vault import Table, Vault
 from hushpost.vault_header import KeychainKey
 
 KEY = KeychainKey(bytes(range(32)))
-SHIM = Path(__file__).with_name("failing_sync.c")
 _BEGINNING = """
 import asyncio, os, sys
 from pathlib import Path
@@ -84,23 +81,9 @@ def run(program: str, *arguments: str, **variables: str) -> subprocess.Completed
     )
 
 
-@pytest.fixture
-def shim(tmp_path: Path, require: Callable[[bool, str], None]) -> Path:
-    """Build the library that lets syncs fail."""
-    compiler = shutil.which("cc")
-    require(
-        compiler is not None and sys.platform == "linux",
-        "letting syncs fail needs Linux and a C compiler (cc)",
-    )
-    library = tmp_path / "failing_sync.so"
-    command = [str(compiler), "-shared", "-fPIC", "-o", str(library), str(SHIM), "-ldl"]
-    subprocess.run(command, check=True, capture_output=True)
-    return library
-
-
 @pytest.mark.parametrize("ending", ["close", "crash"])
 async def test_after_a_failed_sync_nothing_is_changed_before_reopening(
-    tmp_path: Path, shim: Path, ending: str
+    tmp_path: Path, failing_sync: Path, ending: str
 ) -> None:
     """All who waited are told that it is uncertain, work is refused, and reopening is whole."""
     path = tmp_path / "vault"
@@ -108,7 +91,7 @@ async def test_after_a_failed_sync_nothing_is_changed_before_reopening(
         _FAILED_SYNC,
         str(path),
         ending,
-        LD_PRELOAD=str(shim),
+        LD_PRELOAD=str(failing_sync),
         HUSHPOST_SYNC_FAILS=str(tmp_path / "fails"),
     )
     assert ended.returncode == 0, ended.stderr

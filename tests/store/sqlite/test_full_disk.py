@@ -4,7 +4,7 @@ What does not fit fails and is to come again, reading and deleting go on, and wi
 works as before.
 """
 
-# ruff: noqa: ASYNC110, ASYNC240 - nothing else runs on these loops
+# ruff: noqa: ASYNC110, ASYNC221, ASYNC240 - nothing else runs on these loops
 
 from __future__ import annotations
 
@@ -174,3 +174,60 @@ def test_a_write_that_the_system_refuses(tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.startswith("held ")
+
+
+_FAILED_SYNC = """
+import asyncio, os, sys
+from pathlib import Path
+from hushpost_store import SqliteStore
+from hushpost_store.conformance import backlog, envelope, post, with_drops
+
+async def main(path, fails):
+    store = SqliteStore(path)
+    await store.open()
+    await with_drops(store, "alice")
+    assert (await post(store, envelope("alice", 0))).told == ["admitted", "committed"]
+    fails.touch()
+    for number in (1, 2):
+        assert (await post(store, envelope("alice", number))).told == ["admitted", "failed"]
+    assert store.stats().faulty
+    assert len(await backlog(store)) == 1
+    if sys.argv[2] == "crash":
+        os._exit(0)
+    fails.unlink()
+    again = await post(store, envelope("alice", 1))
+    assert again.told == ["admitted", "committed"]
+    assert not again.place.duplicate
+    os._exit(0)
+
+asyncio.run(main(Path(sys.argv[1]), Path(os.environ["HUSHPOST_SYNC_FAILS"])))
+"""
+
+
+@pytest.mark.parametrize("ending", ["crash", "recovers"])
+async def test_a_sync_that_fails_is_never_told_committed(
+    tmp_path: Path, failing_sync: Path, ending: str
+) -> None:
+    """The sender is told to retry; whether or not the bytes are there, they arrive once."""
+    path = tmp_path / "relay.db"
+    ended = subprocess.run(
+        [sys.executable, "-c", _FAILED_SYNC, str(path), ending],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "LD_PRELOAD": str(failing_sync),
+            "HUSHPOST_SYNC_FAILS": str(tmp_path / "fails"),
+        },
+    )
+    assert ended.returncode == 0, ended.stderr
+    store = SqliteStore(path)
+    await store.open()
+    for number in (1, 2):
+        assert (await post(store, envelope("alice", number))).told == ["admitted", "committed"]
+    ids = [row.envelope_id for row in await backlog(store)]
+    assert sorted(ids) == sorted(envelope("alice", number).envelope_id for number in range(3))
+    await store.close()
