@@ -38,7 +38,7 @@ from hushpost.engine.texts import MessageRow
 from hushpost.errors import MisuseError, RelayUnreachable
 from hushpost.event_stream import EventStream
 from hushpost.events import Connection, Event, MessageReceived
-from hushpost.inputs import read_relay, read_target, secret_of
+from hushpost.inputs import read_relay, read_target, read_token, secret_of
 from hushpost.messages import Message
 from hushpost.registration import Way, create_at_relay, delete_at_relay
 from hushpost.running import Running, Surroundings
@@ -97,12 +97,13 @@ class Client:
         the disk. Raises `VaultExists`, `RelayUnreachable`, `RegistrationRefused`, `MisuseError`.
         """
         host, dial = read_relay(relay), Dial(socks_proxy, tls)
+        token = read_token(registration_token)
         vault = await Vault.create(path, secret_of(passphrase, key))
         try:
             steps = Steps(vault, clock=clock, random=random_bytes)
             own, words = await steps.run(make_account, host=host, knocks=knocks, name=name)
             way = Way(host, dial, VaultPins(vault), random_bytes)
-            await create_at_relay(way, own, token=registration_token)
+            await create_at_relay(way, own, token=token)
             await steps.run(mark_registered)
         except BaseException:
             await vault.close()

@@ -1,16 +1,19 @@
 """What an app hands in, read strictly: a relay, an address, a way to open the vault."""
 
+import re
 from typing import Final
 
 from hushpost_crypto.address import Address, Invitation, parse
 from hushpost_crypto.errors import BadText
 from hushpost_wire.errors import MalformedRecord
 from hushpost_wire.host import Host, is_loopback, parse_host
+from hushpost_wire.limits import TOKEN_CHARACTERS_MAX
 
 from hushpost.errors import MisuseError
 from hushpost.vault_header import KeychainKey, Passphrase, VaultSecret
 
 _SCHEMES: Final = ("wss://", "ws://")
+_TOKEN: Final = re.compile(f"[!-~]{{1,{TOKEN_CHARACTERS_MAX}}}")
 
 
 class BadInput(MisuseError):
@@ -40,6 +43,16 @@ def read_target(target: Address | Invitation | str) -> Address | Invitation:
         return parse(target)
     except BadText as error:
         raise BadInput(str(error)) from None
+
+
+def read_token(token: str | None) -> str | None:
+    """Check that text can be a registration token at all; raises `BadInput`."""
+    if token is None or _TOKEN.fullmatch(token):
+        return token
+    raise BadInput(
+        f"a registration token has 1 to {TOKEN_CHARACTERS_MAX} letters, digits or signs and no"
+        " spaces: copy it again"
+    )
 
 
 def secret_of(passphrase: str | None, key: bytes | None) -> VaultSecret:

@@ -1,0 +1,95 @@
+"""Couriers post in order, again and again, until a relay has everything (content.md, 5 and 7)."""
+
+import asyncio
+from pathlib import Path
+
+from hushpost import Client, MessageReceived, MessageState
+from hushpost.engine.outbox import whole_outbox
+from hushpost_server.configuration import Configuration
+from hushpost_server.relay import RelayServer
+from hushpost_store.memory import MemoryStore
+from hushpost_store.quotas import Quotas
+
+from tests.client_lib.client_world import (
+    MovedClock,
+    again,
+    befriend,
+    inside,
+    person,
+    silence,
+    tampered_relay,
+    texts,
+    until,
+)
+
+
+async def test_a_full_mailbox_is_filled_up_as_it_drains(tmp_path: Path) -> None:
+    """FULL is no failure: the rest waits as long as the relay hints, and all arrive in order."""
+    store = MemoryStore(quotas=Quotas(drop_envelopes_max=5, full_retry_seconds=1))
+    settings = Configuration.model_validate({"listen_port": 0, "metrics": False})
+    async with (
+        RelayServer(settings, store=store) as server,
+        await person(tmp_path, "alice", server.url) as alice,
+    ):
+        async with await person(tmp_path, "bob", server.url) as bob:
+            contact, _ = await befriend(alice, bob)
+            assert await bob.settled(timeout=15)
+        messages = [await alice.send(contact, f"{n}") for n in range(12)]
+        await messages[0].reached("accepted", timeout=15)
+        await asyncio.sleep(0.3)
+        assert messages[-1].state is MessageState.SEALED
+        async with await again(tmp_path, "bob") as bob:
+            assert await texts(bob, 12, seconds=30) == [f"{n}" for n in range(12)]
+
+
+async def test_a_connection_that_breaks_all_the_time_loses_and_doubles_nothing(
+    tmp_path: Path,
+) -> None:
+    """Cut again and again while sending, every text arrives once and in order."""
+    async with (
+        tampered_relay() as (proxy, url),
+        await person(tmp_path, "alice", url) as alice,
+        await person(tmp_path, "bob", url) as bob,
+    ):
+        contact, _ = await befriend(alice, bob)
+
+        async def cut() -> None:
+            for _ in range(8):
+                await asyncio.sleep(0.15)
+                await proxy.cut()
+
+        cutting = asyncio.create_task(cut())
+        for number in range(60):
+            await alice.send(contact, f"{number}")
+            await asyncio.sleep(0.01)
+        await cutting
+        assert await texts(bob, 60, seconds=60) == [f"{n}" for n in range(60)]
+        await silence(bob, MessageReceived)
+        await until(lambda: inside(alice).steps.look(whole_outbox) == [], seconds=30)
+
+
+async def test_an_envelope_that_expired_in_the_outbox_is_not_posted(tmp_path: Path) -> None:
+    """After two weeks without a relay the message is unconfirmed, and can be sent again."""
+    clock = MovedClock()
+    async with (
+        tampered_relay(clock) as (proxy, url),
+        await person(tmp_path, "bob", url, clock=clock) as bob,
+    ):
+        async with await person(tmp_path, "alice", url, clock=clock) as alice:
+            contact, _ = await befriend(alice, bob)
+            assert await alice.settled(timeout=15)
+            await proxy.stop()
+            await proxy.cut()
+            message = await alice.send(contact, "old news")
+        await proxy.start()
+        clock.ahead = 16 * 86400.0
+        async with await _online(tmp_path, clock) as alice:
+            await until(lambda: alice.message(message.message_id).state == "unconfirmed")
+            again_sent = await alice.send_again(message.message_id)
+            await again_sent.reached("accepted", timeout=15)
+
+
+async def _online(folder: Path, clock: MovedClock) -> Client:
+    alice = await again(folder, "alice", clock=clock)
+    await alice.online()
+    return alice

@@ -1,0 +1,106 @@
+"""Errands are done while the relay is there, kept while it is not, and fetches stand apart."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hushpost import SafetyAlarm
+from hushpost.engine import errands
+from hushpost.engine.errands import Errand, ErrandKind
+from hushpost.errand_runner import fetch_chain
+from hushpost.errors import RelayUnreachable
+from hushpost_wire.control import Error, ErrorCode
+from hushpost_wire.identifiers import AccountId
+
+from tests.client_lib.client_world import (
+    again,
+    befriend,
+    inside,
+    own,
+    person,
+    relay,
+    silence,
+    tampered_relay,
+    until,
+)
+
+
+async def test_an_errand_of_an_offline_hour_is_done_later(tmp_path: Path) -> None:
+    """A block without a relay is durable, and the drop is revoked when the relay is back."""
+    async with tampered_relay() as (proxy, url), await person(tmp_path, "bob", url) as bob:
+        async with await person(tmp_path, "alice", url) as alice:
+            contact, _ = await befriend(alice, bob)
+            assert await alice.settled(timeout=15)
+            await proxy.stop()
+            await proxy.cut()
+            await alice.block(contact)
+            assert not await alice.settled(timeout=0.2)
+        await proxy.start()
+        async with await again(tmp_path, "alice") as alice:
+            assert await alice.settled(timeout=30)
+        (contact,) = bob.contacts()
+        message = await bob.send(contact, "hello?")
+        await until(lambda: message.state == "refused")
+
+
+async def test_lists_are_fetched_by_themselves(tmp_path: Path) -> None:
+    """An errand for a contact's lists is done, and nothing new makes no alarm."""
+    async with (
+        relay() as server,
+        await person(tmp_path, "alice", server.url) as alice,
+        await person(tmp_path, "bob", server.url) as bob,
+    ):
+        contact, _ = await befriend(alice, bob)
+        steps = inside(alice).steps
+        errand = Errand(ErrandKind.FETCH_LISTS, contact.account_id)
+        await steps.run(errands.queue, errand)
+        await inside(alice).errands.done(errand.key)
+        stranger = Errand(ErrandKind.FETCH_LISTS, bytes(32))
+        await steps.run(errands.queue, stranger)
+        assert await alice.settled(timeout=15)
+        await silence(alice, SafetyAlarm)
+        office = inside(alice).office
+        pages = await fetch_chain(office, bob.address.host, own(bob).account_id, 0)
+        assert not isinstance(pages, Error)
+        assert [data for page in pages for data in page.lists] == [own(bob).list_bytes]
+        missing = await fetch_chain(office, bob.address.host, AccountId(bytes(32)), 0)
+        assert isinstance(missing, Error)
+        assert missing.code is ErrorCode.NO_ACCOUNT
+
+
+async def test_a_fetch_that_fails_is_put_off_and_holds_up_nothing(tmp_path: Path) -> None:
+    """While post connections fail, inbox errands go on; the fetch is done when they are back."""
+    async with (
+        tampered_relay() as (proxy, url),
+        await person(tmp_path, "alice", url) as alice,
+        await person(tmp_path, "bob", url) as bob,
+    ):
+        contact, _ = await befriend(alice, bob)
+        assert await alice.settled(timeout=15)
+        proxy.tamper = lambda path, message: [message] if "inbox" in path else ["nonsense"]
+        steps = inside(alice).steps
+        errand = Errand(ErrandKind.FETCH_LISTS, contact.account_id)
+        await steps.run(errands.queue, errand)
+
+        def attempts() -> int:
+            found = steps.look(errands.find_errand, errand.key)
+            return 0 if found is None else found.attempts
+
+        await until(lambda: attempts() == 1)
+        assert "hushpost://" in await alice.create_invitation()
+        proxy.tamper = lambda _, message: [message]
+        assert await alice.settled(timeout=30)
+
+
+async def test_an_invitation_without_a_relay_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link that leads nowhere is not handed out; the error says why."""
+    monkeypatch.setattr("hushpost.client.PUBLISH_SECONDS_MAX", 0.3)
+    async with tampered_relay() as (proxy, url), await person(tmp_path, "alice", url) as alice:
+        await alice.online()
+        await proxy.stop()
+        await proxy.cut()
+        await asyncio.sleep(0.1)
+        with pytest.raises(RelayUnreachable, match="another when you are connected"):
+            await alice.create_invitation()

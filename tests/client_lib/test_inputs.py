@@ -1,0 +1,68 @@
+"""What an app hands in is read strictly, and each mistake is named."""
+
+import pytest
+from hushpost.errors import MisuseError
+from hushpost.inputs import BadInput, read_relay, read_target, read_token, secret_of
+from hushpost.vault_header import KeychainKey, Passphrase
+from hushpost_crypto.address import Address
+from hushpost_wire.host import Host
+from hushpost_wire.identifiers import AccountId
+
+ADDRESS = Address(Host("relay.example"), AccountId(bytes(range(32))))
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("wss://relay.example", "relay.example"),
+        ("wss://relay.example:444/", "relay.example:444"),
+        ("ws://127.0.0.1:8440", "127.0.0.1:8440"),
+        ("ws://[::1]:1", "[::1]:1"),
+        ("relay.example", "relay.example"),
+    ],
+)
+def test_a_relay_is_a_host_with_or_without_scheme(text: str, host: str) -> None:
+    """Links and bare hosts mean the same relay."""
+    assert read_relay(text) == host
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("ws://relay.example", "wss://relay.example"),
+        ("http://relay.example", "does not read"),
+        ("", "empty"),
+        ("wss://Relay.Example", "lower case"),
+        ("wss://relay.example:99999", "port"),
+    ],
+)
+def test_what_is_no_relay_says_why(text: str, why: str) -> None:
+    """The message names the part that is wrong."""
+    with pytest.raises(BadInput, match=why):
+        read_relay(text)
+
+
+def test_addresses_are_read_and_objects_pass() -> None:
+    """Text is parsed; an address object is taken as it is; other text says what an address is."""
+    assert read_target(str(ADDRESS)) == ADDRESS
+    assert read_target(ADDRESS) is ADDRESS
+    with pytest.raises(BadInput, match="hushpost://"):
+        read_target("somebody@example.org")
+
+
+def test_a_vault_opens_with_exactly_one_secret() -> None:
+    """A passphrase or a key, not both and not none."""
+    assert secret_of("words", None) == Passphrase("words")
+    assert secret_of(None, bytes(32)) == KeychainKey(bytes(32))
+    for passphrase, key in ((None, None), ("words", bytes(32))):
+        with pytest.raises(MisuseError, match="either passphrase"):
+            secret_of(passphrase, key)
+
+
+def test_a_token_is_checked_before_it_goes_anywhere() -> None:
+    """Spaces, nothing and a page of text are no token; none at all is fine."""
+    assert read_token(None) is None
+    assert read_token("abc-123") == "abc-123"
+    for wrong in ("", "two words", "x" * 129, "naïve"):
+        with pytest.raises(BadInput, match="copy it again"):
+            read_token(wrong)

@@ -1,0 +1,114 @@
+"""The receiver commits before it acknowledges, and one bad envelope stops nothing."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hushpost import MessageReceived, UndecryptableReceived, receiver
+from hushpost.engine import event_log, inbox
+from hushpost.engine.desk import Desk
+from hushpost.engine.seen import Arrival
+from hushpost.errors import VaultFull
+
+from tests.client_lib.client_world import (
+    again,
+    befriend,
+    inside,
+    own,
+    person,
+    relay,
+    texts,
+    until,
+    wait_for,
+)
+
+
+async def test_what_could_not_be_stored_is_not_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the disk is full nothing is shown or acknowledged; afterwards all of it arrives."""
+    monkeypatch.setattr(receiver, "VAULT_RETRY_SECONDS", 0.05)
+    real, full = inbox.receive, True
+
+    def receive(desk: Desk, arrival: Arrival) -> None:
+        if full:
+            raise VaultFull("the disk is full")
+        real(desk, arrival)
+
+    async with (
+        relay() as server,
+        await person(tmp_path, "alice", server.url) as alice,
+        await person(tmp_path, "bob", server.url) as bob,
+    ):
+        contact, _ = await befriend(alice, bob)
+        monkeypatch.setattr(inbox, "receive", receive)
+        message = await alice.send(contact, "kept by the relay")
+        await asyncio.sleep(0.3)
+        assert inside(bob).steps.look(event_log.waiting) == 0
+        full = False
+        assert await texts(bob, 1) == ["kept by the relay"]
+        await message.reached("delivered", timeout=15)
+
+
+async def test_a_defect_in_one_envelope_costs_that_envelope_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is counted as undecryptable and told to the loop's handler; the others arrive."""
+    real = inbox.receive
+    poisoned: list[bytes] = []
+
+    def receive(desk: Desk, arrival: Arrival) -> None:
+        if not poisoned or arrival.envelope_id in poisoned:
+            poisoned.append(arrival.envelope_id)
+            raise ZeroDivisionError("a defect of ours")
+        real(desk, arrival)
+
+    reported: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: reported.append(str(context["message"]))
+    )
+    async with (
+        relay() as server,
+        await person(tmp_path, "alice", server.url) as alice,
+        await person(tmp_path, "bob", server.url) as bob,
+    ):
+        contact, _ = await befriend(alice, bob)
+        monkeypatch.setattr(inbox, "receive", receive)
+        await alice.send(contact, "poison")
+        assert (await wait_for(bob, UndecryptableReceived)).count == 1
+        monkeypatch.setattr(inbox, "receive", real)
+        await alice.send(contact, "antidote")
+        assert reported == ["hushpost could not take in a delivery"]
+        # The poisoned one left a gap, which is given up after a minute: look, not wait.
+        await until(lambda: own(bob).login_number >= 1)
+
+
+async def test_an_app_that_reads_nothing_leaves_its_mail_at_the_relay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the bound nothing more is taken in; when the app reads, the rest follows."""
+    async with (
+        relay() as server,
+        await person(tmp_path, "alice", server.url) as alice,
+        await person(tmp_path, "bob", server.url) as bob,
+    ):
+        contact, _ = await befriend(alice, bob)
+        monkeypatch.setattr(receiver, "EVENTS_WAITING_MAX", 5)
+        messages = [await alice.send(contact, f"{n}") for n in range(100)]
+        await messages[-1].reached("accepted", timeout=30)
+        await asyncio.sleep(0.3)
+        waiting = inside(bob).steps.look(event_log.waiting)
+        assert 5 <= waiting < 5 + receiver.BATCH_MAX
+        assert await texts(bob, 100, seconds=30) == [f"{n}" for n in range(100)]
+
+
+async def test_each_login_counts(tmp_path: Path) -> None:
+    """The number of the login that brought mail is durable: it tells replays apart."""
+    async with relay() as server, await person(tmp_path, "alice", server.url) as alice:
+        async with await person(tmp_path, "bob", server.url) as bob:
+            contact, _ = await befriend(alice, bob)
+            first = own(bob).login_number
+        await alice.send(contact, "again")
+        async with await again(tmp_path, "bob") as bob:
+            await wait_for(bob, MessageReceived)
+            assert own(bob).login_number == first + 1

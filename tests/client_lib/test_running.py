@@ -1,0 +1,107 @@
+"""What runs behind a client: notices, clock, alarms of the connection."""
+
+from pathlib import Path
+
+import pytest
+from hushpost import AlarmKind, Connection, Expired, SafetyAlarm
+from hushpost.engine import deadlines, prekey_upkeep
+from hushpost.engine.desk import Desk
+from hushpost.engine.ledger import Table
+from hushpost.errors import VaultFull
+from hushpost_wire.client_protocol import Damaged
+from hushpost_wire.control import PrekeysLow
+from hushpost_wire.identifiers import DropReference, EnvelopeId
+
+from tests.client_lib.client_world import (
+    MovedClock,
+    again,
+    befriend,
+    inside,
+    person,
+    relay,
+    tampered_relay,
+    until,
+    wait_for,
+)
+from tests.client_lib.engine.people import MemoryLedger
+
+
+async def test_mail_that_expired_unread_is_told_by_contact(tmp_path: Path) -> None:
+    """After a month away the owner hears whose mail expired and how many."""
+    clock = MovedClock()
+    async with (
+        relay(clock) as server,
+        await person(tmp_path, "alice", server.url, clock=clock) as alice,
+    ):
+        async with await person(tmp_path, "bob", server.url, clock=clock) as bob:
+            contact, _ = await befriend(alice, bob)
+            assert await bob.settled(timeout=15)
+        messages = [await alice.send(contact, "unread") for _ in range(3)]
+        await messages[-1].reached("accepted", timeout=15)
+        clock.ahead = 20 * 86400.0
+        await server.sweep()
+        async with await again(tmp_path, "bob", clock=clock) as bob:
+            event = await wait_for(bob, Expired)
+            assert event.contact is not None
+            assert event.contact.name == "alice"
+            assert event.count >= 3
+
+
+async def test_prekeys_are_refilled_when_they_run_low(tmp_path: Path) -> None:
+    """When the relay says how few are left, a device makes and publishes more."""
+    async with relay() as server, await person(tmp_path, "alice", server.url) as alice:
+        assert await alice.settled(timeout=15)
+        steps = inside(alice).steps
+        inside(alice).noticed(PrekeysLow(left=5))
+        await until(
+            lambda: steps.look(lambda desk: desk.ledger.count(Table.ONE_TIME_PREKEYS)) == 195
+        )
+        assert await alice.settled(timeout=15)
+
+
+async def test_damaged_deliveries_are_alarms(tmp_path: Path) -> None:
+    """What the wire machine found damaged is told to the app."""
+    async with relay() as server, await person(tmp_path, "alice", server.url) as alice:
+        inside(alice).damaged(Damaged(1, DropReference(bytes(16)), EnvelopeId(bytes(16))))
+        alarm = await wait_for(alice, SafetyAlarm)
+        assert alarm.kind is AlarmKind.ALTERED
+
+
+async def test_another_relay_under_the_same_name_is_refused(tmp_path: Path) -> None:
+    """A relay with another identity key is an alarm; nothing is sent to it."""
+    async with tampered_relay() as (proxy, url):
+        async with await person(tmp_path, "alice", url) as alice:
+            assert alice.connection_explanation != ""
+        async with relay(public_host=proxy.host) as impostor:
+            proxy.target = f"ws://127.0.0.1:{impostor.url.rsplit(':', 1)[1]}"
+            async with await again(tmp_path, "alice") as alice:
+                alarm = await wait_for(alice, SafetyAlarm)
+                assert alarm.kind is AlarmKind.RELAY_KEY_CHANGED
+                assert alice.connection is Connection.REFUSED
+                assert "relay" in alice.connection_explanation
+
+
+async def test_the_clock_task_survives_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Daily work that cannot be stored is tried again, and the client lives on."""
+    clock = MovedClock()
+    monkeypatch.setattr("hushpost.running.VAULT_RETRY_SECONDS", 0.05)
+    real, failures = deadlines.handle_deadline, list[str]()
+
+    def handle_deadline(desk: Desk) -> None:
+        if clock.ahead and len(failures) < 2:
+            failures.append("full")
+            raise VaultFull("the disk is full")
+        real(desk)
+
+    monkeypatch.setattr(deadlines, "handle_deadline", handle_deadline)
+    async with (
+        relay(clock) as server,
+        await person(tmp_path, "alice", server.url, clock=clock) as alice,
+    ):
+        assert await alice.settled(timeout=15)
+        clock.ahead = 8 * 86400.0
+        inside(alice).follow(Desk(MemoryLedger(), 0.0, bytes))
+        await until(lambda: len(inside(alice).steps.look(prekey_upkeep.signed_secrets)) == 2)
+        assert failures == ["full", "full"]
