@@ -11,6 +11,7 @@ takes nothing that was handed to the system, so a line that is there was true wh
     confirmed     after it said so                  the other device says that it has the message
     received      when the app is given a message   before the app does anything with it
     acknowledged  when the app is done with it      nobody may hand it to the app again
+    alarmed       after the library warned          the id is the kind of the warning
     ended         as the last line of a life that nobody cut short
 
 Bodies are kept as SHA-256: equal digests are equal bytes, and a history can be shown to anyone.
@@ -39,6 +40,7 @@ class What(StrEnum):
     CONFIRMED = "confirmed"
     RECEIVED = "received"
     ACKNOWLEDGED = "acknowledged"
+    ALARMED = "alarmed"
     ENDED = "ended"
 
 

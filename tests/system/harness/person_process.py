@@ -1,0 +1,109 @@
+"""One person of the kill test over all the lives of its process."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import IO
+
+from tests.system.harness.person import Place
+
+ROOT = Path(__file__).resolve().parents[3]
+_END_SECONDS_MAX = 20.0
+
+
+class PersonDied(Exception):
+    """A person's process ended though nobody killed it."""
+
+
+class PersonProcess:
+    """Starts, kills and starts again. `word` waits for what the person says."""
+
+    def __init__(self, place: Place, name: str, peer: str, relay_url: str, seed: int) -> None:
+        self.name = name
+        self.kills = 0
+        self._place = place
+        self._arguments = (str(place.folder), name, peer, relay_url, str(seed))
+        self._process: asyncio.subprocess.Process | None = None
+        self._said: set[str] = set()
+        self._news = asyncio.Event()
+        self._listening: asyncio.Task[None] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a life is under way."""
+        return self._process is not None
+
+    async def start(self) -> None:
+        """Begin a life."""
+        assert self._process is None
+        self._said.clear()
+        with self._log().open("ab") as log:
+            self._process = await self._spawn(log)
+        self._listening = asyncio.get_running_loop().create_task(self._listen(self._process))
+
+    async def kill(self) -> None:
+        """End the present life by signal 9."""
+        process, self._process = self._process, None
+        assert process is not None
+        if process.returncode is not None:
+            raise self._died(process)
+        self.kills += 1
+        process.kill()
+        await self._gone(process)
+
+    async def word(self, word: str) -> None:
+        """Wait until the present life has said `word`; raises `PersonDied` if it ends before."""
+        while word not in self._said:
+            process = self._process
+            if process is not None and process.returncode is not None:
+                raise self._died(process)
+            self._news.clear()
+            await self._news.wait()
+
+    async def end(self) -> None:
+        """Wait for the end that the person makes when told."""
+        process, self._process = self._process, None
+        assert process is not None
+        async with asyncio.timeout(_END_SECONDS_MAX):
+            await self._gone(process)
+        if process.returncode != 0:
+            raise self._died(process)
+
+    async def clear_away(self) -> None:
+        """Leave no process behind, whatever happened."""
+        process, self._process = self._process, None
+        if process is not None:
+            if process.returncode is None:
+                process.kill()
+            await self._gone(process)
+
+    async def _spawn(self, log: IO[bytes]) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "tests.system.harness.person"),
+            *self._arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+            cwd=ROOT,
+        )
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            if process is self._process:
+                self._said.add(line.decode().strip())
+                self._news.set()
+        await process.wait()
+        self._news.set()
+
+    async def _gone(self, process: asyncio.subprocess.Process) -> None:
+        await process.wait()
+        if self._listening is not None:
+            await self._listening
+
+    def _log(self) -> Path:
+        return self._place.folder / f"{self.name}.log"
+
+    def _died(self, process: asyncio.subprocess.Process) -> PersonDied:
+        tail = self._log().read_text()[-3_000:]
+        return PersonDied(f"{self.name} ended by itself ({process.returncode}):\n{tail}")
