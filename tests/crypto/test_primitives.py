@@ -149,13 +149,15 @@ SHARED: tuple[tuple[Check, str, int], ...] = (
 )
 
 
-@pytest.mark.parametrize(("check", "name", "least"), PACKAGED, ids=str)
+@pytest.mark.parametrize(
+    ("check", "name", "least"), PACKAGED, ids=[name for _, name, _ in PACKAGED]
+)
 def test_packaged_vectors(check: Check, name: str, least: int) -> None:
     """Published vectors from the package pass, and there are as many as there should be."""
     assert check(package_file(name).read_text()) >= least
 
 
-@pytest.mark.parametrize(("check", "name", "least"), SHARED, ids=str)
+@pytest.mark.parametrize(("check", "name", "least"), SHARED, ids=[name for _, name, _ in SHARED])
 def test_shared_vectors(
     check: Check, name: str, least: int, require: Callable[[bool, str], None]
 ) -> None:
