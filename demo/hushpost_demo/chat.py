@@ -24,7 +24,6 @@ from hushpost_demo.chat_orders import ChatOrders
 from hushpost_demo.keyboard import Keyboard
 from hushpost_demo.output import Output
 from hushpost_demo.plain_text import printable
-from hushpost_demo.settling import settled
 from hushpost_demo.stage import Json
 from hushpost_demo.telling import contact_json, tell
 from hushpost_demo.who import find_contact, shown_name
@@ -76,7 +75,7 @@ class Chat:
         events = asyncio.get_running_loop().create_task(self._read_events())
         try:
             await self._read_lines()
-            await settled(self.client, LEAVE_SECONDS_MAX)
+            await self.client.settled(timeout=LEAVE_SECONDS_MAX)
         finally:
             events.cancel()
             await asyncio.gather(events, return_exceptions=True)

@@ -1,13 +1,19 @@
 """The chat's slash commands (`chat_lines.ORDERS`), each a few lines on the client."""
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from hushpost import Contact, Knock
+from hushpost.errors import HostUnconfirmed
 
 from hushpost_demo.chat_lines import Order
-from hushpost_demo.errors import ContactUnknown
+from hushpost_demo.errors import ContactUnknown, HostNotTrusted
+from hushpost_demo.plain_text import printable
 from hushpost_demo.telling import contact_json, knock_json
 from hushpost_demo.who import find_contact, find_knock, short_id, shown_name
+
+# Typed behind an address whose relay is not one's own.
+TRUST: Final = "trust"
 
 if TYPE_CHECKING:
     from hushpost_demo.chat import Chat
@@ -16,34 +22,47 @@ if TYPE_CHECKING:
 class ChatOrders:
     """Obeys orders typed in a chat; errors are the library's and the chat's to show."""
 
+    NAMES: ClassVar[frozenset[str]] = frozenset(
+        {
+            "to",
+            "add",
+            "accept",
+            "decline",
+            "safety",
+            "verify",
+            "block",
+            "contacts",
+            "address",
+        }
+    )
+
     def __init__(self, chat: "Chat") -> None:
         self._chat = chat
-        self._client: Final = chat.client
-        self._by_name = {
-            "to": self._to,
-            "add": self._add,
-            "accept": self._accept,
-            "decline": self._decline,
-            "safety": self._safety,
-            "verify": self._verify,
-            "block": self._block,
-            "contacts": self._contacts,
-            "address": self._address,
-        }
+        self._client = chat.client
 
     async def obey(self, order: Order) -> None:
         """Do it; raises `ContactUnknown` where it concerns nobody."""
-        do = self._by_name.get(order.name)
-        if do is None:
-            self._chat.say("unknown", f"-- there is no /{order.name}: /help lists what there is")
+        if order.name not in self.NAMES:
+            name = printable(order.name)
+            self._chat.say("unknown", f"-- there is no /{name}: /help lists what there is")
             return
+        do: Callable[[str], Awaitable[None]] = getattr(self, f"_{order.name}")
         await do(order.argument)
 
     async def _to(self, who: str) -> None:
         self._chat.turn_to(find_contact(self._client, who))
 
     async def _add(self, address: str) -> None:
-        self._chat.turn_to(await self._client.add_contact(address))
+        target, _, trust = address.partition(" ")
+        trusted = trust.strip() == TRUST
+        try:
+            contact = await self._client.add_contact(target, trust_host=trusted)
+        except HostUnconfirmed as error:
+            raise HostNotTrusted(
+                f"they live at the relay {error.host}, which is not yours and would see your IP"
+                f" address: /add ADDRESS {TRUST} if you agree"
+            ) from None
+        self._chat.turn_to(contact)
 
     async def _accept(self, who: str) -> None:
         self._chat.turn_to(await self._client.accept(self._knock(who)))

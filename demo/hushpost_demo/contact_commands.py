@@ -1,13 +1,21 @@
 """Commands about other people: add, contacts, accept, decline, safety, verify, block."""
 
-import click
+from collections.abc import Generator
+from contextlib import contextmanager
 
+import click
+from hushpost.errors import HostUnconfirmed
+
+from hushpost_demo.errors import HostNotTrusted
 from hushpost_demo.knock_arrival import knock_came
 from hushpost_demo.place import Place, command_options
-from hushpost_demo.settling import settled
 from hushpost_demo.telling import contact_json, knock_json
 from hushpost_demo.who import find_contact, find_knock, short_id, shown_name
 
+# Two round trips to a relay and a commit, many times over; then it goes on at the next command.
+SETTLE_SECONDS_MAX = 10.0
+# Mail that waits comes within a blink after the login; a relay far away needs a few.
+KNOCK_SECONDS_MAX = 5.0
 _LATER = "The relay has not answered yet; it goes on at your next command, or with hushpost listen."
 
 
@@ -23,10 +31,11 @@ def add(place: Place, address: str, text: str | None, trust_host: bool) -> None:
 
 async def _add(place: Place, address: str, *, text: str | None, trust_host: bool) -> None:
     async with await place.open() as client:
-        contact = await client.add_contact(address, trust_host=trust_host)
+        with _asking_about_hosts():
+            contact = await client.add_contact(address, trust_host=trust_host)
         if text is not None:
             await client.send(contact, text)
-        done = await settled(client)
+        done = await client.settled(timeout=SETTLE_SECONDS_MAX)
         contact = client.contact(contact.address)
         next_step = (
             "Nothing is sent before your first message: hushpost send."
@@ -70,9 +79,10 @@ def accept(place: Place, who: str, trust_host: bool) -> None:
 
 async def _accept(place: Place, who: str, *, trust_host: bool) -> None:
     async with await place.open() as client:
-        await knock_came(client, who)
-        contact = await client.accept(find_knock(client, who), trust_host=trust_host)
-        done = await settled(client)
+        await knock_came(client, who, KNOCK_SECONDS_MAX)
+        with _asking_about_hosts():
+            contact = await client.accept(find_knock(client, who), trust_host=trust_host)
+        done = await client.settled(timeout=SETTLE_SECONDS_MAX)
         line = f"{shown_name(contact)} is let in."
         place.output.say("contact_accepted", line, contact=contact_json(contact))
         if not done:
@@ -89,7 +99,7 @@ def decline(place: Place, who: str) -> None:
 
 async def _decline(place: Place, who: str) -> None:
     async with await place.open() as client:
-        await knock_came(client, who)
+        await knock_came(client, who, KNOCK_SECONDS_MAX)
         knock = find_knock(client, who)
         await client.decline(knock)
         line = f"{shown_name(knock)} is turned away, and told nothing."
@@ -148,9 +158,20 @@ async def _block(place: Place, who: str) -> None:
     async with await place.open() as client:
         contact = find_contact(client, who)
         await client.block(contact)
-        done = await settled(client)
+        done = await client.settled(timeout=SETTLE_SECONDS_MAX)
         contact = client.contact(contact.address)
         line = f"{shown_name(contact)} is blocked, and told nothing."
         place.output.say("blocked", line, contact=contact_json(contact))
         if not done:
             place.output.remark(_LATER)
+
+
+@contextmanager
+def _asking_about_hosts() -> Generator[None]:
+    try:
+        yield
+    except HostUnconfirmed as error:
+        raise HostNotTrusted(
+            f"they live at the relay {error.host}, which is not yours and would see your IP address:"
+            " add --trust-host if you agree"
+        ) from None

@@ -49,7 +49,7 @@ def _ended_by_sigterm() -> Generator[None]:
     assert task is not None
     try:
         loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    except (NotImplementedError, RuntimeError):  # Windows, or not the main thread
+    except RuntimeError:  # Windows, or not the main thread
         yield
         return
     try:

@@ -19,6 +19,10 @@ class ContactAmbiguous(CommandError):
     """More than one contact answers to what was typed."""
 
 
+class HostNotTrusted(CommandError):
+    """A relay that is not one's own would learn the IP address, and the person did not agree."""
+
+
 class PassphraseMissing(CommandError):
     """There is no terminal to ask on and no other source of the passphrase."""
 

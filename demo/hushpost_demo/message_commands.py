@@ -6,6 +6,7 @@ import sys
 import click
 from hushpost import (
     Client,
+    Connection,
     Event,
     KnockReceived,
     Message,
@@ -15,12 +16,13 @@ from hushpost import (
 
 from hushpost_demo.errors import NotInTime
 from hushpost_demo.place import Place, command_options
-from hushpost_demo.settling import settled
 from hushpost_demo.telling import contact_json, tell
 from hushpost_demo.who import find_contact, shown_name
 
 # A relay that answers does so within a second; a receipt follows after at most five more.
 SEND_SECONDS_MAX = 15.0
+# Receipts leave one to five seconds after what they are for; then the command may end.
+RECEIPTS_SECONDS_MAX = 10.0
 WAITED_FOR = ("sealed", "accepted", "delivered", "read")
 
 
@@ -53,7 +55,7 @@ async def _send(place: Place, who: str, text: str, wanted: MessageState, seconds
         message = await client.send(contact, words)
         line = None
         try:
-            await _reached(message, wanted, seconds)
+            await _reached(client, message, wanted, seconds)
             line = f"{message.state} by {shown_name(contact)}'s relay"
             if message.state is not MessageState.ACCEPTED:
                 line = str(message.state)
@@ -67,20 +69,22 @@ async def _send(place: Place, who: str, text: str, wanted: MessageState, seconds
             )
 
 
-async def _reached(message: Message, wanted: MessageState, seconds: float) -> None:
-    """Wait; what waits for the other person's yes is as far as it can come."""
+async def _reached(client: Client, message: Message, wanted: MessageState, seconds: float) -> None:
     try:
         await message.reached(wanted, timeout=seconds)
     except TimeoutError:
-        raise NotInTime(_why(message, wanted)) from None
+        raise NotInTime(_why(client, message, wanted)) from None
 
 
-def _why(message: Message, wanted: MessageState) -> str:
+def _why(client: Client, message: Message, wanted: MessageState) -> str:
     later = "it goes on at your next command; `hushpost listen` keeps trying"
     if message.state is MessageState.WAITING:
         return f"the message is kept: they have not accepted you yet; {later}"
     if message.state is MessageState.SEALED:
-        return f"the message is kept and not sent: their relay cannot be reached; {later}"
+        own = (
+            "" if client.connection is Connection.ONLINE else f" ({client.connection_explanation})"
+        )
+        return f"the message is kept and not sent: their relay cannot be reached{own}; {later}"
     return f"the message is {message.state} and not yet {wanted}; nothing is lost"
 
 
@@ -125,7 +129,7 @@ class Ear:
             except TimeoutError:
                 if self._left is not None:
                     raise NotInTime(f"{self._left} messages did not come in time") from None
-            await settled(client)
+            await client.settled(timeout=RECEIPTS_SECONDS_MAX)
 
     async def _read(self, client: Client) -> None:
         async for event in client.events():

@@ -8,7 +8,6 @@ from hushpost_demo import relay_view
 from hushpost_demo.errors import FactFailed
 from hushpost_demo.relay_process import RelayProcess
 from hushpost_demo.relay_view import look
-from hushpost_demo.settling import settled
 
 
 async def test_alive_and_dead(tmp_path: Path) -> None:
@@ -17,7 +16,7 @@ async def test_alive_and_dead(tmp_path: Path) -> None:
         url = relay.address.url
         async with await Client.create(tmp_path / "b.vault", relay=url, passphrase="x") as bob:
             await bob.online()
-            assert await settled(bob)
+            assert await bob.settled(timeout=10)
             address = bob.address
         async with await Client.create(tmp_path / "a.vault", relay=url, passphrase="x") as alice:
             await alice.online()

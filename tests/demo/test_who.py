@@ -1,5 +1,7 @@
 """Tests of which person is meant by what was typed."""
 
+import asyncio
+
 import pytest
 from hushpost import Client, Contact, ContactStage, Knock
 from hushpost_demo.errors import ContactAmbiguous, ContactUnknown
@@ -44,8 +46,12 @@ def test_a_stranger_cannot_paint_with_a_name() -> None:
     assert short_id(knock) == "qrst5555"
 
 
-async def test_errors_say_what_to_type(hands: Hands) -> None:
+def test_errors_say_what_to_type(hands: Hands) -> None:
     """An unknown contact or knock is answered with the command that helps."""
+    asyncio.run(_errors(hands))
+
+
+async def _errors(hands: Hands) -> None:
     path = hands.vaults.path("alice")
     async with await Client.open(path, passphrase=PASSPHRASE) as client:
         assert find_contact(client, "bob").name == "bob"

@@ -1,5 +1,6 @@
 """The command as tests type it: in this process through click, or in processes and terminals."""
 
+import asyncio
 import json
 import os
 import pty
@@ -16,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from click.testing import CliRunner, Result
+from hushpost import Client, ContactStage, KnockReceived, MessageReceived
 from hushpost_demo.command import cli
 
 PASSPHRASE = "correct horse"
@@ -77,12 +79,33 @@ class Hands:
 
     def meet(self) -> None:
         """Make accounts; Alice knocks, Bob accepts, both know."""
-        for name in ("alice", "bob"):
-            self.addresses[name] = self.vaults.init(name)
-        self.vaults.facts("alice", "add", self.addresses["bob"], "--text", "hello bob")
-        self.vaults.facts("bob", "accept", "alice")
-        self.vaults.facts("alice", "listen", "--seconds", "1")
-        self.vaults.facts("bob", "listen", "--seconds", "1")
+        asyncio.run(self._meet())
+
+    async def _meet(self) -> None:
+        async with (
+            await self._create("alice") as alice,
+            await self._create("bob") as bob,
+        ):
+            self.addresses.update(alice=str(alice.address), bob=str(bob.address))
+            await bob.online()
+            await bob.settled(timeout=20)
+            await alice.send(await alice.add_contact(bob.address), "hello bob")
+            await self._consume(bob, KnockReceived)
+            await bob.accept(bob.knocks()[0])
+            await self._consume(bob, MessageReceived)
+            while {c.stage for c in alice.contacts() + bob.contacts()} != {ContactStage.OPEN}:
+                await asyncio.sleep(0.02)
+            await asyncio.gather(alice.settled(timeout=20), bob.settled(timeout=20))
+
+    async def _create(self, name: str) -> Client:
+        path, relay = self.vaults.path(name), self.vaults.relay
+        return await Client.create(path, relay=relay, passphrase=PASSPHRASE, name=name)
+
+    async def _consume(self, client: Client, kind: type[KnockReceived | MessageReceived]) -> None:
+        async for event in client.events():
+            await client.consume(event)
+            if isinstance(event, kind):
+                return
 
 
 def facts_of(output: str) -> list[Fact]:

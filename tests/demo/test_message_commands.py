@@ -1,0 +1,115 @@
+"""Tests of send and listen: in this process, and between two processes with pipes."""
+
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from tests.demo.conftest import relay_running
+from tests.demo.typing_hands import COMMAND, Hands, Vaults, facts_of
+
+
+def texts(facts: list[dict[str, object]]) -> list[object]:
+    """Give the texts among facts."""
+    return [fact["text"] for fact in facts if fact["kind"] == "message"]
+
+
+def test_offline_mail_waits_and_comes_in_order(hands: Hands) -> None:
+    """Three messages to somebody offline are read later, in order, and once."""
+    vaults = hands.vaults
+    for text in ("one", "two", "three"):
+        sent = vaults.facts("alice", "send", "bob", text)
+        assert (sent[0]["kind"], sent[0]["state"]) == ("sent", "accepted")
+    heard = vaults.facts("bob", "listen", "--count", "3", "--seconds", "20")
+    assert texts(heard) == ["one", "two", "three"]
+    again = vaults.facts("bob", "listen", "--seconds", "1")
+    assert texts(again) == []
+
+
+def test_between_two_processes(hands: Hands) -> None:
+    """A listener started before prints what a sender in another process sends, as JSON lines."""
+    vaults = hands.vaults
+    listener = subprocess.Popen(
+        [*COMMAND, "listen", "--count", "1", "--json"],
+        env=vaults.environment("bob"),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    send = subprocess.run(
+        [*COMMAND, "send", "bob", "-", "--wait", "delivered", "--json"],
+        input="over the pipe",
+        env=vaults.environment("alice"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    output, _ = listener.communicate(timeout=60)
+    assert listener.returncode == 0
+    assert texts(facts_of(output))[-1] == "over the pipe"
+    assert facts_of(send.stdout)[0]["state"] in ("delivered", "read")
+
+
+def test_everybody_may_be_let_in(vaults: Vaults) -> None:
+    """With --accept-all a listener answers knocks by itself, and says what it saw to people."""
+    bob = vaults.init("bob")
+    vaults.init("alice")
+    vaults.facts("alice", "add", bob, "--text", "hello")
+    result = vaults.run("bob", "listen", "--accept-all", "--count", "1", "--seconds", "15")
+    assert result.exit_code == 0
+    assert 'alice knocks and says: "hello"' in result.stdout
+    assert "alice: hello" in result.stdout
+
+
+def test_a_wait_that_is_over(hands: Hands) -> None:
+    """A count that is not reached, or a receipt that does not come, is not a success."""
+    vaults = hands.vaults
+    assert vaults.fails("alice", "listen", "--count", "9", "--seconds", "0.5")[0] == 7
+    status, line = vaults.fails("alice", "send", "bob", "hi", "--wait", "read", "--timeout", "1")
+    assert status == 7
+    assert "accepted and not yet read; nothing is lost" in line
+
+
+def test_texts_before_the_yes_are_kept(vaults: Vaults) -> None:
+    """The second text to a stranger waits for their yes, and arrives after it, in order."""
+    bob = vaults.init("bob")
+    vaults.init("alice")
+    vaults.facts("alice", "add", bob, "--text", "first")
+    for text in ("second", "third", "fourth", "fifth"):
+        status, line = vaults.fails("alice", "send", bob, text, "--timeout", "0.2")
+        assert status == 7
+        assert "not accepted you yet" in line
+    vaults.facts("bob", "accept", "alice")
+    vaults.facts("alice", "listen", "--seconds", "1")
+    heard = vaults.facts("bob", "listen", "--count", "5", "--seconds", "15")
+    assert texts(heard) == ["first", "second", "third", "fourth", "fifth"]
+
+
+def test_a_message_outlives_a_dead_relay(vaults: Vaults, tmp_path: Path) -> None:
+    """Sent while the relay is down, it is kept in the vault, and the line says so."""
+    with relay_running(tmp_path / "data") as url:
+        own = Vaults(tmp_path, url)
+        hands = Hands(own)
+        hands.meet()
+    status, line = own.fails("alice", "send", "bob", "into the dark", "--timeout", "1")
+    assert status == 7
+    assert "kept and not sent: their relay cannot be reached" in line
+
+
+def test_bad_texts_are_refused(hands: Hands) -> None:
+    """An empty text, and one beyond the limit, are mistakes and nothing is sent."""
+    assert hands.vaults.fails("alice", "send", "bob", "")[0] == 2
+    result = hands.vaults.run("alice", "send", "bob", "-", typed="x" * 70_000)
+    assert result.exit_code == 2
+
+
+def test_a_vault_in_use(hands: Hands) -> None:
+    """A second command on a vault that listens is refused in one line."""
+    vaults = hands.vaults
+    first = threading.Thread(target=vaults.run, args=("bob", "listen", "--seconds", "4"))
+    first.start()
+    time.sleep(1.5)
+    status, line = vaults.fails("bob", "address")
+    first.join()
+    assert status == 3
+    assert "in use" in line or "open" in line
