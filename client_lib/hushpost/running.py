@@ -17,12 +17,11 @@ from hushpost_wire.client_protocol import Damaged
 from hushpost_wire.control import Expired, Hello, PrekeysLow, Welcome
 
 from hushpost.couriers import Couriers
-from hushpost.engine import deadlines, errands, event_log, inbox, prekey_upkeep
+from hushpost.engine import deadlines, event_log, inbox, prekey_upkeep
 from hushpost.engine.desk import Desk
-from hushpost.engine.errands import Errand, ErrandKind
 from hushpost.engine.ledger import Table
-from hushpost.engine.own_account import OwnAccount, own_account
-from hushpost.engine.peer_lists import EXPLANATIONS
+from hushpost.engine.own_account import OwnAccount
+from hushpost.engine.relay_greeting import Greeting, greeted
 from hushpost.errand_runner import ErrandRunner
 from hushpost.errors import LoginDisplaced, RelayError, RelayIdentityChanged, VaultError
 from hushpost.event_stream import EventStream
@@ -34,10 +33,6 @@ from hushpost.transport_dial import Dial, RelayPins
 from hushpost.transport_inbox import Credentials, Delivery, Inbox
 from hushpost.transport_post import PostOffice
 
-_ROUTE_CHANGED: Final = (
-    "your relay opened another mailbox than yours at login; mail for you may go elsewhere. Ask its"
-    " operator"
-)
 _DAMAGED: Final = "the relay delivered an envelope whose bytes do not match its id; it was dropped"
 
 
@@ -211,16 +206,13 @@ class Running:
         task.add_done_callback(self._side_tasks.discard)
 
     async def _logged_in(self, welcome: Welcome) -> None:
-        own = self.steps.look(own_account)
-        await self._refill(welcome.prekeys_left)
-        version = own.view.version
-        if welcome.route != own.route:
-            await self._alarm(AlarmKind.ALTERED, _ROUTE_CHANGED)
-        if welcome.device_list_version < version:
-            await self.steps.run(errands.queue, Errand(ErrandKind.PUBLISH_LIST))
-        elif welcome.device_list_version > version:
-            kind = AlarmKind.OWN_LIST_FORKED
-            await self._alarm(kind, EXPLANATIONS[kind])
+        greeting = Greeting(
+            welcome.route,
+            welcome.prekeys_left,
+            welcome.device_list_version,
+            welcome.generation,
+        )
+        await self.steps.run(greeted, greeting)
 
     async def _refill(self, left: int) -> None:
         await self.steps.run(prekey_upkeep.refill, left)

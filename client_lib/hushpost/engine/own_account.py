@@ -59,6 +59,10 @@ class OwnAccount:
     send_times: bool = True
     # Counts logins that brought mail; tells a replay from a redelivery (content.md, 8).
     login_number: int = 0
+    # The last login that brought an envelope never seen before.
+    fresh_login: int = 0
+    # Names the relay's store; another one means that the relay came back from a backup.
+    generation: bytes = b""
     registered: bool = False
     # The day of the last rotation of signed prekey and seal key that was queued; 0: none yet.
     rotated_day: int = 0

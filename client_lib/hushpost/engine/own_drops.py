@@ -4,7 +4,7 @@ Each row says whose drop a `drop_ref` is, so that an envelope is only ever opene
 The relay holds the hash; of contact drops this device knows no secret.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar, Final
 
@@ -41,7 +41,19 @@ class DropRow:
     use: DropUse
     account_id: bytes = b""
     seen: int = 0
+    created_day: int = 0
+    revoked_day: int = 0
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether a drop for one envelope has served."""
+        return self.use in (DropUse.REPLY, DropUse.INVITATION) and self.seen > 0
+
+
+# As long as mail that came through a drop may still matter; then a restored relay has no such mail.
+REVOKED_DAYS: Final = 37
+# What a relay keeps a drop for one envelope; older ones are not brought to life again.
+ONCE_DAYS: Final = 30
 
 _SHELF: Final = Shelf(Table.DROPS, DropRow)
 
@@ -59,7 +71,7 @@ def save_drop(desk: Desk, row: DropRow) -> None:
 def register(desk: Desk, row: DropRow, releases: tuple[bytes, ...] = ()) -> None:
     """Remember a drop and have the relay register it; then post what waits for it."""
     known = find_drop(desk, drop_reference(row.drop_hash))
-    save_drop(desk, row if known is None else known)
+    save_drop(desk, replace(row, created_day=desk.day) if known is None else known)
     purpose = _KINDS[row.use]
     errand = Errand(ErrandKind.REGISTER_DROP, row.drop_hash, purpose, releases=releases)
     errands.queue(desk, errand)
@@ -89,11 +101,27 @@ def register_knock_drop(desk: Desk) -> None:
         register(desk, DropRow(drop.hash(), DropUse.KNOCK))
 
 
+def register_all_again(desk: Desk) -> None:
+    """Repeat to a relay that came back from a backup what it may have forgotten (wire.md, 6.2)."""
+    for row in list(_SHELF.all(desk.ledger)):
+        if row.revoked_day:
+            if desk.day - row.revoked_day <= REVOKED_DAYS:
+                errands.queue(desk, Errand(ErrandKind.REVOKE_DROP, row.drop_hash))
+        elif not row.is_spent and not _is_over(desk, row):
+            register(desk, row)
+
+
 def revoke_drops_of(desk: Desk, account_id: bytes) -> None:
     """Have every drop of a contact revoked; the rows stay, to recognise mail still queued."""
     for _, row in _SHELF.find(desk.ledger, account_id):
+        save_drop(desk, replace(row, revoked_day=desk.day))
         errands.finish(desk, Errand(ErrandKind.REGISTER_DROP, row.drop_hash, _KINDS[row.use]))
         errands.queue(desk, Errand(ErrandKind.REVOKE_DROP, row.drop_hash))
+
+
+def _is_over(desk: Desk, row: DropRow) -> bool:
+    once = row.use in (DropUse.REPLY, DropUse.INVITATION)
+    return once and desk.day - row.created_day > ONCE_DAYS
 
 
 _KINDS: Final = {

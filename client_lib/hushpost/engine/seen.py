@@ -15,6 +15,7 @@ from hushpost.engine.contact_book import contact_row, find_device_by_key, save_c
 from hushpost.engine.desk import Desk
 from hushpost.engine.ledger import Table
 from hushpost.engine.outbox import UNACCEPTED_MAX
+from hushpost.engine.own_account import own_account, save_own
 from hushpost.engine.own_drops import DropRow, save_drop
 from hushpost.engine.shelf import ROW_CONFIG, Shelf
 
@@ -77,6 +78,9 @@ def see_envelope(desk: Desk, arrival: Arrival, drop: DropRow | None) -> Sight:
         _put(desk, arrival, SeenRow(arrival.login_number, desk.hour))
         if drop is not None:
             save_drop(desk, replace(drop, seen=_counted(desk, drop.seen, arrival.drop_ref)))
+        own = own_account(desk)
+        if own.fresh_login != arrival.login_number:
+            save_own(desk, replace(own, fresh_login=arrival.login_number))
         return Sight.NEW
     row = replace(before, login_number=arrival.login_number, repeats=before.repeats + 1)
     _put(desk, arrival, row)
@@ -96,8 +100,10 @@ def _put(desk: Desk, arrival: Arrival, row: SeenRow) -> None:
 
 
 def _is_replay(desk: Desk, before: SeenRow, row: SeenRow) -> bool:
-    if row.login_number == before.login_number + 1:
-        # Our acknowledgement may have been lost with the connection that this login replaced.
+    later_login = row.login_number > before.login_number
+    if later_login and own_account(desk).fresh_login <= before.login_number:
+        # Our acknowledgement may have been lost with its connection, and nothing new has come
+        # since: an honest relay delivers its backlog, in order, before anything new.
         return False
     if row.repeats >= REPEATS_MAX or desk.hour - before.first_hour >= DAY_HOURS:
         return True

@@ -21,7 +21,7 @@ def test_an_invitation_is_registered_as_a_drop_for_one_envelope() -> None:
     drop = invitation.drop
     assert room.drops[drop.route][drop.hash()] is DropKind.ONCE
     row = alice.look(own_drops.find_drop, drop.reference())
-    assert row == DropRow(drop.hash(), DropUse.INVITATION)
+    assert row == DropRow(drop.hash(), DropUse.INVITATION, created_day=int(alice.now // 86400))
     assert invitation.address == alice.address
 
 
