@@ -1,0 +1,68 @@
+"""Tests of setting the demo up and clearing it away, whatever happens."""
+
+import asyncio
+import io
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from hushpost_demo import demo_run
+from hushpost_demo.demo_run import run_demo
+from hushpost_demo.errors import FactFailed
+from hushpost_demo.person import Person
+from hushpost_demo.relay_view import RelayView
+from hushpost_demo.stage import JsonStage
+
+
+class Interrupted(JsonStage):
+    """Stops the demo at the first frame, by a signal or by a fact that is not so."""
+
+    def __init__(self, *, by_signal: bool) -> None:
+        super().__init__(io.StringIO())
+        self.pid = 0
+        self._by_signal = by_signal
+
+    def frame(self, alice: Person, view: RelayView, bob: Person) -> None:
+        """Stop."""
+        self.pid = view.pid or 0
+        if not self._by_signal:
+            raise FactFailed("it is not so")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of that number runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("by_signal", [True, False])
+async def test_nothing_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_signal: bool
+) -> None:
+    """Neither a termination nor a failed fact leaves a relay running or a file on the disk."""
+    monkeypatch.setattr(demo_run.tempfile, "tempdir", str(tmp_path))
+    stage = Interrupted(by_signal=by_signal)
+    with pytest.raises((asyncio.CancelledError, FactFailed)):
+        await asyncio.create_task(run_demo(stage))
+    assert stage.pid > 0
+    assert not is_alive(stage.pid)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_files_are_kept_on_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With keep, the folder of all three stays, also after a failure."""
+    monkeypatch.setattr(demo_run.tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(FactFailed):
+        await run_demo(Interrupted(by_signal=False), keep=True)
+    (folder,) = tmp_path.iterdir()
+    assert {path.name for path in folder.iterdir()} == {"relay", "alice", "bob"}
+    assert (folder / "relay" / "data" / "relay.db").exists()
+    shutil.rmtree(folder)

@@ -1,0 +1,52 @@
+"""Tests of telling the demo to scripts."""
+
+import io
+import json
+from pathlib import Path
+
+from hushpost_demo.person import Line, Person
+from hushpost_demo.relay_view import MailboxView, RelayView
+from hushpost_demo.scenes import OFFLINE
+from hushpost_demo.stage import JsonStage
+
+ENVELOPE = bytes(range(256)) * 16
+
+
+def view(pid: int | None = 4711, *, waiting: int = 2) -> RelayView:
+    """Make a look at a relay with envelopes waiting in one of two mailboxes."""
+    counts = (None, None, None, None) if pid is None else (1, 2, 30, 28)
+    return RelayView(
+        pid,
+        2,
+        (
+            MailboxView(b"\xab" * 16, waiting, waiting * 4096, 3),
+            MailboxView(b"\xcd" * 16, 0, 0, 1),
+        ),
+        (ENVELOPE,) * waiting,
+        *counts,
+        7,
+        "info relay_started: serving",
+        90_000,
+    )
+
+
+def test_each_fact_is_an_object_a_line(tmp_path: Path) -> None:
+    """A frame has all three columns; of an envelope only size and beginning."""
+    out = io.StringIO()
+    stage = JsonStage(out)
+    alice, bob = Person("Alice", "A", tmp_path), Person("Bob", "B", tmp_path)
+    alice.lines.append(Line("Alice", "hi"))
+    stage.scene(4, OFFLINE)
+    stage.frame(alice, view(), bob)
+    stage.fact("log", "words", lines=7)
+    stage.verdict("fine", clean=True, seconds=12.5)
+    with stage.busy("working"):
+        assert stage.reading_seconds(9) == 0
+    scene, frame, fact, result = (json.loads(line) for line in out.getvalue().splitlines())
+    assert scene == {"kind": "scene", "number": 4, "title": OFFLINE.title}
+    assert frame["alice"]["lines"] == [{"speaker": "Alice", "text": "hi", "state": ""}]
+    assert frame["relay"]["envelopes"] == [{"bytes": 4096, "begins": ENVELOPE[:16].hex()}] * 2
+    assert frame["relay"]["mailboxes"][0]["envelopes"] == 2
+    assert frame["bob"]["app_open"] is False
+    assert fact == {"kind": "log", "text": "words", "lines": 7}
+    assert result == {"kind": "result", "text": "fine", "ok": True, "seconds": 12.5}
