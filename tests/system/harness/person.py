@@ -208,7 +208,7 @@ def hurry() -> None:
     With a relay that dies every other second, people would otherwise be offline most of the time,
     and no delivery would be cut short.
     """
-    quick = partial(Backoff, base_seconds=0.05, cap_seconds=0.5)
+    quick = partial(Backoff, base_seconds=0.1, cap_seconds=1.0)
     for module in (couriers, errand_runner, transport_inbox):
         setattr(module, Backoff.__name__, quick)
 
