@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from time import time
 
 import pytest
 from hushpost.errors import (
@@ -14,9 +15,13 @@ from hushpost.errors import (
     RelayVersionUnknown,
 )
 from hushpost.transport_dial import Dial
+from hushpost.transport_inbox import Delivery
 from hushpost.transport_link import Link, open_link
+from hushpost_crypto.drops import Drop
 from hushpost_crypto.keys import RelayKey
 from hushpost_crypto.primitives import random_bytes
+from hushpost_server.configuration import Configuration
+from hushpost_server.relay import RelayServer
 from hushpost_wire.control import (
     FetchDeviceList,
     Hello,
@@ -27,14 +32,15 @@ from hushpost_wire.control import (
     encode_control,
 )
 from hushpost_wire.errors import NotInThisState
+from hushpost_wire.frames import RefusalReason
 from hushpost_wire.host import Host
-from hushpost_wire.identifiers import AccountId, DeviceId, Signature
+from hushpost_wire.identifiers import AccountId, DeviceId, DropSecret, Signature
 from hushpost_wire.limits import SUBPROTOCOL, Limits
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from tests.client_lib.transport_people import MemoryPins
+from tests.client_lib.transport_people import MemoryPins, person, posting
 
 Script = Callable[[ServerConnection], Awaitable[None]]
 RELAY_KEY = RelayKey.generate(random_bytes)
@@ -367,3 +373,25 @@ async def test_a_request_not_for_this_endpoint_harms_nothing() -> None:
         assert not link.ended.done()
         await link.close()
         assert link.ended.result() is None
+
+
+async def test_verdicts_of_a_real_relay_come_to_whom_they_belong() -> None:
+    """Through a good and an unknown drop: each future hears its own verdict; then it drains."""
+    configuration = Configuration(listen_port=0, store="memory", metrics=False)
+    async with RelayServer(configuration) as server, person(Host(server.host)) as bob:
+        link = await open_link(
+            bob.host, Role.POST, dial=Dial(), pins=MemoryPins(), random=random_bytes
+        )
+        good = await bob.make_drop()
+        unknown = Drop(bob.route, DropSecret(random_bytes(32)))
+        verdicts = [await link.submit(posting(drop, time())) for drop in (good, unknown, good)]
+        await bob.ear.until_heard(Delivery, 2)
+        for delivery in bob.ear.deliveries():
+            bob.inbox.acknowledge(delivery)
+        told = await asyncio.gather(*verdicts)
+        assert [verdict.accepted for verdict in told] == [True, False, True]
+        assert told[1].reason is RefusalReason.NO_DROP
+        assert link.protocol == 1
+        await link.drain()
+        assert link.ended.result() is None
+        await link.close()

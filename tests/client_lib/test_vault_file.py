@@ -4,7 +4,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hushpost.errors import VaultDamaged, VaultExists, VaultLocked, VaultMissing, VaultNewer
+from hushpost.errors import (
+    VaultDamaged,
+    VaultExists,
+    VaultFull,
+    VaultLocked,
+    VaultMissing,
+    VaultNewer,
+)
 from hushpost.vault_file import lay_out, take_lock, unlock
 from hushpost.vault_header import Argon2Cost, KeychainKey
 from hushpost.vault_schema import connect
@@ -77,3 +84,26 @@ def test_a_missing_path_leaves_no_lock(tmp_path: Path) -> None:
     with pytest.raises(VaultMissing):
         take_lock(tmp_path / "none" / "v", existing=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_or_refuses_is_named(tmp_path: Path) -> None:
+    """A missing folder and one where nothing can be written are told apart; nothing is made."""
+    with pytest.raises(VaultMissing, match="make it first"):
+        take_lock(tmp_path / "none" / "v", existing=False)
+    with pytest.raises(VaultFull, match="free space"):
+        make(tmp_path / "none" / "v")
+    (tmp_path / "v.lock").mkdir()
+    with pytest.raises(VaultFull, match="mend the permission"):
+        take_lock(tmp_path / "v", existing=False)
+    assert [file.name for file in tmp_path.iterdir()] == ["v.lock"]
+
+
+def test_a_wrong_secret_leaves_the_file_closed(tmp_path: Path) -> None:
+    """After a refused unlocking nothing holds the file, and the right secret opens it."""
+    make(tmp_path / "v")
+    with pytest.raises(VaultLocked):
+        unlock(tmp_path / "v", KeychainKey(b"x" * 32))
+    (writer, reader), _ = unlock(tmp_path / "v", KEY)
+    assert reader.execute("PRAGMA query_only").fetchone() == (1,)
+    reader.close()
+    writer.close()
