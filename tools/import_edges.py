@@ -38,7 +38,12 @@ NAMED_EDGES = {
 }
 # The relay makes and checks signatures with PyNaCl and can do nothing else with it. The plain
 # module is imported to be used as `nacl.bindings.crypto_sign…`; no alias, so that this is seen.
-RELAY_NACL = ("nacl.signing", "nacl.exceptions", "nacl.bindings.crypto_sign")
+RELAY_NACL = (
+    "nacl.signing",
+    "nacl.exceptions",
+    "nacl.bindings.crypto_sign",
+    "nacl.bindings.crypto_core_ed25519_is_valid_point",  # which public keys are none
+)
 RELAY_NACL_MODULES = frozenset({"nacl", "nacl.bindings"})
 
 PURE = ("hushpost_crypto", "hushpost_wire", "hushpost.engine")

@@ -127,13 +127,16 @@ class Configuration(BaseSettings):
         description="Bytes one drop may have queued.",
     )
     knocks_per_day: int = Field(
-        default=20,
+        default=wire_limits.KNOCKS_PER_DAY,
         ge=1,
         le=100_000,
         description="Knocks a mailbox takes a day; counted by the clock, not by reading them.",
     )
     knock_bytes_max: int = Field(
-        default=512 * KIB, ge=16 * KIB, le=1 << 30, description="Bytes of knocks queued."
+        default=wire_limits.KNOCK_BYTES_MAX,
+        ge=16 * KIB,
+        le=1 << 30,
+        description="Bytes of knocks queued.",
     )
     drops_per_mailbox_max: int = Field(
         default=wire_limits.DROPS_PER_MAILBOX_MAX,
@@ -368,8 +371,8 @@ class Configuration(BaseSettings):
             mailbox_bytes_max=self.mailbox_bytes_max,
             drop_envelopes_max=self.drop_envelopes_max,
             drop_bytes_max=self.drop_bytes_max,
-            knock_envelopes_max=self.knocks_per_day,
-            knock_refill_per_hour=max(1, self.knocks_per_day // 24),
+            knocks_per_day=self.knocks_per_day,
+            knock_bytes_max=self.knock_bytes_max,
             drops_per_mailbox_max=self.drops_per_mailbox_max,
             login_seconds_max=self.login_seconds_max,
             ping_interval_seconds=self.ping_interval_seconds,

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hushpost_wire.errors import WireError
-from hushpost_wire.identifiers import RelayPublicKey, Signature
+from hushpost_wire.identifiers import SIGNATURE_BYTES, RelayPublicKey, Signature
 from hushpost_wire.limits import HANDOVERS_MAX
 from hushpost_wire.relay_records import Handover
 
@@ -62,7 +62,7 @@ def rotated(identity: RelayIdentity, day: int, random: Callable[[int], bytes]) -
         old_key=RelayPublicKey(identity.public_key),
         new_key=RelayPublicKey(auth.public_key(successor)),
         issue_day=day,
-        signature=Signature(bytes(auth.SIGNATURE_BYTES)),
+        signature=Signature(bytes(SIGNATURE_BYTES)),
     )
     signature = Signature(identity.sign(unsigned.signed_bytes()))
     handover = replace(unsigned, signature=signature)

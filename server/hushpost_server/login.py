@@ -37,7 +37,6 @@ from hushpost_wire.identifiers import (
     Signature,
     StoreGeneration,
 )
-from hushpost_wire.limits import EXPIRED_DROPS_PER_NOTICE_MAX
 from hushpost_wire.transcripts import Challenge
 from hushpost_wire.transitions import State
 
@@ -242,7 +241,7 @@ def notify_expired(session: Session, notices: tuple[ExpiredNotice, ...]) -> None
     for notice in notices:
         drops = tuple(
             ExpiredDrop(drop_ref=DropReference(drop_ref), count=count)
-            for drop_ref, count in notice.drops[:EXPIRED_DROPS_PER_NOTICE_MAX]
+            for drop_ref, count in notice.drops
         )
         session.machine.notify(Expired(notice=notice.notice_id, drops=drops))
     session.send_soon()

@@ -18,6 +18,7 @@ from hushpost_store.interface import SubmissionListener
 from hushpost_store.memory_accounts import MemoryAccounts
 from hushpost_store.quotas import Quotas
 from hushpost_store.rows import (
+    NOTICE_DROPS_MAX,
     AccountRow,
     Admitted,
     DeviceListRow,
@@ -47,11 +48,12 @@ class _Mailbox:
 
     def close_notice(self) -> tuple[ExpiredNotice, ...]:
         """Close the notice that gathers, and return all that wait."""
-        if self.gathering:
+        drops = [ExpiredDrop(*pair) for pair in sorted(self.gathering.items())]
+        self.gathering.clear()
+        for start in range(0, len(drops), NOTICE_DROPS_MAX):
             self.notices_closed += 1
-            drops = tuple(ExpiredDrop(*pair) for pair in sorted(self.gathering.items()))
-            self.notices.append(ExpiredNotice(self.notices_closed, drops))
-            self.gathering.clear()
+            closed = tuple(drops[start : start + NOTICE_DROPS_MAX])
+            self.notices.append(ExpiredNotice(self.notices_closed, closed))
         return tuple(self.notices)
 
 

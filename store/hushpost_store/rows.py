@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+# What fits one control message of the wire, with room to spare.
+NOTICE_DROPS_MAX: Final = 500
 
 
 class TtlClass(enum.IntEnum):
@@ -82,7 +85,10 @@ class ExpiredDrop(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ExpiredNotice:
-    """What expired since the notice before; kept until `expired_seen(route, notice_id)`."""
+    """What expired since the notice before; kept until `expired_seen(route, notice_id)`.
+
+    At most NOTICE_DROPS_MAX drops; more are in the notices after it.
+    """
 
     notice_id: int
     drops: tuple[ExpiredDrop, ...]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from hashlib import sha512
 
+import nacl.bindings
 import pytest
 from hushpost_server import auth
 from hushpost_wire import transcripts
@@ -14,12 +16,15 @@ from hushpost_wire.identifiers import RelayPublicKey
 from hushpost_wire.transcripts import Challenge
 from hypothesis import given
 from hypothesis import strategies as st
+from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey
 
 from tests.server.device import TestDevice
 
 CHALLENGE = Challenge(bytes(32), Host("relay.test"), RelayPublicKey(bytes(32)), 1, 1)
 CLIENT_NONCE = b"n" * 32
+# The order of the group that Ed25519 keys belong to (RFC 8032, section 5.1).
+GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
 
 
 def login_signature(device: TestDevice, challenge: Challenge = CHALLENGE) -> bytes:
@@ -112,6 +117,45 @@ def test_the_identity_point_key_signs_nothing() -> None:
     identity_point = b"\x01" + bytes(31)
     trivial = identity_point + bytes(32)
     assert not auth.verify(identity_point, b"anything", trivial)
+
+
+def test_a_mixed_order_key_signs_nothing() -> None:
+    """A point outside the prime-order group is refused, also where libsodium takes it."""
+    low_order = bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05")
+    scalar = secrets.randbelow(GROUP_ORDER)
+    honest = nacl.bindings.crypto_scalarmult_ed25519_base_noclamp(scalar.to_bytes(32, "little"))
+    mixed = nacl.bindings.crypto_core_ed25519_add(honest, low_order)
+    signatures = [schnorr(mixed, scalar, b"message") for _ in range(200)]
+    taken = [signature for signature in signatures if libsodium_takes(mixed, signature)]
+    assert taken, "the attack did not work, so that its refusal shows nothing"
+    assert not any(auth.verify(mixed, b"message", signature) for signature in taken)
+    assert auth.verify(honest, b"message", schnorr(honest, scalar, b"message"))
+
+
+@pytest.mark.parametrize("length", [0, 63, 65, 128])
+def test_a_signature_of_another_length_holds_nothing(length: int) -> None:
+    """A signature that carries part of the message with it, or lacks its end, is refused."""
+    key = SigningKey.generate()
+    signed = bytes(key.sign(b"message"))
+    signature, message = (signed + bytes(64))[:length], signed[length:]
+    assert not auth.verify(bytes(key.verify_key), message, signature)
+
+
+def schnorr(key: bytes, scalar: int, message: bytes) -> bytes:
+    """Sign as RFC 8032 does, for any public key that the scalar is said to belong to."""
+    nonce = 1 + secrets.randbelow(GROUP_ORDER - 1)
+    point = nacl.bindings.crypto_scalarmult_ed25519_base_noclamp(nonce.to_bytes(32, "little"))
+    digest = int.from_bytes(sha512(point + key + message).digest(), "little")
+    return point + ((nonce + digest * scalar) % GROUP_ORDER).to_bytes(32, "little")
+
+
+def libsodium_takes(key: bytes, signature: bytes) -> bool:
+    """Say whether the library alone verifies it; under a mixed key chance decides, one in 8."""
+    try:
+        nacl.bindings.crypto_sign_open(signature + b"message", key)
+    except BadSignatureError:
+        return False
+    return True
 
 
 def test_signatures_agree_with_an_independent_signer() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hushpost_server.clock import ManualClock
@@ -13,16 +14,19 @@ from hushpost_wire.close_codes import CloseCode
 from hushpost_wire.control import (
     AccountCreated,
     ControlToRelay,
+    CountPrekeys,
     Error,
     ErrorCode,
     Expired,
     ExpiredSeen,
+    PrekeyCount,
     PrekeysLow,
     Welcome,
 )
 from hushpost_wire.frames import Accepted, Deliver, DeliverFlags
 from hushpost_wire.host import Host
-from hushpost_wire.identifiers import DeviceId, Signature
+from hushpost_wire.identifiers import DeviceId, DropSecret, Signature, drop_hash
+from hushpost_wire.ttl import TtlClass
 from nacl.signing import SigningKey, VerifyKey
 
 from tests.server.conftest import quiet
@@ -219,6 +223,32 @@ async def test_a_second_login_displaces_the_first(relay: RelayServer) -> None:
             assert await first.ended() == CloseCode.DISPLACED
             again = await second.wait_for(Deliver)
             assert (again.envelope_id, again.flags) == (submit.envelope_id, DeliverFlags.BACKLOG)
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+async def test_no_expired_drop_is_cut_off(clock: ManualClock, tmp_path: Path, store: str) -> None:
+    """What expired through 1,100 drops comes in three notices that name every one of them, once."""
+    unlimited = {"connection_controls_per_second": 0, "connection_submits_per_second": 0}
+    configuration = quiet(store=store, data_folder=tmp_path, **unlimited)
+    async with RelayServer(configuration, clock=clock) as relay:
+        device = TestDevice(relay.url)
+        async with device.inbox(create=True) as inbox, dial(relay.url, "/v1/post") as post:
+            secrets = [await device.open_drop(inbox) for _ in range(1_100)]
+            await inbox.socket.close()
+            for number, secret in enumerate(secrets):
+                submit = envelope_for(device.route, secret, request=number, ttl=TtlClass.DAY)
+                assert isinstance(await post.submit(submit), Accepted)
+        clock.advance(3 * 86_400)
+        await relay.sweep()
+        async with device.inbox() as inbox:
+            notices = [await inbox.wait_for(Expired) for _ in range(3)]
+            assert [len(notice.drops) for notice in notices] == [500, 500, 100]
+            told = {drop.drop_ref for notice in notices for drop in notice.drops}
+            assert told == {drop_hash(device.route, DropSecret(s))[:16] for s in secrets}
+            for notice in notices:
+                await inbox.send(ExpiredSeen(notice=notice.notice))
+            await inbox.ask(CountPrekeys(id=inbox.id()), PrekeyCount)
+        assert await relay.store.expired_notices(device.route) == ()
 
 
 async def test_expired_notices_come_until_they_are_seen(

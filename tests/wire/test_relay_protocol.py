@@ -297,6 +297,19 @@ def test_an_error_while_open_leaves_the_connection_open() -> None:
         pair.relay.answer(Error(id=3, code=ErrorCode.NO_ACCOUNT))
 
 
+def test_a_notice_is_told_once_on_a_connection() -> None:
+    """Telling a notice again, seen or not, sends nothing: its answer would be a violation."""
+    pair = Joined(Role.INBOX).open()
+    notice = Expired(notice=6, drops=(ExpiredDrop(drop_ref=DROP, count=3),))
+    pair.relay.notify(notice)
+    assert len(pair.relay.data_to_send()) == 1
+    pair.relay.notify(notice)
+    pair.relay.receive_data(encode_control(ExpiredSeen(notice=6)), NOW)
+    pair.relay.notify(notice)
+    assert pair.relay.data_to_send() == []
+    assert pair.relay.closing is None
+
+
 def test_an_expired_notice_is_seen_once() -> None:
     """expired_seen is an event for a notice that was sent, and a violation the second time."""
     pair = Joined(Role.INBOX).open()

@@ -46,9 +46,10 @@ MAILBOX_BYTES_MAX: Final = 128 * _KIB * _KIB
 # One contact fills at most a tenth of a mailbox.
 DROP_ENVELOPES_MAX: Final = 1_000
 DROP_BYTES_MAX: Final = 8 * _KIB * _KIB
-# Strangers: few, since each is a request on a person's attention; refilled by the clock alone.
-KNOCK_ENVELOPES_MAX: Final = 20
-KNOCK_REFILL_PER_HOUR: Final = 4
+# Strangers: few, since each is a request on a person's attention; a new day alone refills it.
+KNOCKS_PER_DAY: Final = 20
+# What 20 knocks of the large bucket take, and half as much again that nobody has read.
+KNOCK_BYTES_MAX: Final = 512 * _KIB
 # One drop per contact account, and room for one-use drops of open invitations.
 DROPS_PER_MAILBOX_MAX: Final = 2_000
 
@@ -106,8 +107,8 @@ class Limits(BaseModel):
     mailbox_bytes_max: Positive = MAILBOX_BYTES_MAX
     drop_envelopes_max: Positive = DROP_ENVELOPES_MAX
     drop_bytes_max: Positive = DROP_BYTES_MAX
-    knock_envelopes_max: Positive = KNOCK_ENVELOPES_MAX
-    knock_refill_per_hour: Positive = KNOCK_REFILL_PER_HOUR
+    knocks_per_day: Positive = KNOCKS_PER_DAY
+    knock_bytes_max: Positive = KNOCK_BYTES_MAX
     drops_per_mailbox_max: Positive = DROPS_PER_MAILBOX_MAX
     one_time_prekeys_max: Positive = ONE_TIME_PREKEYS_MAX
     one_time_prekeys_low: Positive = ONE_TIME_PREKEYS_LOW

@@ -114,7 +114,7 @@ class RelayProtocol:
         self._accepted: list[int] = []
         self._submits: set[int] = set()
         self._requests: set[int] = set()
-        self._notices: set[int] = set()
+        self._notices: dict[int, bool] = {}  # told on this connection; whether it was seen
         self._sequences: dict[int, int] = {}
         self._next_tag = NO_TAG + 1
         self._closing: Close | None = None
@@ -257,11 +257,13 @@ class RelayProtocol:
         self._end_if_drained()
 
     def notify(self, notice: Notice) -> None:
-        """Send a notice; an `expired` notice is repeated by the relay until it is seen."""
+        """Send a notice; one of expired envelopes is sent once on a connection."""
         self._require_inbox_open("notify")
+        if isinstance(notice, Expired) and notice.notice in self._notices:
+            return  # told before: its second answer would be a violation
         self._send_control(Step.NOTICE, notice)
         if isinstance(notice, Expired):
-            self._notices.add(notice.notice)
+            self._notices[notice.notice] = False
 
     # ---- the end
 
@@ -348,9 +350,9 @@ class RelayProtocol:
     def _receive_control(self, message: ControlToRelay, now: float) -> None:
         if isinstance(message, ExpiredSeen):
             self._require(Step.NOTICE_SEEN)
-            if message.notice not in self._notices:
+            if self._notices.get(message.notice, True):
                 raise RequestUnknown("expired_seen: no such notice was sent")
-            self._notices.remove(message.notice)
+            self._notices[message.notice] = True
             self._events.append(message)
             return
         step = request_step(message)

@@ -12,7 +12,13 @@ from typing import Final
 
 from hushpost_store import errors
 from hushpost_store.admission import DropState, MailboxState, Place, place
-from hushpost_store.rows import DropKind, ExpiredDrop, ExpiredNotice, QueuedEnvelope
+from hushpost_store.rows import (
+    NOTICE_DROPS_MAX,
+    DropKind,
+    ExpiredDrop,
+    ExpiredNotice,
+    QueuedEnvelope,
+)
 from hushpost_store.sqlite.inventory import ENVELOPE_TABLE_PREFIX
 
 SEQUENCE_BITS: Final = 32
@@ -85,13 +91,24 @@ def close_notice(connection: sqlite3.Connection, slot: int) -> tuple[ExpiredNoti
     )
     for notice_id, drop_ref, envelopes in rows:
         notices.setdefault(notice_id, []).append(ExpiredDrop(drop_ref, envelopes))
-    gathering = notices.pop(closed + 1, None)
-    if gathering is not None and len(notices) < NOTICES_MAX:
-        connection.execute(
-            "UPDATE mailbox SET notices_closed = ? WHERE slot = ?", (closed + 1, slot)
-        )
-        notices[closed + 1] = gathering
+    gathering = notices.pop(closed + 1, [])
+    while gathering and len(notices) < NOTICES_MAX:
+        closed += 1
+        notices[closed], gathering = gathering[:NOTICE_DROPS_MAX], gathering[NOTICE_DROPS_MAX:]
+        _close_through(connection, slot, closed, notices[closed][-1].drop_ref)
     return tuple(ExpiredNotice(number, tuple(drops)) for number, drops in notices.items())
+
+
+def _close_through(
+    connection: sqlite3.Connection, slot: int, notice_id: int, last_drop_ref: bytes
+) -> None:
+    """Close a notice with the drops up to one; what is beyond gathers on in the next."""
+    connection.execute(
+        "UPDATE expired_notice SET notice_id = notice_id + 1"
+        " WHERE slot = ? AND notice_id = ? AND drop_ref > ?",
+        (slot, notice_id, last_drop_ref),
+    )
+    connection.execute("UPDATE mailbox SET notices_closed = ? WHERE slot = ?", (notice_id, slot))
 
 
 def forget_notice(connection: sqlite3.Connection, route: bytes, notice_id: int) -> None:

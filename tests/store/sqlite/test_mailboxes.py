@@ -8,6 +8,7 @@ import pytest
 from hushpost_store import DropKind, ExpiredDrop, errors
 from hushpost_store.admission import DropState
 from hushpost_store.conformance import account, digest, route
+from hushpost_store.rows import NOTICE_DROPS_MAX
 from hushpost_store.sqlite import accounts, drops, mailboxes
 from hushpost_store.sqlite.group import INSERT_COLUMNS
 
@@ -78,6 +79,36 @@ def test_the_backlog_is_merged_over_buckets_in_order_and_in_pages(
     assert _read(connection, slot, limit=3) == [1, 2, 3]
     assert _read(connection, slot, after=3, limit=2) == [4, 5]
     assert _read(connection, slot, after=6) == []
+
+
+def test_a_notice_closes_at_its_bound_and_the_rest_is_in_the_next(
+    connection: sqlite3.Connection, slot: int
+) -> None:
+    """Nothing is cut: 1,001 drops make notices of 500, 500 and 1, and what comes later a fourth."""
+    note = "INSERT INTO expired_notice VALUES (?, ?, ?, ?)"
+    drops_lost = [number.to_bytes(2) for number in range(1_001)]
+    connection.executemany(note, [(slot, 1, drop, 1) for drop in drops_lost])
+    notices = mailboxes.close_notice(connection, slot)
+    assert [(n.notice_id, len(n.drops)) for n in notices] == [(1, 500), (2, 500), (3, 1)]
+    assert [drop.drop_ref for n in notices for drop in n.drops] == drops_lost
+    assert mailboxes.close_notice(connection, slot) == notices
+    mailboxes.forget_notice(connection, route("bob"), 2)
+    connection.execute(note, (slot, 4, b"late", 9))
+    assert [n.notice_id for n in mailboxes.close_notice(connection, slot)] == [1, 3, 4]
+
+
+def test_beyond_the_bound_of_notices_losses_gather_in_one(
+    connection: sqlite3.Connection, slot: int
+) -> None:
+    """An owner who never confirms has 32 closed notices; the rest waits whole, and follows."""
+    bound = mailboxes.NOTICES_MAX * NOTICE_DROPS_MAX
+    rows = [(slot, 1, number.to_bytes(2), 1) for number in range(bound + 700)]
+    connection.executemany("INSERT INTO expired_notice VALUES (?, ?, ?, ?)", rows)
+    assert len(mailboxes.close_notice(connection, slot)) == mailboxes.NOTICES_MAX
+    for notice_id in (1, 2):
+        mailboxes.forget_notice(connection, route("bob"), notice_id)
+    notices = mailboxes.close_notice(connection, slot)[-2:]
+    assert [(n.notice_id, len(n.drops)) for n in notices] == [(33, 500), (34, 200)]
 
 
 def test_notices_close_when_told_and_go_when_seen(
