@@ -172,6 +172,6 @@ def _asking_about_hosts() -> Generator[None]:
         yield
     except HostUnconfirmed as error:
         raise HostNotTrusted(
-            f"they live at the relay {error.host}, which is not yours and would see your IP address:"
-            " add --trust-host if you agree"
+            f"they live at the relay {error.host}, which is not yours and would see your IP"
+            " address: add --trust-host if you agree"
         ) from None

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,7 +28,7 @@ NO_RATE_LIMITS = {
 
 
 @contextmanager
-def relay_running(folder: Path) -> Iterator[str]:
+def relay_running(folder: Path) -> Generator[str]:
     """Run `hushpost-relay serve` in a process of its own; gives its address."""
     command = [sys.executable, "-m", "hushpost_server.command", "serve", "--json"]
     command += ["--data-folder", str(folder), "--listen-port", "0", "--metrics-port", "0"]

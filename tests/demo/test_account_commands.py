@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from hushpost_demo import account_commands
+
 from tests.demo.conftest import relay_running
 from tests.demo.typing_hands import PASSPHRASE, Vaults
 

@@ -11,6 +11,7 @@ from hushpost.errors import HushpostError
 from hushpost_demo.chat import Chat
 from hushpost_demo.errors import ContactUnknown
 from hushpost_demo.output import Output
+
 from tests.demo.typing_hands import PASSPHRASE, Vaults
 
 WAIT_SECONDS = 20.0

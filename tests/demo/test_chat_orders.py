@@ -2,6 +2,7 @@
 
 from hushpost_demo.chat_lines import ORDERS
 from hushpost_demo.chat_orders import ChatOrders
+
 from tests.demo.test_chat import chatting
 from tests.demo.typing_hands import Vaults
 

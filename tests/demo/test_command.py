@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from hushpost_demo.command import COMMANDS, cli, main
+
 from tests.demo.typing_hands import COMMAND, Vaults
 
 

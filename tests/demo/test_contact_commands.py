@@ -2,6 +2,7 @@
 
 import pytest
 from hushpost_demo import contact_commands
+
 from tests.demo.typing_hands import Hands, Vaults
 
 

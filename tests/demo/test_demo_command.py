@@ -1,4 +1,4 @@
-"""Tests of `hushpost demo` as it is run: by people, by CI, and by somebody who does not trust it."""
+"""Tests of `hushpost demo` as it is run: by people, by CI, by somebody who distrusts it."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from hushpost_demo import demo_command
 from hushpost_demo.demo_command import demo
 from hushpost_demo.errors import RelayNotStarted
+
 from tests.demo.typing_hands import COMMAND
 
 SECONDS_MAX = 60.0
@@ -58,17 +59,15 @@ def test_ctrl_c_clears_up(tmp_path: Path) -> None:
         text=True,
     )
     assert process.stdout is not None
-    for line in process.stdout:
-        fact = json.loads(line)
-        if fact["kind"] == "frame":
-            process.send_signal(signal.SIGINT)
-            break
+    facts = (json.loads(line) for line in process.stdout)
+    frame = next(fact for fact in facts if fact["kind"] == "frame")
+    process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert errors == ""
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ProcessLookupError):
-        os.kill(fact["relay"]["pid"], 0)
+        os.kill(int(frame["relay"]["pid"]), 0)
 
 
 @pytest.mark.parametrize(

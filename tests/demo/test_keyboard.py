@@ -20,7 +20,7 @@ async def test_keys_of_a_terminal(
 ) -> None:
     """Keys come at once, output goes above the line, and the terminal is as before at the end."""
     master, slave = pty.openpty()
-    with open(slave, closefd=False) as terminal, monkeypatch.context() as patched:
+    with os.fdopen(slave, closefd=False) as terminal, monkeypatch.context() as patched:
         patched.setattr(sys, "stdin", terminal)
         patched.setattr(sys.stdout, "isatty", lambda: True)
         with open_keyboard() as keyboard:
@@ -56,7 +56,7 @@ async def test_lines_of_a_pipe(
 ) -> None:
     """Lines come as they were written, and the end of the pipe is the end."""
     reading, writing = os.pipe()
-    with open(reading, encoding="utf-8") as pipe, monkeypatch.context() as patched:
+    with os.fdopen(reading, encoding="utf-8") as pipe, monkeypatch.context() as patched:
         patched.setattr(sys, "stdin", pipe)
         with open_keyboard() as keyboard:
             assert isinstance(keyboard, PipeKeyboard)

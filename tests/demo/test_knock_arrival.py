@@ -4,6 +4,7 @@ import asyncio
 
 from hushpost import Client
 from hushpost_demo.knock_arrival import knock_came
+
 from tests.demo.typing_hands import PASSPHRASE, Vaults
 
 

@@ -4,6 +4,7 @@ import pytest
 from hushpost_demo import person
 from hushpost_demo.errors import FactFailed
 from hushpost_demo.person import Person
+
 from tests.demo.typing_hands import Vaults
 
 

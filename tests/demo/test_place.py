@@ -10,6 +10,7 @@ from hushpost.errors import RelayUnreachable
 from hushpost_demo.errors import NotInTime
 from hushpost_demo.output import Output
 from hushpost_demo.place import Place, command_options, default_vault, in_time
+
 from tests.demo.typing_hands import Vaults
 
 

@@ -16,17 +16,20 @@ def view(pid: int | None = 4711, *, waiting: int = 2) -> RelayView:
     """Make a look at a relay with envelopes waiting in one of two mailboxes."""
     counts = (None, None, None, None) if pid is None else (1, 2, 30, 28)
     return RelayView(
-        pid,
-        2,
-        (
+        pid=pid,
+        accounts=2,
+        mailboxes=(
             MailboxView(b"\xab" * 16, waiting, waiting * 4096, 3),
             MailboxView(b"\xcd" * 16, 0, 0, 1),
         ),
-        (ENVELOPE,) * waiting,
-        *counts,
-        7,
-        "info relay_started: serving",
-        90_000,
+        envelopes=(ENVELOPE,) * waiting,
+        connected=counts[0],
+        anonymous=counts[1],
+        accepted=counts[2],
+        acknowledged=counts[3],
+        log_lines=7,
+        last_log_line="info relay_started: serving",
+        file_bytes=90_000,
     )
 
 

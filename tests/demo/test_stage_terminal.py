@@ -9,6 +9,7 @@ from hushpost_demo.person import Line, Person
 from hushpost_demo.scenes import OFFLINE
 from hushpost_demo.stage_terminal import WIDTH_MAX, TerminalStage
 from rich.console import Console
+
 from tests.demo.test_stage import ENVELOPE, view
 
 

@@ -6,6 +6,7 @@ import pytest
 from hushpost import Client, Contact, ContactStage, Knock
 from hushpost_demo.errors import ContactAmbiguous, ContactUnknown
 from hushpost_demo.who import find, find_contact, find_knock, short_id, shown_name
+
 from tests.demo.typing_hands import PASSPHRASE, Hands
 
 

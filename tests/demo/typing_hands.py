@@ -93,7 +93,7 @@ class Hands:
             await self._consume(bob, KnockReceived)
             await bob.accept(bob.knocks()[0])
             await self._consume(bob, MessageReceived)
-            while {c.stage for c in alice.contacts() + bob.contacts()} != {ContactStage.OPEN}:
+            while {c.stage for c in alice.contacts() + bob.contacts()} != {ContactStage.OPEN}:  # noqa: ASYNC110  two clients, no event that tells of both
                 await asyncio.sleep(0.02)
             await asyncio.gather(alice.settled(timeout=20), bob.settled(timeout=20))
 
@@ -139,7 +139,7 @@ class PseudoTerminal:
         deadline = time.monotonic() + seconds
         while (found := self.screen.find(words, self._seen)) < 0:
             left = deadline - time.monotonic()
-            assert left > 0 and self._read(left), f"no {words!r} in:\n{self.screen}"
+            assert self._read(max(0.0, left)), f"no {words!r} in:\n{self.screen}"
         between = self.screen[self._seen : found]
         self._seen = found + len(words)
         return between
