@@ -17,9 +17,9 @@ from hushpost.engine import outbox
 from hushpost.engine.desk import Desk
 from hushpost.engine.outbox import UNACCEPTED_MAX, OutboxEntry
 from hushpost.engine.posting_results import posting_accepted, posting_expired, posting_refused
-from hushpost.errors import RelayError
+from hushpost.errors import RelayError, VaultError
 from hushpost.retry import Backoff
-from hushpost.steps import Steps
+from hushpost.steps import VAULT_RETRY_SECONDS, Steps
 from hushpost.transport_post import PostOffice
 from hushpost.transport_posting import Posting, Verdict
 
@@ -92,18 +92,26 @@ class Courier:
     async def _run(self) -> None:
         failures = 0
         while True:
-            self._woken.clear()
-            entries, wait = await self._ready()
-            if not entries:
-                await self._sleep(wait)
+            try:
+                went_well = await self._round()
+            except VaultError:
+                # The verdicts are not stored: the same bytes are posted again, and known there.
+                await asyncio.sleep(VAULT_RETRY_SECONDS)
                 continue
-            results = await self._post(entries)
-            await self._commit(results)
-            if all(result.verdict is not None for result in results):
-                failures = 0
-                continue
-            failures += 1
-            await asyncio.sleep(self._backoff.delay(failures, self._steps.random))
+            failures = 0 if went_well else failures + 1
+            if failures:
+                await asyncio.sleep(self._backoff.delay(failures, self._steps.random))
+
+    async def _round(self) -> bool:
+        """Post what may go, or wait for it; False if a connection ended before all verdicts."""
+        self._woken.clear()
+        entries, wait = await self._ready()
+        if not entries:
+            await self._sleep(wait)
+            return True
+        results = await self._post(entries)
+        await self._commit(results)
+        return all(result.verdict is not None for result in results)
 
     async def _ready(self) -> tuple[list[OutboxEntry], float | None]:
         """Give the first entries that may go now, or how long to wait for the first."""

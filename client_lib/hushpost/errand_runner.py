@@ -13,8 +13,8 @@ from hushpost_wire.identifiers import AccountId
 from hushpost.engine import errands, relay_errands
 from hushpost.engine.contact_book import ContactRow, find_contact
 from hushpost.engine.errands import INBOX_ERRANDS, Errand, ErrandKind
-from hushpost.errors import RelayError
-from hushpost.steps import Steps
+from hushpost.errors import RelayError, VaultError
+from hushpost.steps import VAULT_RETRY_SECONDS, Steps
 from hushpost.transport_inbox import Inbox
 from hushpost.transport_post import PostOffice
 
@@ -61,17 +61,24 @@ class ErrandRunner:
 
     async def _run(self) -> None:
         while True:
-            self._woken.clear()
-            pending = self._steps.look(errands.pending)
-            now = self._steps.clock()
-            due = [errand for errand in pending if errand.not_before <= now]
-            for errand in due:
-                if errand.kind not in INBOX_ERRANDS and errand.key not in self._fetches:
-                    self._start_fetch(errand)
-            if self._online and await self._inbox_errands(due):
-                continue
-            later = [errand.not_before - now for errand in pending if errand.not_before > now]
-            await self._sleep(min(later, default=None))
+            try:
+                await self._round()
+            except VaultError:
+                await asyncio.sleep(VAULT_RETRY_SECONDS)
+
+    async def _round(self) -> None:
+        """Do what is due, or wait for it."""
+        self._woken.clear()
+        pending = self._steps.look(errands.pending)
+        now = self._steps.clock()
+        due = [errand for errand in pending if errand.not_before <= now]
+        for errand in due:
+            if errand.kind not in INBOX_ERRANDS and errand.key not in self._fetches:
+                self._start_fetch(errand)
+        if self._online and await self._inbox_errands(due):
+            return
+        later = [errand.not_before - now for errand in pending if errand.not_before > now]
+        await self._sleep(min(later, default=None))
 
     async def _inbox_errands(self, due: list[Errand]) -> bool:
         """Run them in order; True if any ran, so that more may be due."""
@@ -107,9 +114,13 @@ class ErrandRunner:
             await self._steps.run(errands.finish, errand)
             return
         try:
-            await self._fetch_for(errand, account_id, contact)
-        except RelayError:
-            await self._steps.run(errands.defer, errand, None)
+            try:
+                await self._fetch_for(errand, account_id, contact)
+            except RelayError:
+                await self._steps.run(errands.defer, errand, None)
+        except VaultError:
+            # Kept as an errand; not asked again at once, since each answer may use up a prekey.
+            await asyncio.sleep(VAULT_RETRY_SECONDS)
 
     async def _fetch_for(self, errand: Errand, account_id: AccountId, contact: ContactRow) -> None:
         pages = await fetch_chain(self._office, contact.host, account_id, contact.view.version)

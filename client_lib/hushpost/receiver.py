@@ -17,13 +17,11 @@ from hushpost.engine.event_log import EVENTS_WAITING_MAX
 from hushpost.engine.own_account import own_account, save_own
 from hushpost.engine.seen import Arrival
 from hushpost.errors import VaultError
-from hushpost.steps import Steps
+from hushpost.steps import VAULT_RETRY_SECONDS, Steps
 from hushpost.transport_inbox import Delivery, Inbox
 
 # One commit for many envelopes, and yet none waits long for its acknowledgement.
 BATCH_MAX: Final = 32
-# A disk that is full is asked again this often.
-VAULT_RETRY_SECONDS: Final = 5.0
 
 
 class Receiver:

@@ -27,8 +27,8 @@ from hushpost.errors import LoginDisplaced, RelayError, RelayIdentityChanged, Va
 from hushpost.event_stream import EventStream
 from hushpost.events import AlarmKind, Connection, ConnectionChanged
 from hushpost.messages import Message
-from hushpost.receiver import VAULT_RETRY_SECONDS, Receiver
-from hushpost.steps import Steps
+from hushpost.receiver import Receiver
+from hushpost.steps import VAULT_RETRY_SECONDS, Steps
 from hushpost.transport_dial import Dial, RelayPins
 from hushpost.transport_inbox import Credentials, Delivery, Inbox
 from hushpost.transport_post import PostOffice

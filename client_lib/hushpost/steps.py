@@ -9,6 +9,9 @@ from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
 from hushpost.engine.desk import Desk
 from hushpost.vault import Table, Vault
 
+# A disk that is full is asked again this often; what could not be stored has not happened.
+VAULT_RETRY_SECONDS: Final = 5.0
+
 P = ParamSpec("P")
 R = TypeVar("R")
 

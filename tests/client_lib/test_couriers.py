@@ -3,8 +3,12 @@
 import asyncio
 from pathlib import Path
 
-from hushpost import Client, MessageReceived, MessageState
+import pytest
+from hushpost import Client, MessageReceived, MessageState, couriers
+from hushpost.engine.desk import Desk
 from hushpost.engine.outbox import whole_outbox
+from hushpost.engine.posting_results import posting_accepted
+from hushpost.errors import VaultFull
 from hushpost_server.configuration import Configuration
 from hushpost_server.relay import RelayServer
 from hushpost_store.memory import MemoryStore
@@ -16,6 +20,7 @@ from tests.client_lib.client_world import (
     befriend,
     inside,
     person,
+    relay,
     silence,
     tampered_relay,
     texts,
@@ -87,6 +92,34 @@ async def test_an_envelope_that_expired_in_the_outbox_is_not_posted(tmp_path: Pa
             await until(lambda: alice.message(message.message_id).state == "unconfirmed")
             again_sent = await alice.send_again(message.message_id)
             await again_sent.reached("accepted", timeout=15)
+
+
+async def test_a_full_disk_stops_no_courier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Verdicts that cannot be stored are asked for again; the reader sees the text once."""
+    monkeypatch.setattr(couriers, "VAULT_RETRY_SECONDS", 0.05)
+    real, failures = posting_accepted, list[bytes]()
+
+    def full_twice(desk: Desk, key: bytes) -> None:
+        if len(failures) < 2:
+            failures.append(key)
+            raise VaultFull("the disk is full")
+        real(desk, key)
+
+    async with (
+        relay() as server,
+        await person(tmp_path, "alice", server.url) as alice,
+        await person(tmp_path, "bob", server.url) as bob,
+    ):
+        contact, _ = await befriend(alice, bob)
+        assert await alice.settled(timeout=15)
+        monkeypatch.setattr(couriers, "posting_accepted", full_twice)
+        message = await alice.send(contact, "once")
+        await message.reached("accepted", timeout=15)
+        assert len(failures) == 2
+        assert await texts(bob, 1) == ["once"]
+        await silence(bob, MessageReceived)
 
 
 async def _online(folder: Path, clock: MovedClock) -> Client:

@@ -1,8 +1,8 @@
 """What a device owes its relay after a login (docs/spec/wire.md, 6.2).
 
 The welcome says what the relay holds. A new *generation* means that it came back from a backup:
-what this device registered, revoked and published since then is said again. All of it is queued in the
-transaction that keeps the new generation, so that nothing of it is forgotten on the way.
+what this device registered, revoked and published since then is said again. All of it is queued in
+the transaction that keeps the new generation, so that nothing of it is forgotten on the way.
 """
 
 from dataclasses import dataclass, replace
