@@ -21,8 +21,10 @@ from typing import Any
 
 from hushpost_server import backup
 from hushpost_server.clock import day_of
-from hushpost_server.configuration import Configuration, default_file, load_configuration
+from hushpost_server.configuration import Configuration
+from hushpost_server.configuration_loading import load_configuration
 from hushpost_server.configuration_reference import render_reference
+from hushpost_server.default_folders import default_file
 from hushpost_server.errors import IdentityUnusable, OperatorError
 from hushpost_server.identity import load_identity, new_identity, rotated, save_identity
 from hushpost_server.logging import set_up_logging

@@ -1,25 +1,20 @@
-"""The relay's configuration: TOML and environment, every value bounded and described (DESIGN 10).
+"""The relay's configuration: every value bounded and described (docs/configuration.md).
 
-One flat table of keys. `HUSHPOST_RELAY_<KEY>` in the environment overrides the file, arguments of
-the command override both. docs/configuration.md is rendered from the descriptions below and a test
-holds the two equal. A value out of its bound stops the
-relay with the key, the bound and the remedy.
+One flat table of keys; `configuration_loading` reads it from file, environment and arguments.
+docs/configuration.md is rendered from the descriptions below and a test holds the two equal.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import platformdirs
 from hushpost_store.quotas import Quotas
 from hushpost_wire import limits as wire_limits
 from hushpost_wire.errors import WireError
 from hushpost_wire.host import parse_host
 from hushpost_wire.limits import Limits
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -27,12 +22,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from hushpost_server.errors import ConfigurationInvalid
-from hushpost_server.rate_limits import Rate, Rates
+from hushpost_server.default_folders import default_data_folder
 
 ENVIRONMENT_PREFIX = "HUSHPOST_RELAY_"
-FILE_NAME = "relay.toml"
-APPLICATION = "hushpost-relay"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 KIB = 1024
@@ -40,7 +32,7 @@ MIB = 1024 * 1024
 
 
 class Configuration(BaseSettings):
-    """Everything an operator may set. Immutable once built; see `load_configuration`."""
+    """Everything an operator may set. Immutable once built; see `configuration_loading`."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENVIRONMENT_PREFIX,
@@ -99,7 +91,7 @@ class Configuration(BaseSettings):
         description="`sqlite` keeps mail on disk; `memory` forgets everything when it stops.",
     )
     data_folder: Path = Field(
-        default_factory=lambda: Path(platformdirs.user_data_dir(APPLICATION)),
+        default_factory=default_data_folder,
         description="Folder of the database and the identity key; made readable by its owner only.",
     )
     mailbox_envelopes_max: int = Field(
@@ -344,6 +336,18 @@ class Configuration(BaseSettings):
             raise ValueError("drop_bytes_max must not be above mailbox_bytes_max")
         return self
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Say where values come from, strongest first; no file but one named by `with_file`."""
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
     @property
     def listens_on_loopback(self) -> bool:
         """Whether nobody but this machine can connect."""
@@ -380,110 +384,13 @@ class Configuration(BaseSettings):
             post_seconds_max=self.post_seconds_max,
         )
 
-    def rates(self) -> Rates:
-        """Gather the rate limits in the shape that `rate_limits` wants."""
-        return Rates(
-            connection_submits=Rate(
-                self.connection_submits_per_second, self.connection_submits_burst
-            ),
-            connection_controls=Rate(
-                self.connection_controls_per_second, self.connection_controls_burst
-            ),
-            prefix_submits=Rate(self.prefix_submits_per_second, self.prefix_submits_burst),
-            prefix_connects=Rate(self.prefix_connects_per_second, self.prefix_connects_burst),
-            prefix_accounts=Rate(self.prefix_accounts_per_hour / 3600, self.prefix_accounts_burst),
-            prefix_logins=Rate(self.prefix_logins_per_second, self.prefix_logins_burst),
-            prefix_takes=Rate(self.prefix_takes_per_minute / 60, self.prefix_takes_burst),
-            account_takes=Rate(self.account_takes_per_hour / 3600, self.account_takes_burst),
-            prefix_connections_max=self.prefix_connections_max,
-        )
 
+def with_file(file: Path) -> type[Configuration]:
+    """Return the configuration that reads `file`, if it exists, beneath the environment."""
 
-def default_file() -> Path:
-    """Return where the configuration is looked for when none is named."""
-    return Path(platformdirs.user_config_dir(APPLICATION)) / FILE_NAME
-
-
-def load_configuration(file: Path | None = None, **arguments: Any) -> Configuration:
-    """Read file, environment and `arguments` (strongest last); None arguments count as not given.
-
-    Raises `ConfigurationInvalid` with every fault found, one a line. A named file must exist; the
-    default one need not.
-    """
-    if file is not None and not file.is_file():
-        raise ConfigurationInvalid(
-            f"the configuration file {file} does not exist: create it, or leave out --config"
-        )
-    chosen = file if file is not None else default_file()
-
-    class Sources(Configuration):
+    class WithFile(Configuration):
         """The configuration with its file; a class because the library wants one."""
 
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            toml = TomlConfigSettingsSource(settings_cls, toml_file=chosen)
-            return (init_settings, env_settings, toml)
+        model_config = SettingsConfigDict(toml_file=file)
 
-    _refuse_unknown_variables()
-    given = {key: value for key, value in arguments.items() if value is not None}
-    try:
-        return Sources(**given)
-    except ValidationError as error:
-        faults = [_explain(fault) for fault in error.errors(include_input=False)]
-        raise ConfigurationInvalid("\n".join(faults)) from None
-    except ValueError as error:  # TOML that does not parse, environment JSON that does not
-        raise ConfigurationInvalid(
-            f"{chosen} or the environment cannot be read as configuration: {error}"
-        ) from None
-    except OSError as error:
-        raise ConfigurationInvalid(f"{chosen} cannot be read: {error.strerror}") from None
-
-
-def _refuse_unknown_variables() -> None:
-    """Raise for a variable with our prefix and no key: the library would pass it over."""
-    for name in os.environ:
-        upper = name.upper()
-        key = upper.removeprefix(ENVIRONMENT_PREFIX).lower()
-        if upper.startswith(ENVIRONMENT_PREFIX) and key not in Configuration.model_fields:
-            raise ConfigurationInvalid(
-                f"{name} is set, but there is no key {key}; see docs/configuration.md for those"
-                " there are, or unset it"
-            )
-
-
-def _explain(fault: ErrorDetails) -> str:
-    if not fault["loc"]:
-        return fault["msg"].removeprefix("Value error, ")
-    key = str(fault["loc"][0]).lower().removeprefix(ENVIRONMENT_PREFIX.lower())
-    if fault["type"] == "extra_forbidden":
-        return f"{key}: there is no such key; see docs/configuration.md for those there are"
-    allowed = bounds_of(key)
-    remedy = f"set {key} in {FILE_NAME}, or {ENVIRONMENT_PREFIX}{key.upper()}"
-    return f"{key}: {fault['msg']}" + (f" (allowed: {allowed})" if allowed else "") + f"; {remedy}"
-
-
-def bounds_of(key: str) -> str:
-    """Return the allowed values of `key` in words, empty when any value of its type will do."""
-    field = Configuration.model_fields.get(key)
-    if field is None:
-        return ""
-    choices = getattr(field.annotation, "__args__", ())
-    if choices and all(isinstance(choice, str) for choice in choices):
-        return " or ".join(f'"{choice}"' for choice in choices)
-    low = high = None
-    exclusive = False
-    for bound in field.metadata:
-        low = getattr(bound, "ge", low)
-        if getattr(bound, "gt", None) is not None:
-            low, exclusive = bound.gt, True
-        high = getattr(bound, "le", high)
-    if low is None or high is None:
-        return ""
-    return f"{'above ' if exclusive else ''}{low:.12g} to {high:.12g}"
+    return WithFile

@@ -7,7 +7,8 @@ from typing import get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from hushpost_server.configuration import ENVIRONMENT_PREFIX, Configuration, bounds_of
+from hushpost_server.configuration import ENVIRONMENT_PREFIX, Configuration
+from hushpost_server.configuration_loading import bounds_of
 
 HEAD = f"""# Configuration of the relay
 

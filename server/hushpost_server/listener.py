@@ -17,12 +17,11 @@ from __future__ import annotations
 import asyncio
 import struct
 from functools import lru_cache
-from http import HTTPStatus
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 from hushpost_wire.close_codes import CloseCode
 from hushpost_wire.control import Role
-from hushpost_wire.limits import INBOX_PATH, MESSAGE_BYTES_MAX, POST_PATH, SUBPROTOCOL
+from hushpost_wire.limits import MESSAGE_BYTES_MAX, SUBPROTOCOL
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
@@ -31,13 +30,12 @@ from websockets.server import ServerProtocol
 from websockets.speedups import apply_mask
 from websockets.typing import Subprotocol
 
+from hushpost_server.connection_sides import Host, Session
+from hushpost_server.fragments import Fragments
 from hushpost_server.frame_scanner import FrameScanner, Payload, RawFrame
+from hushpost_server.handshake import RequestHead, Unserved, endpoint_of
 from hushpost_server.rate_limits import PrefixAllowance
 
-# A handshake of a WebSocket client is under 1 KiB; proxies add their headers.
-HANDSHAKE_BYTES_MAX: Final = 16 * 1024
-# Clients of ours never fragment; a proxy may. More pieces than this are an attack on memory.
-FRAGMENTS_MAX: Final = 64
 # How long a peer may take to answer a close frame before the connection is cut.
 CLOSE_SECONDS_MAX: Final = 3.0
 # Connections beyond capacity that are still told so; more are cut without a word.
@@ -47,53 +45,6 @@ _WS_SHORT: Final = struct.Struct(">BB")
 _WS_MEDIUM: Final = struct.Struct(">BBH")
 _FIN_TEXT: Final = 0x81
 _FIN_BINARY: Final = 0x82
-_END_OF_HEAD: Final = b"\r\n\r\n"
-
-
-class Session(Protocol):
-    """What stands behind an open connection."""
-
-    def received(self, batch: list[Payload]) -> None:
-        """Take the messages of one read; (is text, payload) each."""
-
-    def pong(self) -> None:
-        """Note that a ping was answered."""
-
-    def write_paused(self) -> None:
-        """Push nothing more until `write_resumed`: the peer reads too slowly."""
-
-    def write_resumed(self) -> None:
-        """Push again: the peer caught up."""
-
-    def lost(self) -> None:
-        """Forget the connection: it is gone. Called once."""
-
-
-class Host(Protocol):
-    """What a connection needs of the relay."""
-
-    handshake_seconds_max: float
-    slow_reader_seconds: float
-    write_buffer_bytes_max: int
-
-    def arrived(self, connection: Connection, address: str) -> CloseCode | None:
-        """Count a new connection; a code means that it is to be turned away with it."""
-
-    def client_address(self, header: str | None, address: str) -> str:
-        """Return the address that limits apply to, behind a proxy the one it names."""
-        ...
-
-    proxy_address_header: str
-
-    def opened(self, connection: Connection, role: Role) -> Session:
-        """Make the session of a connection whose handshake is done."""
-        ...
-
-    def ended(self, connection: Connection, code: int | None) -> None:
-        """Count a connection out."""
-
-    def failed(self, connection: Connection, error: Exception) -> None:
-        """Note that handling a connection raised what it never should."""
 
 
 class Connection(asyncio.Protocol):
@@ -102,9 +53,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_close_timer",
         "_fragments",
-        "_fragments_are_text",
-        "_handshake_bytes",
-        "_handshake_end",
+        "_head",
         "_host",
         "_loop",
         "_pauses",
@@ -129,10 +78,8 @@ class Connection(asyncio.Protocol):
         self.closing = False
         self.turned_away = False
         self._pauses = 0
-        self._fragments: list[bytes] | None = None
-        self._fragments_are_text = False
-        self._handshake_bytes = 0
-        self._handshake_end = b""
+        self._fragments: Fragments | None = None
+        self._head: RequestHead | None = RequestHead()
         self._scanner: FrameScanner | None = None
         self._slow_timer: asyncio.TimerHandle | None = None
         self._close_timer: asyncio.TimerHandle | None = None
@@ -287,17 +234,14 @@ class Connection(asyncio.Protocol):
         self._turn_away = self._host.arrived(self, address)
 
     def _handshake(self, data: bytes) -> None:
-        self._handshake_bytes += len(data)
-        # Frames behind the request wait until it is answered: the library would act on them first.
-        seen = self._handshake_end + data
-        end = seen.find(_END_OF_HEAD)
-        cut = len(data) if end < 0 else end + len(_END_OF_HEAD) - len(self._handshake_end)
-        self._handshake_end = seen[1 - len(_END_OF_HEAD) :]
+        head = self._head
+        assert head is not None
+        cut = head.cut(data)
         self._protocol.receive_data(data[:cut])
         for event in self._protocol.events_received():
             if isinstance(event, Request):
                 self._answer(event)
-        if self.session is None and self._handshake_bytes > HANDSHAKE_BYTES_MAX:
+        if self.session is None and head.too_long:
             self.abort()
             return
         self._send_library_output()
@@ -306,28 +250,27 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, request: Request) -> None:
         protocol = self._protocol
-        role = _ROLES.get(request.path)
-        if request.method != "GET":
-            response = protocol.reject(HTTPStatus.METHOD_NOT_ALLOWED, "only GET is served here\n")
-            response.headers["Allow"] = "GET"
-        elif role is None:
-            text = f"this relay serves {INBOX_PATH} and {POST_PATH}\n"
-            response = protocol.reject(HTTPStatus.NOT_FOUND, text)
+        endpoint = endpoint_of(request.method, request.path)
+        if isinstance(endpoint, Unserved):
+            response = protocol.reject(endpoint.status, endpoint.sentence)
+            if endpoint.allow:
+                response.headers["Allow"] = endpoint.allow
         else:
             response = protocol.accept(request)
         protocol.send_response(response)
-        if protocol.state is not OPEN or role is None:
+        if protocol.state is not OPEN or isinstance(endpoint, Unserved):
             self._cut_later()
             return
         if self._host.proxy_address_header:
             values = request.headers.get_all(self._host.proxy_address_header)
             self._arrive(values[-1] if values else None)
         self._send_library_output()
-        self._open(role)
+        self._open(endpoint)
 
     def _open(self, role: Role) -> None:
         self._cancel_close_timer()
         self.role = role
+        self._head = None
         if self._turn_away is not None:
             self.fail(self._turn_away)
             return
@@ -378,19 +321,16 @@ class Connection(asyncio.Protocol):
             self._fragment(frame)
 
     def _fragment(self, frame: Frame) -> None:
+        fragments = self._fragments
+        if fragments is None:
+            fragments = self._fragments = Fragments()
         if frame.opcode is not Opcode.CONT:
-            self._fragments = []
-            self._fragments_are_text = frame.opcode is Opcode.TEXT
-        if self._fragments is None:
-            return
-        self._fragments.append(bytes(frame.data))
-        if len(self._fragments) > FRAGMENTS_MAX:
-            self._fragments = None
+            fragments.begin(is_text=frame.opcode is Opcode.TEXT)
+        whole = fragments.add(bytes(frame.data), last=frame.fin)
+        if fragments.too_many:
             self.fail(CloseCode.PROTOCOL_ERROR, "too many fragments")
-        elif frame.fin:
-            whole = b"".join(self._fragments)
-            self._fragments = None
-            self._deliver([(self._fragments_are_text, whole)])
+        elif whole is not None:
+            self._deliver([whole])
 
     def _send_library_output(self) -> None:
         if self.transport is None:
@@ -419,9 +359,6 @@ class Connection(asyncio.Protocol):
         if self._close_timer is not None:
             self._close_timer.cancel()
             self._close_timer = None
-
-
-_ROLES: Final = {INBOX_PATH: Role.INBOX, POST_PATH: Role.POST}
 
 
 @lru_cache(maxsize=1024)  # most messages are of a few lengths: a bucket, or a short list of numbers

@@ -16,6 +16,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hushpost_server.configuration import Configuration
+
 # A home or a small office shares one IPv4 address; a /24 is what one hosting customer rents.
 IPV4_PREFIX_BITS = 24
 # /56 is what providers hand to one household; /64 would let it rotate through 256 networks.
@@ -69,7 +71,7 @@ class TokenBucket:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Every rate the relay enforces; built from the configuration."""
+    """Every rate the relay enforces."""
 
     connection_submits: Rate
     connection_controls: Rate
@@ -80,6 +82,25 @@ class Rates:
     prefix_takes: Rate
     account_takes: Rate
     prefix_connections_max: int
+
+
+def configured_rates(given: Configuration) -> Rates:
+    """Return what an operator chose, all of it per second."""
+    return Rates(
+        connection_submits=Rate(
+            given.connection_submits_per_second, given.connection_submits_burst
+        ),
+        connection_controls=Rate(
+            given.connection_controls_per_second, given.connection_controls_burst
+        ),
+        prefix_submits=Rate(given.prefix_submits_per_second, given.prefix_submits_burst),
+        prefix_connects=Rate(given.prefix_connects_per_second, given.prefix_connects_burst),
+        prefix_accounts=Rate(given.prefix_accounts_per_hour / 3600, given.prefix_accounts_burst),
+        prefix_logins=Rate(given.prefix_logins_per_second, given.prefix_logins_burst),
+        prefix_takes=Rate(given.prefix_takes_per_minute / 60, given.prefix_takes_burst),
+        account_takes=Rate(given.account_takes_per_hour / 3600, given.account_takes_burst),
+        prefix_connections_max=given.prefix_connections_max,
+    )
 
 
 class PrefixAllowance:

@@ -32,7 +32,7 @@ from hushpost_server.logging import EventLog, quieten_libraries
 from hushpost_server.login import notify_expired
 from hushpost_server.metrics import Metrics
 from hushpost_server.presence import Presence
-from hushpost_server.rate_limits import PrefixTable
+from hushpost_server.rate_limits import PrefixTable, configured_rates
 from hushpost_server.reception import Reception
 from hushpost_server.refusal_tick import RefusalTick
 from hushpost_server.requests import serve
@@ -99,7 +99,7 @@ class RelayServer:
             self.configuration, now=self.clock.now, random=self._random, log=self._log
         )
         try:
-            rates = self.configuration.rates()
+            rates = configured_rates(self.configuration)
             identity = self._folder.open_identity()
             self.store = self._given_store or self._folder.make_store()
             await self._folder.open_store(self.store)
@@ -156,7 +156,7 @@ class RelayServer:
         self.intake = Intake(
             self.store, presence.feeds, tick=tick, metrics=self.metrics, loop_time=loop.time
         )
-        rates = configuration.rates()
+        rates = configured_rates(configuration)
         return Services(
             store=self.store,
             terms=Terms(

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 from hushpost_server.clock import ManualClock
-from hushpost_server.listener import HANDSHAKE_BYTES_MAX, frame_header
+from hushpost_server.handshake import HANDSHAKE_BYTES_MAX
+from hushpost_server.listener import frame_header
 from hushpost_server.relay import RelayServer
 from hushpost_wire.close_codes import CloseCode
 from hushpost_wire.control import DropKind, Welcome

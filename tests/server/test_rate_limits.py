@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
+from hushpost_server.configuration import Configuration
 from hushpost_server.rate_limits import (
     ROTATION_SECONDS,
     PrefixTable,
     Rate,
     Rates,
     TokenBucket,
+    configured_rates,
     prefix_of,
 )
 from hypothesis import given
@@ -161,3 +163,11 @@ def test_a_connection_limit_of_zero_is_none() -> None:
     entries = table(replace(RATES, prefix_connections_max=0, prefix_connects=OPEN))
     entry = entries.allowance("192.0.2.1", 0.0)
     assert all(entries.admit_connection(entry, 0.0) for _ in range(50))
+
+
+def test_rates_are_per_second() -> None:
+    """Keys in minutes and hours arrive as rates a second."""
+    chosen = Configuration(prefix_takes_per_minute=60, account_takes_per_hour=7200)
+    rates = configured_rates(chosen)
+    assert rates.prefix_takes.per_second == 1
+    assert rates.account_takes.per_second == 2

@@ -1,0 +1,92 @@
+"""Reading the relay's configuration, and saying what is wrong with it (docs/configuration.md).
+
+`HUSHPOST_RELAY_<KEY>` in the environment overrides the file, arguments of the command override
+both. A value out of its bound stops the relay with the key, the bound and the remedy; a value
+itself is never repeated, since it may be a secret.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from hushpost_server.configuration import (
+    ENVIRONMENT_PREFIX,
+    Configuration,
+    with_file,
+)
+from hushpost_server.default_folders import FILE_NAME, default_file
+from hushpost_server.errors import ConfigurationInvalid
+
+
+def load_configuration(file: Path | None = None, **arguments: Any) -> Configuration:
+    """Read file, environment and `arguments` (strongest last); None arguments count as not given.
+
+    Raises `ConfigurationInvalid` with every fault found, one a line. A named file must exist; the
+    default one need not.
+    """
+    if file is not None and not file.is_file():
+        raise ConfigurationInvalid(
+            f"the configuration file {file} does not exist: create it, or leave out --config"
+        )
+    chosen = file if file is not None else default_file()
+    _refuse_unknown_variables()
+    given = {key: value for key, value in arguments.items() if value is not None}
+    try:
+        return with_file(chosen)(**given)
+    except ValidationError as error:
+        faults = [_explain(fault) for fault in error.errors(include_input=False)]
+        raise ConfigurationInvalid("\n".join(faults)) from None
+    except ValueError as error:  # TOML that does not parse, environment JSON that does not
+        raise ConfigurationInvalid(
+            f"{chosen} or the environment cannot be read as configuration: {error}"
+        ) from None
+    except OSError as error:
+        raise ConfigurationInvalid(f"{chosen} cannot be read: {error.strerror}") from None
+
+
+def _refuse_unknown_variables() -> None:
+    """Raise for a variable with our prefix and no key: the library would pass it over."""
+    for name in os.environ:
+        upper = name.upper()
+        key = upper.removeprefix(ENVIRONMENT_PREFIX).lower()
+        if upper.startswith(ENVIRONMENT_PREFIX) and key not in Configuration.model_fields:
+            raise ConfigurationInvalid(
+                f"{name} is set, but there is no key {key}; see docs/configuration.md for those"
+                " there are, or unset it"
+            )
+
+
+def _explain(fault: ErrorDetails) -> str:
+    if not fault["loc"]:
+        return fault["msg"].removeprefix("Value error, ")
+    key = str(fault["loc"][0]).lower().removeprefix(ENVIRONMENT_PREFIX.lower())
+    if fault["type"] == "extra_forbidden":
+        return f"{key}: there is no such key; see docs/configuration.md for those there are"
+    allowed = bounds_of(key)
+    remedy = f"set {key} in {FILE_NAME}, or {ENVIRONMENT_PREFIX}{key.upper()}"
+    return f"{key}: {fault['msg']}" + (f" (allowed: {allowed})" if allowed else "") + f"; {remedy}"
+
+
+def bounds_of(key: str) -> str:
+    """Return the allowed values of `key` in words, empty when any value of its type will do."""
+    field = Configuration.model_fields.get(key)
+    if field is None:
+        return ""
+    choices = getattr(field.annotation, "__args__", ())
+    if choices and all(isinstance(choice, str) for choice in choices):
+        return " or ".join(f'"{choice}"' for choice in choices)
+    low = high = None
+    exclusive = False
+    for bound in field.metadata:
+        low = getattr(bound, "ge", low)
+        if getattr(bound, "gt", None) is not None:
+            low, exclusive = bound.gt, True
+        high = getattr(bound, "le", high)
+    if low is None or high is None:
+        return ""
+    return f"{'above ' if exclusive else ''}{low:.12g} to {high:.12g}"

@@ -1,0 +1,68 @@
+"""The request that opens a connection: its bounds, and which endpoint it asks for.
+
+docs/spec/wire.md section 1. The library judges the rest of the request; here it is cut off from the
+frames behind it, bounded, and answered where it asks for what is not served.
+
+Refuses to know: header fields.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from hushpost_wire.control import Role
+from hushpost_wire.limits import INBOX_PATH, POST_PATH
+
+# A handshake of a WebSocket client is under 1 KiB; proxies add their headers.
+HANDSHAKE_BYTES_MAX: Final = 16 * 1024
+_END_OF_HEAD: Final = b"\r\n\r\n"
+_ROLES: Final = {INBOX_PATH: Role.INBOX, POST_PATH: Role.POST}
+
+
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """Why a request opens nothing: a status, a sentence, and what is allowed instead."""
+
+    status: HTTPStatus
+    sentence: str
+    allow: str = ""
+
+
+def endpoint_of(method: str, path: str) -> Role | Unserved:
+    """Return the endpoint that a request asks for."""
+    if method != "GET":
+        return Unserved(HTTPStatus.METHOD_NOT_ALLOWED, "only GET is served here\n", allow="GET")
+    role = _ROLES.get(path)
+    if role is None:
+        sentence = f"this relay serves {INBOX_PATH} and {POST_PATH}\n"
+        return Unserved(HTTPStatus.NOT_FOUND, sentence)
+    return role
+
+
+class RequestHead:
+    """Cuts the head of the request off from what follows it."""
+
+    __slots__ = ("_bytes", "_end")
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._end = b""
+
+    @property
+    def too_long(self) -> bool:
+        """Whether more has come than any client sends."""
+        return self._bytes > HANDSHAKE_BYTES_MAX
+
+    def cut(self, data: bytes) -> int:
+        """Return how much of `data` belongs to the head.
+
+        Frames behind the request wait until it is answered: the library would act on them first.
+        """
+        self._bytes += len(data)
+        seen = self._end + data
+        end = seen.find(_END_OF_HEAD)
+        cut = len(data) if end < 0 else end + len(_END_OF_HEAD) - len(self._end)
+        self._end = seen[1 - len(_END_OF_HEAD) :]
+        return cut
