@@ -255,6 +255,7 @@ def test_a_restart_without_proof_is_told() -> None:
     alice, bob, room = friends()
     bob.send(alice, "both have received")
     room.settle()
+    room.pass_time(3600)
     table = alice.ledger.tables[Table.SESSIONS]
     table.clear()
     alice.step(first_contact.restart_session, bob.own.account_id)
