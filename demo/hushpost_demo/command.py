@@ -1,6 +1,7 @@
 """`hushpost`: what a person or a script types (docs/cli.md)."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -65,8 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt, asyncio.CancelledError):
         status = ExitStatus.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read along has gone, `head` for instance; there is nobody left to tell.
-        sys.stderr.close()
+        # Whoever read along has gone, `head` for instance. What is still buffered goes nowhere,
+        # or the interpreter would complain about it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = ExitStatus.FAILED
     sys.exit(int(status or 0))
 

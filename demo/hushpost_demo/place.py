@@ -65,6 +65,8 @@ class Place:
             status = asyncio.run(_unraised(work)) or ExitStatus.DONE
         except (KeyboardInterrupt, asyncio.CancelledError, click.Abort):
             status = ExitStatus.INTERRUPTED
+        except BrokenPipeError:
+            raise  # whoever read along has gone; `command.main` ends quietly
         except (HushpostError, OSError) as error:
             status = exit_status(error)
             self.output.error(type(error).__name__, _words_of(error), status)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hushpost_demo.command import COMMANDS, cli, main
@@ -45,17 +46,34 @@ def test_an_error_s_status_is_the_process_s(vaults: Vaults) -> None:
 
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt(), 130), (BrokenPipeError(), 1)])
-def test_interruptions_leave_no_trace(
-    monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int
+def test_interruptions_are_a_status(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: BaseException, status: int
 ) -> None:
-    """Ctrl-C and a reader that has gone end the process quietly."""
+    """Ctrl-C and a reader that has gone end the process with a status."""
 
     def interrupted(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr(sys, "stderr", open("/dev/null", "w"))  # noqa: SIM115  main may close it
     monkeypatch.setattr(cli, "main", interrupted)
-    with pytest.raises(SystemExit) as exit_:
-        main([])
-    sys.stderr.close()
+    with (tmp_path / "out").open("w") as out, monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", out)
+        with pytest.raises(SystemExit) as exit_:
+            main([])
     assert exit_.value.code == status
+
+
+def test_a_reader_that_goes_is_no_error(vaults: Vaults) -> None:
+    """A pipe that closes ends a listener without a word, as `head` expects."""
+    vaults.init("alice")
+    with subprocess.Popen(
+        [*COMMAND, "listen", "--seconds", "3"],
+        env=vaults.environment("alice"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
