@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from hushpost_wire.ttl import has_passed
 
@@ -133,15 +134,15 @@ class Courier:
         return ready, None if not self._keys else 0.0
 
     async def _post(self, entries: list[OutboxEntry]) -> list[Result]:
-        """Post in order; what a connection's end leaves open has no verdict."""
-        pending: list[asyncio.Future[Verdict]] = []
+        """Post in order by one connection; what its end leaves open has no verdict."""
+        first = entries[0]
+        same = takewhile(lambda entry: entry.host == first.host, entries)
         try:
-            for entry in entries:
-                pending.append(
-                    await self._office.submit(entry.account_id, entry.host, _posting(entry))
-                )
+            pending = await self._office.submit_all(
+                first.account_id, first.host, [_posting(entry) for entry in same]
+            )
         except RelayError:
-            pass  # those posted before may still be answered; the others are posted again
+            pending = []
         verdicts = await asyncio.gather(*pending, return_exceptions=True)
         answered = [verdict if isinstance(verdict, Verdict) else None for verdict in verdicts]
         answered += [None] * (len(entries) - len(answered))

@@ -9,7 +9,7 @@ No retry here: the outbox knows what is due, and asks again after `retry.Backoff
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,7 +26,7 @@ from hushpost_wire.control import (
 from hushpost_wire.host import Host
 from hushpost_wire.identifiers import AccountId
 
-from hushpost.errors import MisuseError, RelayMisbehaved
+from hushpost.errors import MisuseError, RelayError, RelayMisbehaved
 from hushpost.retry import fraction
 from hushpost.transport_dial import Dial, RelayPins
 from hushpost.transport_link import Link, open_link
@@ -61,10 +61,21 @@ class PostOffice:
     async def submit(
         self, contact: bytes, host: Host, posting: Posting
     ) -> "asyncio.Future[Verdict]":
-        """Post in order on this contact's connection, opening one if needed.
+        """Post on this contact's connection, opening one if needed.
 
         ``contact`` is any name for the contact that stays the same; it is told to nobody. Raises a
         `RelayError` if there is no connection; the verdict raises one if it ends before the answer.
+        """
+        return (await self.submit_all(contact, host, (posting,)))[0]
+
+    async def submit_all(
+        self, contact: bytes, host: Host, postings: Sequence[Posting]
+    ) -> "list[asyncio.Future[Verdict]]":
+        """Post in order, all on one connection; gives the coming verdicts, the first ones first.
+
+        They are fewer than the postings if the connection ends in between: by another one the rest
+        could arrive before what is still to be posted again (docs/spec/delivery.md, 9). Post the
+        rest when these verdicts are in. Raises as `submit`, if not even the first was posted.
         """
         self._need_open()
         post = self._posts.setdefault((contact, host), _Post(asyncio.Lock()))
@@ -74,7 +85,15 @@ class PostOffice:
             link = post.link
             if link is None:
                 raise MisuseError("this client is closed: open it again")
-            return await link.submit(posting)
+            pending = [await link.submit(postings[0])]
+            for posting in postings[1:]:
+                if post.link is not link:
+                    break
+                try:
+                    pending.append(await link.submit(posting))
+                except RelayError:
+                    break
+            return pending
 
     async def take_prekeys(self, host: Host, account: AccountId) -> Prekeys | Error:
         """Take a bundle for each device of an account, on a connection of its own."""

@@ -11,6 +11,7 @@ from hushpost.errors import MisuseError, RelayUnreachable
 from hushpost.transport_dial import Dial
 from hushpost.transport_inbox import Delivery
 from hushpost.transport_post import PostOffice
+from hushpost.transport_posting import Posting, Verdict
 from hushpost_crypto.drops import Drop
 from hushpost_crypto.primitives import random_bytes
 from hushpost_server.configuration import Configuration
@@ -20,7 +21,7 @@ from hushpost_wire.frames import RefusalReason
 from hushpost_wire.host import Host
 from hushpost_wire.identifiers import AccountId, DropSecret, Route
 
-from tests.client_lib.transport_people import MemoryPins, person, posting
+from tests.client_lib.transport_people import MemoryPins, Person, person, posting
 
 
 @pytest.fixture
@@ -39,6 +40,11 @@ async def post_office(dial: Dial | None = None) -> AsyncGenerator[PostOffice, No
         yield office
     finally:
         await office.close()
+
+
+def envelopes(one: Person) -> list[bytes]:
+    """Give what a person's inbox was delivered, in order."""
+    return [delivery.deliver.envelope for delivery in one.ear.deliveries()]
 
 
 async def test_postings_arrive_in_order(host: Host) -> None:
@@ -92,6 +98,37 @@ async def test_a_connection_is_replaced_at_the_end_of_its_life(
         assert post.link is None
         second = await office.submit(b"bob", host, posting(drop, time()))
         assert (await second).accepted
+
+
+async def test_a_batch_ends_with_its_connection(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a lost connection leaves of a batch goes by no other before it is handed in again."""
+    async with person(host) as bob, post_office() as office:
+        drop = await bob.make_drop()
+        postings = [posting(drop, time()) for _ in range(6)]
+        assert (await (await office.submit(b"bob", host, postings[0]))).accepted
+        post = office._posts[(b"bob", host)]  # pyright: ignore[reportPrivateUsage]  # cuts it
+        link = post.link
+        assert link is not None
+        real, posted = link.submit, list[Posting]()
+
+        async def lost_at_the_third(one: Posting) -> "asyncio.Future[Verdict]":
+            posted.append(one)
+            if len(posted) == 3:
+                await link.close()
+            return await real(one)
+
+        monkeypatch.setattr(link, "submit", lost_at_the_third)
+        pending = await office.submit_all(b"bob", host, postings[1:])
+        assert len(pending) == 2
+        assert posted == postings[1:4]
+        assert post.link is link
+        await asyncio.gather(*pending, return_exceptions=True)
+        again = await office.submit_all(b"bob", host, postings[1:])
+        assert [(await verdict).accepted for verdict in again] == [True] * 5
+        await bob.ear.until(lambda _: len(set(envelopes(bob))) == 6)
+        assert list(dict.fromkeys(envelopes(bob))) == [one.envelope for one in postings]
 
 
 async def test_the_life_of_a_connection_is_within_ten_minutes() -> None:
