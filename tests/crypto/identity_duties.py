@@ -57,6 +57,20 @@ def _login(size: int) -> bytes:
     )
 
 
+def _welcome(generation_size: int) -> bytes:
+    return transcripts.welcome(
+        _challenge(32),
+        client_nonce=bytes(32),
+        protocol=1,
+        account_id=ID,
+        device_id=ENTRIES[0].device_id(),
+        route=DROP.route,
+        prekeys_left=0,
+        device_list_version=1,
+        generation=records.StoreGeneration(bytes(generation_size)),
+    )
+
+
 def _one_list(entry: records.DeviceEntry) -> records.DeviceList:
     return device_list.issue_next(ACCOUNT, GENESIS, FIRST, [entry, entry], today=101)
 
@@ -102,6 +116,7 @@ DUTIES: tuple[tuple[type[Exception], Callable[[], object]], ...] = (
     ),
     (ValueError, lambda: _challenge(31).parts()),
     (ValueError, lambda: _login(33)),
+    (ValueError, lambda: _welcome(15)),
     (ValueError, lambda: encoding.fields(bytes(encoding.FIELD_BYTES_MAX + 1))),
     (MalformedRecord, lambda: encoding.read_fields(encoding.fields(b"a", b"b"), 1)),
     (MalformedRecord, lambda: encoding.read_fields(encoding.fields(b"a"), 2)),
