@@ -31,6 +31,7 @@ from hushpost_crypto.kem_ratchet import (
 from hushpost_crypto.keys import Random
 from hushpost_crypto.limits import (
     CHAIN_MESSAGES_MAX,
+    JUMP_MAX,
     LINK_SECRETS_MAX,
     OLD_HEADER_KEYS_MAX,
     SECONDS_A_DAY,
@@ -312,10 +313,14 @@ def _begin_receiving(
 
 
 def _with_closed(ratchet: Ratchet, length: int, day: int) -> tuple[ReceivingChain, ...]:
-    """Give the old chains, the newest first, with the one that the peer just ended."""
+    """Give the old chains, the newest first, with the one that the peer just ended.
+
+    Of a chain that ended beyond the limit on jumps the first keys are kept: refusing the message
+    would end the session for good, just because more than that many before it were lost.
+    """
     if ratchet.receiving is None:
         return ratchet.old
-    ended = ratchet.receiving.skip_to(length, day)
+    ended = ratchet.receiving.skip_to(min(length, ratchet.receiving.number + JUMP_MAX), day)
     return (ended.closed(), *ratchet.old) if ended.skipped else ratchet.old
 
 

@@ -29,7 +29,7 @@ from hushpost_wire.records import (
 
 from hushpost_crypto import primitives
 from hushpost_crypto.errors import Undecryptable
-from hushpost_crypto.limits import GENERATION_MAX, SEAL_TRIALS_MAX
+from hushpost_crypto.limits import SEAL_TRIALS_MAX
 from hushpost_crypto.pqxdh import LINK_ID_BYTES, Opening, RemoteDevice
 from hushpost_crypto.prekeys import SealSecret
 
@@ -113,8 +113,6 @@ class FirstHeader:
         if version != VERSION or flags & ~_FLAGS:
             raise MalformedRecord("first header of an unknown version or with unknown flags")
         generation, list_version = reader.u32(), reader.u32()
-        if generation > GENERATION_MAX:
-            raise MalformedRecord("first header with a generation out of range")
         signed_id = PrekeyId(reader.take(PREKEY_ID_BYTES))
         one_time_id = PrekeyId(reader.take(PREKEY_ID_BYTES)) if flags & _ONE_TIME else None
         link_id = reader.take(LINK_ID_BYTES) if flags & _LINKED else b""

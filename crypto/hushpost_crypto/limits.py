@@ -36,7 +36,9 @@ LINK_SECRETS_MAX: Final = 3
 UNANSWERED_SECONDS: Final = SECONDS_A_DAY
 # A peer may lose its state, though not all the time: more restarts than this are an attack.
 RESTART_SECONDS: Final = SECONDS_A_DAY
-# A generation grows by one with each session; no honest peer comes near.
-GENERATION_MAX: Final = 2**31 - 1
+# A generation is at least the minutes since the epoch by its initiator's clock; clocks differ by as
+# much as they may for device lists. Further ahead, one session would outrank all later ones.
+GENERATION_AHEAD_MAX: Final = 24 * 60
+SECONDS_A_MINUTE: Final = 60
 # The message number is a u32, and so is the count of a chain that the next header tells.
 CHAIN_MESSAGES_MAX: Final = 2**32 - 1

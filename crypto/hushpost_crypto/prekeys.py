@@ -230,6 +230,7 @@ def verify_prekey(
         raise PrekeyKindWrong(f"a {record.kind.name} prekey stands where {kind.name} is due")
     _check_dates(record.issue_day, record.expiry_day, today)
     check_x25519(record.x25519_key)
+    primitives.mlkem1024_check_key(record.mlkem_key)
 
 
 def verify_seal(
@@ -244,7 +245,7 @@ def verify_seal(
     if record.account_id != account_id:
         raise AccountMismatch("the seal record belongs to another account")
     _check_dates(record.issue_day, record.expiry_day, today)
-    check_x25519(record.seal_key[-KEY_BYTES:])
+    primitives.xwing_check_key(record.seal_key)
 
 
 def _check_device(device_id: DeviceId, entry: DeviceEntry) -> None:

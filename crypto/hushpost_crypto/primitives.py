@@ -252,6 +252,14 @@ def mlkem1024_public_key(seed: bytes) -> bytes:
     return MLKEM1024PrivateKey.from_seed_bytes(seed).public_key().public_bytes_raw()
 
 
+def mlkem1024_check_key(public_key: bytes) -> None:
+    """Raise `BadKey` unless the key passes the length and modulus checks of FIPS 203."""
+    try:
+        MLKEM1024PublicKey.from_public_bytes(public_key)
+    except ValueError:
+        raise BadKey("an ML-KEM-1024 key is not a canonical encapsulation key") from None
+
+
 def mlkem1024_encapsulate(public_key: bytes) -> tuple[bytes, bytes]:
     """Give (shared secret, ciphertext); raise `BadKey` for a key that is not canonical."""
     try:
@@ -279,6 +287,13 @@ def xwing_public_key(seed: bytes) -> bytes:
     """Give the 1216-byte X-Wing encapsulation key of a 32-byte seed."""
     kem_seed, x25519_secret = _xwing_expand(seed)
     return MlKem768Secret(kem_seed).public_key() + x25519_public_key(x25519_secret)
+
+
+def xwing_check_key(public_key: bytes) -> None:
+    """Raise `BadKey` unless both halves of the key are such as an honest device makes."""
+    mlkem768_check_key(public_key[:MLKEM768_KEY_BYTES])
+    # Any scalar shows a low-order point, since X25519 clears the cofactor of whatever it is given.
+    x25519(bytes(KEY_BYTES), public_key[MLKEM768_KEY_BYTES:])
 
 
 def hpke_seal(public_key: bytes, info: bytes, plaintext: bytes) -> bytes:

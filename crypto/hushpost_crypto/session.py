@@ -27,9 +27,10 @@ from hushpost_crypto.errors import NoSession, PeerFault, Undecryptable
 from hushpost_crypto.first_message import FirstHeader, FirstMessage, SealTarget
 from hushpost_crypto.keys import Random
 from hushpost_crypto.limits import (
-    GENERATION_MAX,
+    GENERATION_AHEAD_MAX,
     RESTART_SECONDS,
     SECONDS_A_DAY,
+    SECONDS_A_MINUTE,
     SESSIONS_MAX,
     UNANSWERED_SECONDS,
 )
@@ -168,8 +169,7 @@ class SessionBook(Concealed):
         provably received in, unless a linked start has just gone unanswered: then the peer has
         lost its state, and its app is told of a restart.
         """
-        highest = max((s.origin.generation for s in self.sessions), default=-1)
-        generation = min(highest + 1, GENERATION_MAX)
+        generation = max(self._highest_generation() + 1, int(now) // SECONDS_A_MINUTE)
         link = self._link_for_start()
         keys, opening = initiate(local, bundle, generation=generation, link=link, random=random)
         header = FirstHeader(
@@ -292,7 +292,7 @@ class SessionBook(Concealed):
         header = first.header
         signed = _check_reception(header, reception, now)
         link = self._find_link(header.opening.link_id)
-        start = self._classify(link)
+        start = self._classify(link, header.opening.generation)
         if start is SessionStart.RESTARTED and self._restarted_lately(now):
             raise Undecryptable
         keys, reencapsulation = respond(
@@ -326,10 +326,16 @@ class SessionBook(Concealed):
             reencapsulation=reencapsulation,
         )
 
-    def _classify(self, link: LinkSecret | None) -> SessionStart:
+    def _highest_generation(self) -> int:
+        return max((session.origin.generation for session in self.sessions), default=0)
+
+    def _classify(self, link: LinkSecret | None, generation: int) -> SessionStart:
         if link is not None:
             return SessionStart.LINKED
         if any(session.peer_can_link() for session in self.sessions):
+            # Begun before the session that the peer is known to have: late, or kept back until now.
+            if generation <= self._highest_generation():
+                raise Undecryptable
             return SessionStart.RESTARTED
         if any(not session.origin.initiator for session in self.sessions):
             return SessionStart.RETRIED
@@ -355,6 +361,8 @@ def _check_reception(header: FirstHeader, reception: Reception, now: float) -> P
     if (one_time.prekey_id if one_time else None) != header.one_time_id:
         raise Undecryptable
     if header.responder_list_version not in reception.own_heads:
+        raise Undecryptable
+    if header.opening.generation > int(now) // SECONDS_A_MINUTE + GENERATION_AHEAD_MAX:
         raise Undecryptable
     return signed
 

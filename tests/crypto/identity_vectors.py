@@ -629,6 +629,8 @@ def prekey_cases() -> Iterator[Case]:
         yield one(
             f"X25519 key of low order: {what}", "BadKey", sign(replace(record, x25519_key=key))
         )
+    coarse = b"\xff" * 3 + record.mlkem_key[3:]
+    yield one("ML-KEM key over the modulus", "BadKey", sign(replace(record, mlkem_key=coarse)))
     yield one("cut short by one byte", "RecordMalformed", good[:-1])
     yield one("one byte after its end", "RecordMalformed", good + b"\0")
     yield one("suite 2", "RecordMalformed", b"\0\x02" + good[2:])
@@ -704,6 +706,8 @@ def _seal_cases() -> Iterator[Case]:
     yield one("seal record of another device", "AccountMismatch", device)
     weak = sign(replace(record, seal_key=record.seal_key[:1184] + X25519_ZERO))
     yield one("seal key with an X25519 part of low order", "BadKey", weak)
+    rough = sign(replace(record, seal_key=b"\xff" * 3 + record.seal_key[3:]))
+    yield one("seal key with an ML-KEM part over the modulus", "BadKey", rough)
     yield one("seal record cut short", "RecordMalformed", good[:-1])
     yield one("seal record with a byte after its end", "RecordMalformed", good + b"\0")
     yield one("seal record of suite 2", "RecordMalformed", b"\0\x02" + good[2:])

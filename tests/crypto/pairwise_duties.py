@@ -29,6 +29,8 @@ from hushpost_crypto.session import (
 from tests.crypto.pairwise_world import COMMITMENT, DAY, NOW, Device, met, replaced, stream
 
 A_DAY = 86_400.0
+# The generation of a session that begins at NOW in an empty book.
+FIRST = int(NOW) // 60
 
 
 @contextmanager
@@ -177,19 +179,31 @@ def jump_is_bounded() -> None:
 
 
 def jump_over_the_end_of_a_chain_is_bounded() -> None:
-    """The same holds for the messages a chain ended with."""
-    for skipped, opens in ((limits.JUMP_MAX, True), (limits.JUMP_MAX + 1, False)):
+    """Of the messages that a chain ended with the first 1,000 still open; the session goes on."""
+    for lost in (limits.JUMP_MAX - 2, limits.JUMP_MAX - 1, limits.JUMP_MAX, 5_000_000):
         pair = Pair()
         pair.turn()
         pair.receive("bob", pair.send("alice"))
-        _lose(pair, skipped)
+        early = pair.send("alice", b"early")
+        _lose(pair, limits.JUMP_MAX - 2)
+        late = [pair.send("alice", b"%d" % n) for n in range(2)]
+        _claim(pair, lost - limits.JUMP_MAX)
         pair.receive("alice", pair.send("bob"))
-        message = pair.send("alice")
-        if opens:
-            pair.receive("bob", message)
-        else:
+        assert pair.receive("bob", pair.send("alice", b"goes on")) == b"goes on"
+        assert sum(len(chain.skipped) for chain in pair.bob.old) <= limits.SKIPPED_KEYS_MAX
+        assert pair.receive("bob", early) == b"early"
+        if lost >= limits.JUMP_MAX:
+            assert pair.receive("bob", late[0]) == b"0"
             with refused():
-                pair.receive("bob", message)
+                pair.receive("bob", late[1])
+        pair.turn()
+
+
+def _claim(pair: Pair, more: int) -> None:
+    """Let Alice say of her chain that it is longer than it is."""
+    sending = pair.alice.sending
+    assert sending is not None
+    pair.alice = replace(pair.alice, sending=replace(sending, number=sending.number + more))
 
 
 def _lose(pair: Pair, count: int) -> None:
@@ -754,9 +768,9 @@ def unanswered_starts_are_renewed() -> None:
     assert SessionBook((fresh,)).wants_session(NOW + 22 * A_DAY)
     alice.pass_on(bob)
     alice.start(bob)
-    assert alice.book(bob).sessions[0].origin.generation == 1
+    assert alice.book(bob).sessions[0].origin.generation == FIRST + 1
     assert alice.pass_on(bob).start is SessionStart.RETRIED
-    assert bob.book(alice).sessions[0].origin.generation == 1
+    assert bob.book(alice).sessions[0].origin.generation == FIRST + 1
     assert bob.pass_on(alice).answered
 
 
@@ -773,7 +787,7 @@ def a_known_device_links() -> None:
     bob.pass_on(alice)
     bob.start(alice)
     assert bob.pass_on(alice).start is SessionStart.LINKED
-    assert bob.book(alice).sessions[0].origin.generation == 2
+    assert bob.book(alice).sessions[0].origin.generation == FIRST + 2
 
 
 def a_link_needs_the_secret() -> None:
@@ -804,14 +818,15 @@ def a_restart_is_told_and_closes_the_rest() -> None:
         other.pass_on(loser)
         loser.pass_on(other)
         loser.books.clear()
+        loser.now += 60
         loser.start(other)
         assert loser.pass_on(other).start is SessionStart.RESTARTED
         assert len(other.book(loser).sessions) == 1
         other.pass_on(loser)
         loser.pass_on(other)
         loser.books.clear()
-        loser.start(other)
         other.now = loser.now = NOW + A_DAY - 1
+        loser.start(other)
         sealed = loser.send(other)
         with refused():
             other.accept(loser, sealed)
@@ -858,12 +873,7 @@ def books_are_bounded() -> None:
     alice, bob = Device("alice"), Device("bob")
     for _ in range(6):
         alice.start(bob)
-    assert [s.origin.generation for s in alice.book(bob).sessions] == [5, 4, 3, 2]
-    session = alice.book(bob).sessions[0]
-    top = replace(session, origin=replace(session.origin, generation=limits.GENERATION_MAX))
-    alice.keep(bob, SessionBook((top,)))
-    alice.start(bob)
-    assert alice.book(bob).sessions[0].origin.generation == limits.GENERATION_MAX
+    assert [s.origin.generation - FIRST for s in alice.book(bob).sessions] == [5, 4, 3, 2]
 
 
 def generations_order_before_ids() -> None:
@@ -872,8 +882,11 @@ def generations_order_before_ids() -> None:
     for number in range(4):
         alice.start(bob)
         sessions = alice.book(bob).sessions
-        assert sessions[0].origin.generation == number
+        assert sessions[0].origin.generation == FIRST + number
         assert list(sessions) == sorted(sessions, key=Session.rank)
+    alice.now += 10 * A_DAY + 59
+    alice.start(bob)
+    assert alice.book(bob).sessions[0].origin.generation == FIRST + 10 * 24 * 60
 
 
 def old_sessions_still_read() -> None:
@@ -951,6 +964,7 @@ def a_link_is_welcome_after_a_restart() -> None:
     alice, bob = met()
     alice.pass_on(bob)
     alice.books.clear()
+    alice.now += 60
     alice.start(bob)
     assert alice.pass_on(bob).start is SessionStart.RESTARTED
     bob.pass_on(alice)
@@ -958,9 +972,10 @@ def a_link_is_welcome_after_a_restart() -> None:
     assert alice.pass_on(bob).start is SessionStart.LINKED
 
 
-def generations_have_an_end() -> None:
-    """A generation of 2^31 - 1 is accepted, a higher one refused, though all else fits."""
-    for generation, opens in ((limits.GENERATION_MAX, True), (limits.GENERATION_MAX + 1, False)):
+def generations_keep_to_the_clock() -> None:
+    """A generation a day ahead of the clock is accepted, one further ahead refused."""
+    ahead = limits.GENERATION_AHEAD_MAX
+    for generation, opens in ((FIRST + ahead, True), (FIRST + ahead + 1, False)):
         alice, bob = Device("alice"), Device("bob")
         bundle = bob.bundle()
         keys, opening = initiate(
@@ -982,6 +997,48 @@ def generations_have_an_end() -> None:
         else:
             with refused():
                 bob.accept(alice, sealed)
+
+
+def a_first_message_kept_back_closes_nothing() -> None:
+    """An older start that a relay held is refused once a younger session is in use, for good."""
+    alice, bob = Device("alice"), Device("bob")
+    alice.start(bob)
+    kept_back = alice.send(bob, b"kept back")
+    alice.now = bob.now = NOW + A_DAY
+    alice.start(bob)
+    assert alice.pass_on(bob).start is SessionStart.NEW
+    for _ in range(2):
+        bob.pass_on(alice)
+        alice.pass_on(bob)
+    for days in (0, 2, 20):
+        bob.now = NOW + days * A_DAY
+        before = bob.book(alice)
+        with refused():
+            bob.accept(alice, kept_back)
+        assert bob.book(alice) is before
+    assert alice.pass_on(bob).start is None
+
+
+def a_late_start_of_two_at_once_closes_nothing() -> None:
+    """When both begin and one start comes after the other session is in use, that one stays."""
+    for seed in range(4):
+        alice, bob = Device(f"alice {seed}"), Device(f"bob {seed}")
+        alice.start(bob)
+        bob.start(alice)
+        late = {"alice": alice.send(bob), "bob": bob.send(alice)}
+        first, second = (alice, bob) if _id(alice, bob) < _id(bob, alice) else (bob, alice)
+        second.accept(first, late[first.name.split()[0]])
+        second.pass_on(first)
+        first.pass_on(second)
+        with refused():
+            first.accept(second, late[second.name.split()[0]])
+        for _ in range(3):
+            second.pass_on(first)
+            first.pass_on(second)
+
+
+def _id(device: Device, other: Device) -> bytes:
+    return device.book(other).sessions[0].session_id
 
 
 def restored_snapshots_go_on() -> None:
@@ -1065,7 +1122,9 @@ DUTIES: Mapping[str, tuple[Callable[[], Any], ...]] = {
         a_device_cannot_write_to_itself,
         linked_and_unlinked_starts_alternate,
         a_link_is_welcome_after_a_restart,
-        generations_have_an_end,
+        generations_keep_to_the_clock,
+        a_first_message_kept_back_closes_nothing,
+        a_late_start_of_two_at_once_closes_nothing,
         restored_snapshots_go_on,
     ),
 }

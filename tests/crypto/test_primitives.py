@@ -333,7 +333,15 @@ def test_bad_kem_input_is_refused() -> None:
     for bad in (b"\xff" * 1568, b""):
         with pytest.raises(BadKey):
             p.mlkem1024_encapsulate(bad)
-    for bad in (b"\xff" * 1216, b"", p.xwing_public_key(bytes(32))[:-1]):
+        with pytest.raises(BadKey):
+            p.mlkem1024_check_key(bad)
+    p.mlkem1024_check_key(p.mlkem1024_public_key(seed))
+    wing = p.xwing_public_key(bytes(32))
+    p.xwing_check_key(wing)
+    for bad in (b"\xff" * 1216, b"", wing[:-1], wing[:-32] + bytes(32), b"\xff" * 3 + wing[3:]):
+        with pytest.raises(BadKey):
+            p.xwing_check_key(bad)
+    for bad in (b"\xff" * 1216, b"", wing[:-1]):
         with pytest.raises(BadKey):
             p.hpke_seal(bad, b"", b"")
     for size in (0, 1087, 1089):
