@@ -69,3 +69,12 @@ def test_a_script_chats_through_pipes(vaults: Vaults) -> None:
     kinds = [fact["kind"] for fact in facts_of(chat.stdout)]
     assert kinds[0] == "chat"
     assert {"address", "unknown", "nobody"} <= set(kinds)
+
+
+def test_the_command_itself(vaults: Vaults) -> None:
+    """It opens the vault, obeys, and leaves at the end of its input; an unknown WHO ends it."""
+    address = vaults.init("alice")
+    result = vaults.run("alice", "chat", typed="/address\n")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count(address) == 2
+    assert vaults.fails("alice", "chat", "carol")[0] == 6

@@ -1,5 +1,7 @@
 """Tests of what a typed line means."""
 
+from pathlib import Path
+
 import pytest
 from hushpost_demo.chat_lines import ORDERS, Order, Say, help_lines, understand
 
@@ -27,3 +29,10 @@ def test_help_lists_every_order() -> None:
     for name, argument, words in ORDERS:
         assert f"{name} {argument}".strip() in text
         assert words in text
+
+
+def test_the_page_explains_every_order() -> None:
+    """docs/cli.md and the table of orders agree."""
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    for name, _, _ in ORDERS:
+        assert f"`{name}" in page

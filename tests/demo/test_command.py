@@ -21,6 +21,17 @@ def test_help_lists_every_command_in_order(capsys: pytest.CaptureFixture[str]) -
     assert set(cli.commands) == {command.name for command in COMMANDS}
 
 
+def test_the_page_explains_every_command_and_option() -> None:
+    """docs/cli.md and docs/demo.md name each command, and each option that is its own."""
+    docs = Path(__file__).parents[2] / "docs"
+    page = "".join((docs / name).read_text(encoding="utf-8") for name in ("cli.md", "demo.md"))
+    for command in COMMANDS:
+        assert f"`{command.name}" in page
+        for parameter in command.params:
+            for option in parameter.opts:
+                assert not option.startswith("--") or option in page, option
+
+
 @pytest.mark.parametrize("arguments", [["dance"], ["send"], ["listen", "--count", "0"]])
 def test_wrong_usage_is_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Click's own words, and its status."""
