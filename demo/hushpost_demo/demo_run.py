@@ -7,11 +7,15 @@ import signal
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import Final
 
 from hushpost_demo.person import Person
 from hushpost_demo.relay_process import RelayProcess
 from hushpost_demo.stage import Stage
 from hushpost_demo.story import Story
+
+# A closed window says SIGHUP, where there is such a thing.
+ENDINGS: Final = (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
 
 
 async def run_demo(stage: Stage, *, leak: bool = False, keep: bool = False) -> bool:
@@ -20,7 +24,7 @@ async def run_demo(stage: Stage, *, leak: bool = False, keep: bool = False) -> b
     ``leak`` writes one message into the relay's folder on purpose, ``keep`` leaves the folder for
     your own tools. Raises `DemoError` where something shown was not so.
     """
-    with _ended_by_sigterm(), _folder(keep=keep) as folder:
+    with _ended_by_signals(), _folder(keep=keep) as folder:
         if keep:
             stage.fact("folder", f"Everything is kept in {folder}", folder=str(folder))
         async with (
@@ -42,20 +46,22 @@ def _folder(*, keep: bool) -> Generator[Path]:
 
 
 @contextlib.contextmanager
-def _ended_by_sigterm() -> Generator[None]:
-    """Have a termination unwind the run like Ctrl-C, so that no relay is left behind."""
+def _ended_by_signals() -> Generator[None]:
+    """Have a termination or a closed window unwind the run like Ctrl-C: no relay stays behind."""
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
     try:
-        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+        for number in ENDINGS:
+            loop.add_signal_handler(number, task.cancel)
     except RuntimeError:  # Windows, or not the main thread
         yield
         return
     try:
         yield
     finally:
-        loop.remove_signal_handler(signal.SIGTERM)
+        for number in ENDINGS:
+            loop.remove_signal_handler(number)
 
 
 def _made(folder: Path) -> Path:

@@ -41,7 +41,7 @@ def relay_running(folder: Path) -> Generator[str]:
         yield url
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 @pytest.fixture(scope="session")

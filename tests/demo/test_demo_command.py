@@ -62,7 +62,7 @@ def test_ctrl_c_clears_up(tmp_path: Path) -> None:
     facts = (json.loads(line) for line in process.stdout)
     frame = next(fact for fact in facts if fact["kind"] == "frame")
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors == ""
     assert list(tmp_path.iterdir()) == []

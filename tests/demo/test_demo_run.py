@@ -19,7 +19,7 @@ from hushpost_demo.stage import JsonStage
 class Interrupted(JsonStage):
     """Stops the demo at the first frame, by a signal or by a fact that is not so."""
 
-    def __init__(self, *, by_signal: bool) -> None:
+    def __init__(self, *, by_signal: signal.Signals | None) -> None:
         super().__init__(io.StringIO())
         self.pid = 0
         self._by_signal = by_signal
@@ -27,9 +27,9 @@ class Interrupted(JsonStage):
     def frame(self, alice: Person, view: RelayView, bob: Person) -> None:
         """Stop."""
         self.pid = view.pid or 0
-        if not self._by_signal:
+        if self._by_signal is None:
             raise FactFailed("it is not so")
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), self._by_signal)
 
 
 def is_alive(pid: int) -> bool:
@@ -41,11 +41,11 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("by_signal", [True, False])
+@pytest.mark.parametrize("by_signal", [signal.SIGTERM, signal.SIGHUP, None])
 async def test_nothing_is_left_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_signal: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_signal: signal.Signals | None
 ) -> None:
-    """Neither a termination nor a failed fact leaves a relay running or a file on the disk."""
+    """No signal and no failed fact leaves a relay running or a file on the disk."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     stage = Interrupted(by_signal=by_signal)
     with pytest.raises((asyncio.CancelledError, FactFailed)):
@@ -61,7 +61,7 @@ async def test_the_files_are_kept_on_request(
     """With keep, the folder of all three stays, also after a failure."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(FactFailed):
-        await run_demo(Interrupted(by_signal=False), keep=True)
+        await run_demo(Interrupted(by_signal=None), keep=True)
     folder = tmp_path / os.listdir(tmp_path)[0]
     assert set(os.listdir(folder)) == {"relay", "alice", "bob"}
     assert "relay.db" in os.listdir(folder / "relay" / "data")

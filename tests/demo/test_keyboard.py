@@ -27,13 +27,16 @@ async def test_keys_of_a_terminal(
             assert isinstance(keyboard, TerminalKeyboard)
             assert not is_canonical(slave)
             os.write(master, b"half")
-            await asyncio.sleep(0.05)
+            shown = ""
+            while "half" not in shown:
+                await asyncio.sleep(0.01)
+                shown += capsys.readouterr().out
             keyboard.print("a message")
             os.write(master, b" a line\r\x04")
             assert await keyboard.next_line() == "half a line"
             assert await keyboard.next_line() is None
         assert is_canonical(slave)
-    shown = capsys.readouterr().out
+    shown += capsys.readouterr().out
     assert "\r\x1b[Ka message\n\r\x1b[K> half" in shown
     os.close(master)
     os.close(slave)

@@ -17,7 +17,7 @@ async def test_it_returns_with_the_knock_or_the_time(vaults: Vaults) -> None:
         ) as bob,
     ):
         await alice.online()
-        await alice.settled(timeout=20)
+        await alice.settled(timeout=60)
         await knock_came(alice, "b", 0.1)
         assert alice.knocks() == []
         waiting = asyncio.create_task(knock_came(alice, "b", 20))

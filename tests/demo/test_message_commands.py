@@ -20,7 +20,7 @@ def test_offline_mail_waits_and_comes_in_order(hands: Hands) -> None:
     for text in ("one", "two", "three"):
         sent = vaults.facts("alice", "send", "bob", text)
         assert (sent[0]["kind"], sent[0]["state"]) == ("sent", "accepted")
-    heard = vaults.facts("bob", "listen", "--count", "3", "--seconds", "20")
+    heard = vaults.facts("bob", "listen", "--count", "3", "--seconds", "60")
     assert texts(heard) == ["one", "two", "three"]
     again = vaults.facts("bob", "listen", "--seconds", "1")
     assert texts(again) == []

@@ -20,7 +20,7 @@ async def test_two_people_meet_and_part(vaults: Vaults) -> None:
         await ann.create(vaults.relay)
         await ben.create(vaults.relay)
         await ben.client.online()
-        await ben.client.settled(timeout=20)
+        await ben.client.settled(timeout=60)
         to_ben = await ann.client.add_contact(ben.client.address)
         message = await ann.say(to_ben, "hello")
         await ben.accept_knock()
@@ -29,7 +29,7 @@ async def test_two_people_meet_and_part(vaults: Vaults) -> None:
             ("", "Ann Arbor asks to write to you", ""),
             ("Ann Arbor", "hello", ""),
         ]
-        await message.reached("delivered", timeout=20)
+        await message.reached("delivered", timeout=60)
         assert ann.lines[0].state == "delivered"
         await ben.close()
         assert not ben.online

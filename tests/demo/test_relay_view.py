@@ -16,12 +16,12 @@ async def test_alive_and_dead(tmp_path: Path) -> None:
         url = relay.address.url
         async with await Client.create(tmp_path / "b.vault", relay=url, passphrase="x") as bob:
             await bob.online()
-            assert await bob.settled(timeout=10)
+            assert await bob.settled(timeout=60)
             address = bob.address
         async with await Client.create(tmp_path / "a.vault", relay=url, passphrase="x") as alice:
             await alice.online()
             contact = await alice.add_contact(address)
-            await (await alice.send(contact, "hello")).reached("accepted", timeout=10)
+            await (await alice.send(contact, "hello")).reached("accepted", timeout=60)
             view = await look(relay)
             assert (view.pid, view.accounts, view.connected) == (relay.pid, 2, 1)
             assert view.accepted == 1

@@ -88,14 +88,14 @@ class Hands:
         ):
             self.addresses.update(alice=str(alice.address), bob=str(bob.address))
             await bob.online()
-            await bob.settled(timeout=20)
+            await bob.settled(timeout=60)
             await alice.send(await alice.add_contact(bob.address), "hello bob")
             await self._consume(bob, KnockReceived)
             await bob.accept(bob.knocks()[0])
             await self._consume(bob, MessageReceived)
             while {c.stage for c in alice.contacts() + bob.contacts()} != {ContactStage.OPEN}:  # noqa: ASYNC110  two clients, no event that tells of both
                 await asyncio.sleep(0.02)
-            await asyncio.gather(alice.settled(timeout=20), bob.settled(timeout=20))
+            await asyncio.gather(alice.settled(timeout=60), bob.settled(timeout=60))
 
     async def _create(self, name: str) -> Client:
         path, relay = self.vaults.path(name), self.vaults.relay
@@ -134,7 +134,7 @@ class PseudoTerminal:
         """Press keys."""
         os.write(self._master, text.encode())
 
-    def expect(self, words: str, seconds: float = 20.0) -> str:
+    def expect(self, words: str, seconds: float = 60) -> str:
         """Wait until the words come up behind what was expected before; gives all between."""
         deadline = time.monotonic() + seconds
         while (found := self.screen.find(words, self._seen)) < 0:
@@ -144,7 +144,7 @@ class PseudoTerminal:
         self._seen = found + len(words)
         return between
 
-    def ended(self, seconds: float = 20.0) -> int:
+    def ended(self, seconds: float = 60) -> int:
         """Wait for the end; gives the exit status."""
         deadline = time.monotonic() + seconds
         while self._read(max(0.0, deadline - time.monotonic())):
