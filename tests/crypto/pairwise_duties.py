@@ -941,6 +941,23 @@ def first_messages_are_for_one_book() -> None:
         alice.book(bob).accept(first, replace(reception, signed=None), now=NOW)
 
 
+def a_list_that_nobody_signed_is_refused() -> None:
+    """A sender's list that is forged, or dated ahead, is refused though both sides agree on it."""
+    for change in ({"signature": bytes(64)}, {"issue_day": DAY + 2}):
+        alice, bob = Device("alice"), Device("bob")
+        draft = replace(alice.local.device_list, **change)
+        if "issue_day" in change:
+            draft = replace(draft, signature=alice.account_key.sign(draft.signed_bytes()))
+        alice.local = replace(alice.local, device_list=draft)
+        alice.start(bob)
+        sealed = alice.send(bob)
+        with refused():
+            bob.accept(alice, sealed)
+        bob.now += A_DAY
+        if "issue_day" in change:
+            assert bob.accept(alice, sealed).plaintext == b"text"
+
+
 def a_device_cannot_write_to_itself() -> None:
     """A first message from a device to itself is refused, though every key fits."""
     alice = Device("alice")
@@ -1119,6 +1136,7 @@ DUTIES: Mapping[str, tuple[Callable[[], Any], ...]] = {
         old_sessions_still_read,
         days_are_forgotten_in_all_sessions,
         first_messages_are_for_one_book,
+        a_list_that_nobody_signed_is_refused,
         a_device_cannot_write_to_itself,
         linked_and_unlinked_starts_alternate,
         a_link_is_welcome_after_a_restart,

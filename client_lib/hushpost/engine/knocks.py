@@ -103,6 +103,9 @@ def request_received(
         _answer(desk, contact, row)
         _show_text(desk, row)
         return True
+    if known is not None and known.device_id != row.device_id:
+        # One session waits with a knock; a stranger's other devices leave none behind.
+        desk.ledger.delete(Table.SESSIONS, account_id + known.device_id)
     _SHELF.put(desk.ledger, account_id, row)
     if known is None or known.request_id != row.request_id:
         shown = event_log.KnockRow(row.address, row.name, row.text, row.invited)

@@ -21,6 +21,7 @@ from hushpost.engine.contact_book import (
     DeviceRow,
     all_contacts,
     devices_of,
+    find_contact,
     find_device,
     save_book,
     session_book,
@@ -76,9 +77,9 @@ def open_from_contact(desk: Desk, drop: DropRow, arrival: Arrival) -> Opened:
         _look_elsewhere(desk, drop, sealed, commitment)
         raise
     if first.claimed_account != drop.account_id:
-        opened = accept_first(desk, first)
-        forget_session(desk, opened)
-        raise WrongDrop(opened.account_id)
+        # Judged and not kept: a contact's new session comes through their own drop only.
+        _judge(desk, first)
+        raise WrongDrop(first.claimed_account)
     return accept_first(desk, first)
 
 
@@ -90,26 +91,14 @@ def open_from_stranger(desk: Desk, arrival: Arrival) -> FirstMessage:
 
 def accept_first(desk: Desk, first: FirstMessage) -> Opened:
     """Open a first message in its sender's book and store that; raises `Undecryptable`."""
-    own = own_account(desk)
     account_id, device_id = first.claimed_account, first.claimed_device
-    key = account_id + device_id
-    value = desk.ledger.get(Table.SESSIONS, key)
-    book = SessionBook() if value is None else snapshot.load(value)
-    signed = signed_secret(desk, first.signed_prekey_id)
-    one_time = one_time_secret(desk, first.one_time_prekey_id)
-    reception = Reception(
-        own.local_device(),
-        signed,
-        one_time,
-        dict(own.heads),
-        lambda value: ciphertext_seen(desk, value),
-    )
-    book, decrypted = book.accept(first, reception, now=desk.now)
-    if decrypted.reencapsulation is not None and signed is not None:
-        see_ciphertext(desk, decrypted.reencapsulation, (one_time or signed).erase_day)
+    book, decrypted, reception = _judge(desk, first)
+    kem_holder = reception.one_time or reception.signed
+    if decrypted.reencapsulation is not None and kem_holder is not None:
+        see_ciphertext(desk, decrypted.reencapsulation, kem_holder.erase_day)
     if decrypted.one_time_used is not None:
         erase_one_time(desk, decrypted.one_time_used)
-    desk.ledger.put(Table.SESSIONS, key, snapshot.dump(book), lookup=account_id)
+    desk.ledger.put(Table.SESSIONS, account_id + device_id, snapshot.dump(book), lookup=account_id)
     return _opened(account_id, device_id, decrypted, Commitment(first.commitment))
 
 
@@ -117,6 +106,29 @@ def forget_session(desk: Desk, opened: Opened) -> None:
     """Drop the session of somebody whose request is not wanted."""
     if find_device(desk, opened.account_id, opened.device_id) is None:
         desk.ledger.delete(Table.SESSIONS, opened.account_id + opened.device_id)
+
+
+def _judge(desk: Desk, first: FirstMessage) -> tuple[SessionBook, Decrypted, Reception]:
+    """Open a first message and store nothing; raises `Undecryptable`.
+
+    A contact's device must stand in the newest list known of that contact: an older list of theirs
+    lets no removed device in, and lists made up by the dozen fill no vault.
+    """
+    contact = find_contact(desk, first.claimed_account)
+    if contact is not None and contact.device_list.find(first.claimed_device) is None:
+        raise Undecryptable
+    own = own_account(desk)
+    value = desk.ledger.get(Table.SESSIONS, first.claimed_account + first.claimed_device)
+    book = SessionBook() if value is None else snapshot.load(value)
+    reception = Reception(
+        own.local_device(),
+        signed_secret(desk, first.signed_prekey_id),
+        one_time_secret(desk, first.one_time_prekey_id),
+        dict(own.heads),
+        lambda value: ciphertext_seen(desk, value),
+    )
+    book, decrypted = book.accept(first, reception, now=desk.now)
+    return book, decrypted, reception
 
 
 def _try(desk: Desk, device: DeviceRow, sealed: bytes, commitment: Commitment) -> Opened | None:

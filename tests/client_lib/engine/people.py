@@ -3,7 +3,7 @@
 import hashlib
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Concatenate, ParamSpec, TypeVar
 
 from hushpost.contacts import Contact
@@ -30,6 +30,8 @@ from hushpost.engine.peer_keys import KeysAnswer
 from hushpost.engine.seen import Arrival
 from hushpost.events import KeptEvent
 from hushpost_crypto.address import Address, Invitation
+from hushpost_crypto.device_list import issue_next
+from hushpost_crypto.keys import DeviceKey, IdentityKey, device_entry
 from hushpost_wire.control import (
     Answer,
     DeviceLists,
@@ -437,6 +439,27 @@ def add(
     """Have one person add another as a contact."""
     where = target or other.address
     return one.step(first_contact.add, where, room.keys(other), trusted=frozenset({HOST}))
+
+
+def move_to_another_device(person: Person) -> None:
+    """Give a person another device under the same account, with a list that only it knows."""
+
+    def change(desk: Desk) -> None:
+        own = own_account(desk)
+        device_key, identity_key = DeviceKey(desk.random(32)), IdentityKey(desk.random(32))
+        entry = device_entry(device_key, identity_key)
+        newest = issue_next(own.account_key, own.genesis, own.device_list, (entry,), today=desk.day)
+        moved = replace(
+            own,
+            device_seed=device_key.seed,
+            identity_seed=identity_key.seed,
+            list_bytes=newest.to_bytes(),
+            heads=(*own.heads, (newest.version, newest.head())),
+        )
+        save_own(desk, moved)
+
+    person.step(change)
+    person.ledger.tables[Table.SESSIONS].clear()
 
 
 def settle_accepted(desk: Desk, entry: OutboxEntry) -> None:

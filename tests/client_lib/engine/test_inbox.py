@@ -33,7 +33,13 @@ from hushpost.events import (
 from hushpost_crypto.drops import Drop
 from hushpost_wire.identifiers import DropReference, envelope_id
 
-from tests.client_lib.engine.people import DAY, Person, PostRoom, add
+from tests.client_lib.engine.people import (
+    DAY,
+    Person,
+    PostRoom,
+    add,
+    move_to_another_device,
+)
 
 
 def friends() -> tuple[Person, Person, PostRoom]:
@@ -198,6 +204,45 @@ def test_a_first_message_of_another_account_through_a_contacts_drop_is_refused()
     events = receive(bob, dataclasses.replace(request, drop_ref=alices.drop_ref))
     assert alarms_of(events) == [AlarmKind.WRONG_DROP]
     assert bob.look(knocks.waiting_knocks) == []
+
+
+def test_a_contacts_new_session_through_another_drop_changes_nothing() -> None:
+    """It is told of, its keys stay as they were, and through the right drop it still begins."""
+    alice, bob, room = friends()
+    carol = Person("carol", 3)
+    room.people = (alice, bob, carol)
+    room.add(carol)
+    room.befriend(carol, bob)
+    bob.send(carol, "both have received")
+    room.pass_time(3600)
+    bob.events()
+    (alices,) = sent(room, alice, bob, "mine")
+    carol.ledger.tables[Table.SESSIONS].clear()
+    carol.step(first_contact.restart_session, bob.own.account_id)
+    room.run_errands(carol)
+    room.post_all(carol)
+    (restart,) = room.take(bob)
+    kept = (Table.SESSIONS, Table.ONE_TIME_PREKEYS, Table.KEM_CIPHERTEXTS)
+    before = [dict(bob.ledger.tables[table]) for table in kept]
+    events = receive(bob, dataclasses.replace(restart, drop_ref=alices.drop_ref))
+    assert alarms_of(events) == [AlarmKind.WRONG_DROP]
+    assert [bob.ledger.tables[table] for table in kept] == before
+    (again,) = sent(room, carol, bob, "and rightly")
+    assert any(isinstance(event, SessionRestarted) for event in receive(bob, again))
+
+
+def test_a_device_that_is_not_in_the_contacts_list_gets_no_session() -> None:
+    """However many lists a contact signs, no row is stored for devices that nobody was shown."""
+    alice, bob, room = friends()
+    kept = (Table.SESSIONS, Table.KEM_CIPHERTEXTS)
+    before = [dict(bob.ledger.tables[table]) for table in kept]
+    move_to_another_device(alice)
+    alice.step(first_contact.restart_session, bob.own.account_id)
+    room.run_errands(alice)
+    room.post_all(alice)
+    (arrival,) = room.take(bob)
+    assert receive(bob, arrival) == [UndecryptableReceived(bob.public(alice), 1)]
+    assert [bob.ledger.tables[table] for table in kept] == before
 
 
 def test_an_unknown_drop_is_counted() -> None:

@@ -2,13 +2,13 @@
 
 import pytest
 from hushpost.contacts import ContactStage
-from hushpost.engine import conversation, knocks
+from hushpost.engine import conversation, knocks, outbox
 from hushpost.engine.contact_book import PostPath, devices_of, find_contact
 from hushpost.engine.ledger import Table
 from hushpost.errors import MisuseError
 from hushpost.events import KnockReceived, MessageReceived
 
-from tests.client_lib.engine.people import Person, PostRoom, add
+from tests.client_lib.engine.people import Person, PostRoom, add, move_to_another_device
 
 
 def knocked(text: str = "hi") -> tuple[Person, Person, PostRoom]:
@@ -31,6 +31,27 @@ def test_nothing_goes_back_before_the_person_decides() -> None:
     assert bob.look(knocks.has_knocked, alice.own.account_id)
     shown = repr(bob.look(knocks.find_knock, alice.own.account_id))
     assert "reply_secret" not in shown
+
+
+def test_a_strangers_other_device_takes_the_place_of_the_first() -> None:
+    """One knock and one session wait for an account, however many devices it knocks with."""
+    alice, bob, room = knocked()
+    for number in range(3):
+        again = Person("alice", 1)
+        again.random(4 + 4 * number)
+        move_to_another_device(again)
+        room.accounts[bob.own.account_id].one_time.clear()
+        add(room, again, bob)
+        again.send(bob, "hi")
+        for entry in again.outbox():
+            again.step(outbox.release, (entry.key,))
+        room.post_all(again)
+        room.deliver_all(bob)
+        (device_key,) = bob.ledger.tables[Table.SESSIONS]
+        assert device_key == again.own.account_id + again.own.device_id
+        assert device_key != alice.own.account_id + alice.own.device_id
+        alice = again
+    assert len(bob.look(knocks.waiting_knocks)) == 1
 
 
 def test_accepting_opens_the_way_and_shows_the_text_once() -> None:
