@@ -169,6 +169,7 @@ class Inbox:
 
     async def _connect_once(self) -> tuple[RelayError | None, bool]:
         """Connect, log in, stay to the end; gives why it ended and whether it was ever open."""
+        forward = _Forward(self._listener)
         try:
             link = await open_link(
                 self._host,
@@ -176,7 +177,7 @@ class Inbox:
                 dial=self._dial,
                 pins=self._pins,
                 random=self._random,
-                listener=_Forward(self._listener),
+                listener=forward,
             )
         except RelayError as error:
             return error, False
@@ -184,6 +185,7 @@ class Inbox:
             welcome = await log_in(link, self._credentials, random=self._random)
             self._link = link
             self._listener.connected(welcome, await link.hello())
+            forward.open()
             return await asyncio.shield(link.ended), True
         except RelayError as error:
             return error, False
@@ -207,22 +209,42 @@ class Inbox:
             pass
 
 
-@dataclass(frozen=True, slots=True)
 class _Forward:
-    """Hands what the link hears to the engine."""
+    """Hands what the link hears to the engine, but nothing before the relay's welcome is checked.
 
-    listener: InboxListener
+    Welcome and backlog may come in one piece. Until `open` all is held back, at most a window full;
+    after a welcome that does not hold, it is dropped with the link (docs/spec/wire.md, 8).
+    """
+
+    def __init__(self, listener: InboxListener) -> None:
+        self._listener = listener
+        self._held: list[Callable[[], None]] | None = []
+
+    def open(self) -> None:
+        """Hand over what was held back, in order, and from now on at once."""
+        held, self._held = self._held or [], None
+        for hand_over in held:
+            hand_over()
 
     def delivered(self, link: Link, deliver: Deliver) -> None:
-        self.listener.delivered(Delivery(deliver, link))
+        self._pass(lambda: self._listener.delivered(Delivery(deliver, link)))
 
     def damaged(self, link: Link, damaged: Damaged) -> None:
-        if damaged.tag:
-            link.acknowledge(damaged.tag)
-        self.listener.damaged(damaged)
+        def report() -> None:
+            if damaged.tag:
+                link.acknowledge(damaged.tag)
+            self._listener.damaged(damaged)
+
+        self._pass(report)
 
     def noticed(self, link: Link, notice: PrekeysLow | Expired) -> None:
-        self.listener.noticed(notice)
+        self._pass(lambda: self._listener.noticed(notice))
+
+    def _pass(self, hand_over: Callable[[], None]) -> None:
+        if self._held is None:
+            hand_over()
+        else:
+            self._held.append(hand_over)
 
 
 def challenge(link: Link, hello: Hello) -> Challenge:

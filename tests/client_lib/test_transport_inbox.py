@@ -1,21 +1,24 @@
 """The inbox against the real relay: login, delivery, reconnect, refusal."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from time import time
 
 import pytest
+from hushpost import transport_inbox
 from hushpost.errors import (
     LoginDisplaced,
     LoginRefused,
     MisuseError,
+    RelayMisbehaved,
     RelayUnreachable,
 )
 from hushpost.retry import Backoff
 from hushpost.transport_dial import Dial
-from hushpost.transport_inbox import Credentials, Delivery, Inbox
+from hushpost.transport_inbox import Credentials, Delivery, Inbox, log_in
+from hushpost.transport_link import Link
 from hushpost_crypto.keys import DeviceKey
 from hushpost_crypto.primitives import random_bytes
 from hushpost_server.configuration import Configuration
@@ -26,6 +29,7 @@ from hushpost_wire.identifiers import AccountId, DeviceId
 
 from tests.client_lib.transport_people import Ear, Ended, MemoryPins, person, posting, register
 
+Random = Callable[[int], bytes]
 FAST = Backoff(base_seconds=0.01, cap_seconds=0.05)
 
 
@@ -80,6 +84,32 @@ async def test_what_was_not_acknowledged_comes_again(host: Host) -> None:
         bob.inbox.acknowledge(new)
         answer = await bob.inbox.request(lambda number: CountPrekeys(id=number))
         assert isinstance(answer, PrekeyCount)
+
+
+@pytest.mark.parametrize("genuine", [True, False])
+async def test_nothing_is_handed_over_before_the_welcome_is_checked(
+    host: Host, monkeypatch: pytest.MonkeyPatch, genuine: bool
+) -> None:
+    """Mail that comes with the welcome waits for its check; with a false one it is dropped."""
+
+    async def check_slowly(link: Link, credentials: Credentials, *, random: Random) -> Welcome:
+        welcome = await log_in(link, credentials, random=random)
+        await asyncio.sleep(0.2)  # the backlog is here long before this ends
+        if not genuine:
+            raise RelayMisbehaved("the welcome is not the relay's")
+        return welcome
+
+    async with person(host) as bob:
+        drop = await bob.make_drop()
+        for _ in range(5):
+            (await bob.inbox.submit(posting(drop, time()))).cancel()
+        await bob.ear.until_heard(Delivery, 5)
+        before = len(bob.ear.heard)
+        monkeypatch.setattr(transport_inbox, "log_in", check_slowly)
+        await reconnect(bob.inbox)
+        await (bob.ear.until_heard(Delivery, 10) if genuine else asyncio.sleep(0.5))
+        heard = [one for one in bob.ear.heard[before:] if isinstance(one, Welcome | Delivery)]
+        assert [type(one) for one in heard] == ([Welcome] + [Delivery] * 5 if genuine else [])
 
 
 async def test_a_login_of_a_stranger_is_refused(host: Host) -> None:
