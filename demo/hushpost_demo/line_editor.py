@@ -14,8 +14,13 @@ from rich.cells import cell_len
 # A message of at most 64 KiB is refused later with a clear word; this only bounds the memory.
 LINE_CHARACTERS_MAX: Final = 70_000
 
-_ESCAPE_SEQUENCE: Final = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
-_UNFINISHED: Final = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*|O)?\Z")
+# What arrow and function keys send. Bounded, so that a half of one is not waited for without end;
+# an escape key that was pressed by mistake takes the next character with it, but never Enter.
+_INTRODUCED: Final = r"\[[0-9;?]{0,12}[ -/]{0,2}"
+_ESCAPE_SEQUENCE: Final = re.compile(
+    rf"\x1b(?:{_INTRODUCED}[@-~]|O[^\x1b\r\n]|[^\x1b\r\n])?", re.DOTALL
+)
+_UNFINISHED: Final = re.compile(rf"\x1b(?:{_INTRODUCED}|O)?\Z")
 _ENTER: Final = "\r\n"
 _BACKSPACE: Final = "\x7f\b"
 _CLEAR_LINE: Final = "\x15"
@@ -41,7 +46,7 @@ class LineEditor:
         """Take in bytes of the keyboard and give the lines that were finished by them."""
         typed = self._pending + self._decode.decode(data)
         unfinished = _UNFINISHED.search(typed)
-        self._pending = unfinished.group() if unfinished and len(unfinished.group()) < 16 else ""
+        self._pending = unfinished.group() if unfinished else ""
         typed = typed[: len(typed) - len(self._pending)]
         lines: list[str] = []
         for character in _ESCAPE_SEQUENCE.sub("", typed):

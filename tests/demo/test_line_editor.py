@@ -2,7 +2,7 @@
 
 import pytest
 from hushpost_demo.line_editor import LINE_CHARACTERS_MAX, LineEditor
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 
@@ -17,6 +17,8 @@ from hypothesis import strategies as st
         ("smörgås\r".encode(), "smörgås"),
         (b"no\x1b[D\x1b[3~\x1bOA arrows\r", "no arrows"),
         (b"a\tb\x01\x02\r", "a\tb"),
+        (b"x\x1b\x1b[1;5Dy\r", "xy"),
+        (b"escape, then enter\x1b\r", "escape, then enter"),
         (b"\xffoops\r", "\N{REPLACEMENT CHARACTER}oops"),
     ],
 )
@@ -30,7 +32,9 @@ def test_pasted_lines_end_once_each() -> None:
     assert LineEditor().feed(b"a\r\nb\nc\rd") == ["a", "b", "c"]
 
 
-@given(st.text(max_size=30), st.integers(1, 5))
+@given(st.text(max_size=30) | st.text("\x1b[O1;? D\r", max_size=40), st.integers(1, 5))
+@example("\x1b", 1)
+@example("\x1b[" + "1" * 13 + "D", 3)
 def test_cuts_between_bytes_change_nothing(text: str, size: int) -> None:
     """Bytes that arrive piece by piece give the same lines as all at once."""
     keys = f"x{text}\x1b[1;5Dy\r".encode()

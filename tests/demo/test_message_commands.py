@@ -1,12 +1,13 @@
 """Tests of send and listen: in this process, and between two processes with pipes."""
 
+import asyncio
 import subprocess
-import threading
-import time
 from pathlib import Path
 
+from hushpost import Client
+
 from tests.demo.conftest import relay_running
-from tests.demo.typing_hands import COMMAND, Hands, Vaults, facts_of
+from tests.demo.typing_hands import COMMAND, PASSPHRASE, Hands, Vaults, facts_of
 
 
 def texts(facts: list[dict[str, object]]) -> list[object]:
@@ -104,12 +105,13 @@ def test_bad_texts_are_refused(hands: Hands) -> None:
 
 
 def test_a_vault_in_use(hands: Hands) -> None:
-    """A second command on a vault that listens is refused in one line."""
+    """A second command on a vault that somebody has open is refused in one line."""
     vaults = hands.vaults
-    first = threading.Thread(target=vaults.run, args=("bob", "listen", "--seconds", "4"))
-    first.start()
-    time.sleep(1.5)
-    status, line = vaults.fails("bob", "address")
-    first.join()
+
+    async def ask_while_open() -> tuple[int, str]:
+        async with await Client.open(vaults.path("bob"), passphrase=PASSPHRASE):
+            return await asyncio.to_thread(vaults.fails, "bob", "address")
+
+    status, line = asyncio.run(ask_while_open())
     assert status == 3
     assert "in use" in line or "open" in line
