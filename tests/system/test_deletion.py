@@ -67,14 +67,14 @@ async def meet(anna: Client, other: Client) -> Contact:
         if isinstance(event, MessageReceived):
             await other.consume(event)
             break
-    await first.reached("delivered", timeout=20)
+    await first.reached("delivered", timeout=60)
     await until(lambda: anna.contact(contact.address).stage is ContactStage.OPEN, 20)
     return anna.contact(contact.address)
 
 
 async def read(client: Client, count: int) -> None:
     """Read so many messages."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         async for event in client.events():
             count -= isinstance(event, MessageReceived)
             if not count:
@@ -92,17 +92,17 @@ async def test_acknowledged_envelopes_leave_the_files_in_time(tmp_path: Path) ->
                 contacts[name] = await meet(anna, other)
         before = stage.submitted()
         sent = [await anna.send(contacts["bert"], text(number)) for number in range(WAITING)]
-        await asyncio.gather(*(one.reached("accepted", timeout=20) for one in sent))
+        await asyncio.gather(*(one.reached("accepted", timeout=60) for one in sent))
         for_bert = stage.submitted() - before
         kept = [await anna.send(contacts["cara"], text(number)) for number in range(5)]
-        await asyncio.gather(*(one.reached("accepted", timeout=20) for one in kept))
+        await asyncio.gather(*(one.reached("accepted", timeout=60) for one in kept))
         for_cara = stage.submitted() - before - for_bert
         # Each waits on the disk, or the hunt would prove nothing.
         assert await asyncio.to_thread(stage.hunt, for_bert | for_cara) == for_bert | for_cara
 
         async with await stage.client("bert") as bert:
             await read(bert, WAITING)
-            await asyncio.gather(*(one.reached("delivered", timeout=20) for one in sent))
+            await asyncio.gather(*(one.reached("delivered", timeout=60) for one in sent))
             acknowledged_at = time.monotonic()
             load = asyncio.create_task(keep_talking(anna, contacts["bert"]))
             while left := await asyncio.to_thread(stage.hunt, for_bert):

@@ -26,9 +26,9 @@ async def talk(stage: Scene) -> None:
         ) as bert:
             contact = await meet(anna, bert)
             online = await anna.send(contact, SAID[0])
-            await online.reached("delivered", timeout=20)
+            await online.reached("delivered", timeout=60)
         waiting = [await anna.send(contact, SAID[1]) for _ in range(3)]
-        await asyncio.gather(*(one.reached("accepted", timeout=20) for one in waiting))
+        await asyncio.gather(*(one.reached("accepted", timeout=60) for one in waiting))
 
 
 async def test_the_relay_wrote_no_word_no_name_and_no_secret(tmp_path: Path) -> None:

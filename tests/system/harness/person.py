@@ -31,7 +31,7 @@ from tests.system.harness.waiting import until
 
 # Messages of one person a second: 20 people keep two cores half busy, so that a kill finds work
 # under way and the run does not measure the machine instead.
-MESSAGES_A_SECOND = 2.0
+MESSAGES_A_SECOND = 1.5
 LAST = " and that was the last one"
 # One part, several envelopes of the small bucket's limit, and several of the large one.
 TEXT_BYTES = (40, 40, 40, 40, 40, 400, 400, 3_000, 20_000)

@@ -2,7 +2,8 @@
 
 It changes nothing and knows no protocol. Each connection leaves two files, `<number>.up` (to the
 relay) and `<number>.down`; bytes are written before they are passed on, so whatever arrived
-anywhere is on record. While the relay is dead, a client's connection is closed at once.
+anywhere is on record. While the relay is dead, every second connection is closed at once, as by a
+machine without a relay, and every other is held until the relay is back, as by a balancer in front.
 """
 
 import asyncio
@@ -15,6 +16,8 @@ from typing import BinaryIO
 from tests.system.harness.relay_process import free_port
 
 _CHUNK_BYTES = 1 << 16
+_HOLD_SECONDS_MAX = 5.0
+_TRY_AGAIN_SECONDS = 0.05
 
 
 class RecordingProxy:
@@ -26,6 +29,7 @@ class RecordingProxy:
         self.host = f"127.0.0.1:{self.port}"
         self.url = f"ws://{self.host}"
         self.connections = 0
+        self.bytes_carried = 0
         self._relay_port = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -61,10 +65,9 @@ class RecordingProxy:
         name = self.folder / f"{self.connections:06}"
         async with _closing(writer):
             try:
-                relay_reader, relay_writer = await asyncio.open_connection(
-                    "127.0.0.1", self._relay_port
-                )
-            except OSError:
+                async with asyncio.timeout(_HOLD_SECONDS_MAX):
+                    relay_reader, relay_writer = await self._reach_relay()
+            except (OSError, TimeoutError):
                 return
             async with _closing(relay_writer):
                 with (
@@ -72,20 +75,31 @@ class RecordingProxy:
                     name.with_suffix(".down").open("wb", buffering=0) as down,
                 ):
                     await asyncio.gather(
-                        _pump(reader, relay_writer, up), _pump(relay_reader, writer, down)
+                        self._pump(reader, relay_writer, up),
+                        self._pump(relay_reader, writer, down),
                     )
 
+    async def _reach_relay(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        held = self.connections % 2 == 0
+        while True:
+            try:
+                return await asyncio.open_connection("127.0.0.1", self._relay_port)
+            except OSError:
+                if not held:
+                    raise
+            await asyncio.sleep(_TRY_AGAIN_SECONDS)
 
-async def _pump(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, record: BinaryIO
-) -> None:
-    with suppress(ConnectionError):
-        while chunk := await reader.read(_CHUNK_BYTES):
-            record.write(chunk)
-            writer.write(chunk)
-            await writer.drain()
-    # One end is gone; without a reader the other direction ends as well.
-    writer.close()
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, record: BinaryIO
+    ) -> None:
+        with suppress(ConnectionError):
+            while chunk := await reader.read(_CHUNK_BYTES):
+                record.write(chunk)
+                self.bytes_carried += len(chunk)
+                writer.write(chunk)
+                await writer.drain()
+        # One end is gone; without a reader the other direction ends as well.
+        writer.close()
 
 
 @asynccontextmanager

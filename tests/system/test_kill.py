@@ -1,0 +1,44 @@
+"""Relay and people killed twenty times each: nothing accepted is lost, doubled or out of order."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.system.harness.chance import chosen_seed
+from tests.system.harness.person import Place
+from tests.system.kill import Plan, judge, run
+
+
+@pytest.mark.serial
+@pytest.mark.timeout(420)
+async def test_forty_kills_break_no_promise(tmp_path: Path) -> None:
+    """All that was accepted arrives once and in order; no outbox stays full; no nonce repeats."""
+    plan = Plan(chosen_seed())
+    outcome = await run(plan, tmp_path)
+    print(outcome.table())
+    report, audited = outcome.report, outcome.audit
+    assert not report.findings, outcome.explain()
+    assert not audited.findings, outcome.explain()
+    assert (outcome.relay_kills, outcome.client_kills) == (plan.relay_kills, plan.client_kills)
+    assert report.counts.accepted == report.counts.received == report.counts.sent
+    assert report.counts.sent > 40 * plan.pairs
+    # The kills fell into the middle of something, and the audit opened what went over the wire.
+    assert audited.resubmissions > 0
+    assert audited.pairs_on_the_wire == 2 * audited.envelopes > 0
+    assert audited.sealed >= plan.pairs
+
+
+async def test_a_run_that_lost_mail_is_not_clean(tmp_path: Path) -> None:
+    """The same judge finds what is cut out of the history and doubled in the log of a real run."""
+    outcome = await run(Plan(chosen_seed(), 1, 0, 0, 1.0), tmp_path)
+    assert outcome.is_clean, outcome.explain()
+    journal = next((tmp_path / "history").glob("right0.*.jsonl"))
+    lines = journal.read_bytes().splitlines(keepends=True)
+    received = next(line for line in lines if b'"received"' in line)
+    journal.write_bytes(b"".join(line for line in lines if line != received))
+    log = next((tmp_path / "keys").iterdir())
+    log.write_bytes(log.read_bytes() * 2)
+    spoilt = judge(outcome.plan, Place(tmp_path), 0, 0)
+    assert not spoilt.is_clean
+    assert "lost: accepted" in spoilt.explain()
+    assert "reused: one key and nonce" in spoilt.explain()
