@@ -70,7 +70,7 @@ def own(client: Client) -> OwnAccount:
     return inside(client).steps.look(own_account)
 
 
-async def wait_for(client: Client, kind: type[E], *, seconds: float = 15) -> E:
+async def wait_for(client: Client, kind: type[E], *, seconds: float = 60) -> E:
     """Give the next event of a kind, consumed; others before it are consumed too."""
     async with asyncio.timeout(seconds):
         async for event in client.events():
@@ -80,7 +80,7 @@ async def wait_for(client: Client, kind: type[E], *, seconds: float = 15) -> E:
     raise AssertionError("the events ended")
 
 
-async def texts(client: Client, count: int, *, seconds: float = 15) -> list[str]:
+async def texts(client: Client, count: int, *, seconds: float = 60) -> list[str]:
     """Give the next texts that a client receives."""
     return [(await wait_for(client, MessageReceived, seconds=seconds)).text for _ in range(count)]
 
@@ -97,7 +97,7 @@ async def befriend(one: Client, other: Client) -> tuple[Contact, Contact]:
     return one.contact(other.address), other.contact(back.address)
 
 
-async def until(condition: Callable[[], bool], *, seconds: float = 15) -> None:
+async def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
     """Wait until something holds."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110  any condition, also without an event

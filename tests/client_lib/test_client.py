@@ -63,8 +63,8 @@ async def test_two_people_write_to_each_other(tmp_path: Path) -> None:
         assert received.sent_at is not None
         await bob.mark_read(received)
         assert await texts(alice, 1) == ["hello alice"]
-        await message.reached("read", timeout=15)
-        await answer.reached("delivered", timeout=15)
+        await message.reached("read", timeout=60)
+        await answer.reached("delivered", timeout=60)
         assert alice.message(message.message_id).state == "read"
         assert alice.safety_number(contact) == bob.safety_number(back)
         await alice.mark_verified(contact)
@@ -77,11 +77,11 @@ async def test_mail_waits_for_who_is_offline(tmp_path: Path) -> None:
         async with await person(tmp_path, "bob", server.url) as bob:
             contact, _ = await befriend(alice, bob)
         messages = [await alice.send(contact, f"while away {n}") for n in range(40)]
-        await messages[-1].reached("accepted", timeout=15)
+        await messages[-1].reached("accepted", timeout=60)
         async with await again(tmp_path, "bob") as bob:
             assert bob.recovery_words == ()
             assert await texts(bob, 40) == [f"while away {n}" for n in range(40)]
-            await messages[-1].reached("delivered", timeout=15)
+            await messages[-1].reached("delivered", timeout=60)
 
 
 async def test_an_outbox_survives_without_a_relay(tmp_path: Path) -> None:
@@ -96,8 +96,8 @@ async def test_an_outbox_survives_without_a_relay(tmp_path: Path) -> None:
             assert message.state == "sealed"
         await proxy.start()
         async with await again(tmp_path, "alice") as alice:
-            assert await texts(bob, 1, seconds=30) == ["sealed and kept"]
-            await alice.message(message.message_id).reached("accepted", timeout=15)
+            assert await texts(bob, 1, seconds=60) == ["sealed and kept"]
+            await alice.message(message.message_id).reached("accepted", timeout=60)
 
 
 async def test_events_come_again_until_they_are_consumed(tmp_path: Path) -> None:
@@ -154,10 +154,10 @@ async def test_declined_and_blocked_people_learn_nothing_and_are_not_heard(
             await bob.accept(knock)
         contact, back = await befriend(alice, bob)
         await bob.block(back)
-        await asyncio.sleep(0.3)
+        assert await bob.settled(timeout=60)
         message = await alice.send(contact, "are you there?")
         with pytest.raises(MessageNotDelivered, match="send_again"):
-            await message.reached("delivered", timeout=15)
+            await message.reached("delivered", timeout=60)
         assert message.state == "refused"
         assert asked.state == "accepted"
         with pytest.raises(MisuseError, match="blocked"):
@@ -226,7 +226,7 @@ async def test_a_lost_connection_is_told_and_comes_back(tmp_path: Path) -> None:
         await proxy.cut()
         await until(lambda: bob.connection is Connection.OFFLINE)
         await alice.send(contact, "after the storm")
-        assert await texts(bob, 1, seconds=30) == ["after the storm"]
+        assert await texts(bob, 1, seconds=60) == ["after the storm"]
         assert bob.connection is Connection.ONLINE
 
 
@@ -241,7 +241,7 @@ async def test_a_second_login_displaces_the_first_which_stays_away(tmp_path: Pat
                 (copy / name).write_bytes((tmp_path / name).read_bytes())
         async with await again(copy, "alice") as thief:
             await thief.online()
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 async for event in alice.events():
                     displaced = isinstance(event, ConnectionChanged)
                     if displaced and alice.connection is Connection.DISPLACED:
@@ -260,11 +260,11 @@ async def test_settings_of_the_person_are_kept(tmp_path: Path) -> None:
         await bob.set_read_receipts(allowed=False)
         quiet = await alice.send(contact, "seen?")
         await bob.mark_read(await wait_for(bob, MessageReceived))
-        await quiet.reached("delivered", timeout=15)
+        await quiet.reached("delivered", timeout=60)
         await bob.allow_read_receipts(back, allowed=True)
         loud = await alice.send(contact, "and now?")
         await bob.mark_read(await wait_for(bob, MessageReceived))
-        await loud.reached("read", timeout=15)
+        await loud.reached("read", timeout=60)
         assert quiet.state == "delivered"
         changed = await wait_for(alice, MessageStateChanged)
         assert changed.contact.name == "bob"
@@ -279,7 +279,7 @@ async def test_a_session_can_be_restarted(tmp_path: Path) -> None:
     ):
         contact, back = await befriend(alice, bob)
         await alice.restart_session(contact)
-        await asyncio.sleep(0.5)
+        assert await alice.settled(timeout=60)
         with pytest.raises(MisuseError, match="tomorrow"):
             await alice.restart_session(contact)
         await alice.send(contact, "anew")

@@ -38,13 +38,13 @@ async def test_a_full_mailbox_is_filled_up_as_it_drains(tmp_path: Path) -> None:
     ):
         async with await person(tmp_path, "bob", server.url) as bob:
             contact, _ = await befriend(alice, bob)
-            assert await bob.settled(timeout=15)
+            assert await bob.settled(timeout=60)
         messages = [await alice.send(contact, f"{n}") for n in range(12)]
-        await messages[0].reached("accepted", timeout=15)
+        await messages[0].reached("accepted", timeout=60)
         await asyncio.sleep(0.3)
         assert messages[-1].state is MessageState.SEALED
         async with await again(tmp_path, "bob") as bob:
-            assert await texts(bob, 12, seconds=30) == [f"{n}" for n in range(12)]
+            assert await texts(bob, 12, seconds=60) == [f"{n}" for n in range(12)]
 
 
 async def test_a_connection_that_breaks_all_the_time_loses_and_doubles_nothing(
@@ -70,7 +70,7 @@ async def test_a_connection_that_breaks_all_the_time_loses_and_doubles_nothing(
         await cutting
         assert await texts(bob, 60, seconds=60) == [f"{n}" for n in range(60)]
         await silence(bob, MessageReceived)
-        await until(lambda: inside(alice).steps.look(whole_outbox) == [], seconds=30)
+        await until(lambda: inside(alice).steps.look(whole_outbox) == [], seconds=60)
 
 
 async def test_an_envelope_that_expired_in_the_outbox_is_not_posted(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ async def test_an_envelope_that_expired_in_the_outbox_is_not_posted(tmp_path: Pa
     ):
         async with await person(tmp_path, "alice", url, clock=clock) as alice:
             contact, _ = await befriend(alice, bob)
-            assert await alice.settled(timeout=15)
+            assert await alice.settled(timeout=60)
             await proxy.stop()
             await proxy.cut()
             message = await alice.send(contact, "old news")
@@ -91,7 +91,7 @@ async def test_an_envelope_that_expired_in_the_outbox_is_not_posted(tmp_path: Pa
         async with await _online(tmp_path, clock) as alice:
             await until(lambda: alice.message(message.message_id).state == "unconfirmed")
             again_sent = await alice.send_again(message.message_id)
-            await again_sent.reached("accepted", timeout=15)
+            await again_sent.reached("accepted", timeout=60)
 
 
 async def test_a_full_disk_stops_no_courier(
@@ -113,10 +113,10 @@ async def test_a_full_disk_stops_no_courier(
         await person(tmp_path, "bob", server.url) as bob,
     ):
         contact, _ = await befriend(alice, bob)
-        assert await alice.settled(timeout=15)
+        assert await alice.settled(timeout=60)
         monkeypatch.setattr(couriers, "posting_accepted", full_twice)
         message = await alice.send(contact, "once")
-        await message.reached("accepted", timeout=15)
+        await message.reached("accepted", timeout=60)
         assert len(failures) == 2
         assert await texts(bob, 1) == ["once"]
         await silence(bob, MessageReceived)

@@ -100,7 +100,7 @@ async def test_reordering_is_mended_and_reported(tmp_path: Path) -> None:
         await until(lambda: len(held) == 1)
         await alice.send(contact, "second")
         seen: list[object] = []
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             async for event in bob.events():
                 seen.append(event)
                 if isinstance(event, MessageReceived) and event.text == "second":

@@ -35,9 +35,9 @@ async def test_mail_that_expired_unread_is_told_by_contact(tmp_path: Path) -> No
     ):
         async with await person(tmp_path, "bob", server.url, clock=clock) as bob:
             contact, _ = await befriend(alice, bob)
-            assert await bob.settled(timeout=15)
+            assert await bob.settled(timeout=60)
         messages = [await alice.send(contact, "unread") for _ in range(3)]
-        await messages[-1].reached("accepted", timeout=15)
+        await messages[-1].reached("accepted", timeout=60)
         clock.ahead = 20 * 86400.0
         await server.sweep()
         async with await again(tmp_path, "bob", clock=clock) as bob:
@@ -50,13 +50,13 @@ async def test_mail_that_expired_unread_is_told_by_contact(tmp_path: Path) -> No
 async def test_prekeys_are_refilled_when_they_run_low(tmp_path: Path) -> None:
     """When the relay says how few are left, a device makes and publishes more."""
     async with relay() as server, await person(tmp_path, "alice", server.url) as alice:
-        assert await alice.settled(timeout=15)
+        assert await alice.settled(timeout=60)
         steps = inside(alice).steps
         inside(alice).noticed(PrekeysLow(left=5))
         await until(
             lambda: steps.look(lambda desk: desk.ledger.count(Table.ONE_TIME_PREKEYS)) == 195
         )
-        assert await alice.settled(timeout=15)
+        assert await alice.settled(timeout=60)
 
 
 async def test_damaged_deliveries_are_alarms(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ async def test_the_clock_task_survives_a_full_disk(
         relay(clock) as server,
         await person(tmp_path, "alice", server.url, clock=clock) as alice,
     ):
-        assert await alice.settled(timeout=15)
+        assert await alice.settled(timeout=60)
         clock.ahead = 8 * 86400.0
         inside(alice).follow(Desk(MemoryLedger(), 0.0, bytes))
         await until(lambda: len(inside(alice).steps.look(prekey_upkeep.signed_secrets)) == 2)

@@ -255,7 +255,7 @@ async def test_erasure_comes_by_itself(tmp_path: Path, monkeypatch: pytest.Monke
         old = sealed_rows(tmp_path / "v")
         async with vault.transaction() as transaction:
             transaction.delete(Table.OUTBOX, b"k")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while pieces_left(tmp_path, old):
                 await asyncio.sleep(0.02)
         assert vault.count(Table.OUTBOX) == 0
@@ -372,7 +372,6 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
-@pytest.mark.timeout(120)
 async def test_killed_at_any_moment_leaves_the_old_or_the_new_state(tmp_path: Path) -> None:
     """After signal 9, twenty times, all tables agree on one number and none told is lost."""
     path, draw = tmp_path / "v", random.Random(os.urandom(8))

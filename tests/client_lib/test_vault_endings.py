@@ -75,7 +75,7 @@ def run(program: str, *arguments: str, **variables: str) -> subprocess.Completed
         [sys.executable, "-c", program, *arguments],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **variables},
     )

@@ -88,7 +88,7 @@ class Ear:
 
     async def until(self, test: Callable[[list[object]], bool]) -> None:
         """Wait until what was heard passes ``test``."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not test(self.heard):
                 self.changed.clear()
                 await self.changed.wait()

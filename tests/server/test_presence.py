@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from hushpost_server.relay import RelayServer
 from hushpost_wire.close_codes import CloseCode
 
 from tests.server.device import TestDevice
+from tests.waiting import until
 
 
 async def test_a_device_is_found_by_route_and_by_id_while_it_is_there(relay: RelayServer) -> None:
@@ -19,8 +18,7 @@ async def test_a_device_is_found_by_route_and_by_id_while_it_is_there(relay: Rel
         assert session is not None
         assert presence.by_device(device.account_id, device.device_id) is session
         assert presence.feeds[device.route] is session.feed
-    await asyncio.sleep(0.05)
-    assert presence.by_route(device.route) is None
+    await until(lambda: presence.by_route(device.route) is None)
     assert presence.by_device(device.account_id, device.device_id) is None
     assert device.route not in presence.feeds
 
@@ -35,7 +33,7 @@ async def test_a_displaced_session_that_leaves_late_does_not_remove_its_successo
         older = presence.by_route(device.route)
         async with device.inbox():
             assert await first.ended() == CloseCode.DISPLACED
-            await asyncio.sleep(0.05)
+            await until(lambda: len(relay.reception) == 1)
             newer = presence.by_route(device.route)
             assert newer is not None
             assert newer is not older

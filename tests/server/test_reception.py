@@ -11,6 +11,7 @@ from hushpost_wire.frames import Accepted, encode_submit
 
 from tests.server.conftest import quiet
 from tests.server.device import TestDevice, dial, envelope_for
+from tests.waiting import until
 
 
 class BehindStore(MemoryStore):
@@ -42,7 +43,8 @@ async def test_nothing_is_read_while_the_store_is_behind(clock: ManualClock) -> 
             for request in (2, 3):
                 submit = envelope_for(device.route, secret, request=request)
                 await post.socket.send(encode_submit(submit))
-            await asyncio.sleep(0.1)
+            await until(lambda: relay.metrics.get("hushpost_intake_pauses_total").value == 1)
+            await asyncio.sleep(0.1)  # nothing may come
             assert relay.metrics.get("hushpost_submitted_total").value == 1
             assert relay.metrics.get("hushpost_intake_pauses_total").value == 1
             store.behind = False
@@ -61,11 +63,7 @@ async def test_connections_are_counted_out_as_they_were_counted_in(relay: RelayS
     async with device.inbox(create=True), dial(relay.url, "/v1/post") as post:
         assert len(relay.reception) == 2
         post.socket.transport.abort()
-    for _ in range(100):
-        if not len(relay.reception):
-            break
-        await asyncio.sleep(0.01)
-    assert len(relay.reception) == 0
+    await until(lambda: len(relay.reception) == 0)
     assert len(relay.services.presence) == 0
     assert relay.metrics.get("hushpost_connections", "post").value == 0
     assert relay.metrics.get("hushpost_connections", "inbox").value == 0

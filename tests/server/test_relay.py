@@ -10,12 +10,14 @@ import pytest
 from hushpost_server.clock import ManualClock
 from hushpost_server.errors import FolderUnusable, ListenRefused, TransportUnsafe
 from hushpost_server.relay import RelayServer
+from hushpost_server.session import Session
 from hushpost_wire.close_codes import CloseCode
 from hushpost_wire.control import Expired
 from hushpost_wire.frames import Accepted, Deliver, RefusalReason, Refused, encode_submit
 
 from tests.server.conftest import quiet
 from tests.server.device import TestDevice, dial, envelope_for
+from tests.waiting import SECONDS_MAX, until
 
 
 async def test_accepted_mail_survives_a_restart(clock: ManualClock, tmp_path: Path) -> None:
@@ -62,7 +64,7 @@ async def test_a_drain_answers_what_is_in_flight_and_closes_with_1012(
     device = TestDevice(relay.url)
     async with device.inbox(create=True) as inbox, dial(relay.url, "/v1/post") as post:
         await post.socket.send(encode_submit(envelope_for(bytes(16), bytes(32))))
-        await asyncio.sleep(0.05)
+        await until(lambda: relay.metrics.get("hushpost_submitted_total").value == 1)
         stopping = asyncio.create_task(relay.stop())
         verdict = await post.verdict()
         assert isinstance(verdict, Refused)
@@ -165,16 +167,24 @@ async def test_the_login_deadline_is_the_clocks(relay: RelayServer, clock: Manua
 
 
 async def test_a_peer_that_answers_no_ping_is_closed(
-    relay: RelayServer, clock: ManualClock
+    relay: RelayServer, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Silence is pinged; a live peer stays, a dead one is closed with 4005."""
+    answered = asyncio.Event()
+    note_pong = Session.pong
+
+    def pong(session: Session) -> None:
+        note_pong(session)
+        answered.set()
+
+    monkeypatch.setattr(Session, "pong", pong)
     async with dial(relay.url, "/v1/post") as alive, dial(relay.url, "/v1/post") as dead:
         dead.socket.protocol.send_pong = lambda data: None  # type: ignore[method-assign]
         limits = alive.hello.limits
         clock.advance(limits.ping_interval_seconds)
         dead.socket.transport.pause_reading()
         relay.reception.check_deadlines(clock.now(), everyone=True)
-        await asyncio.sleep(0.1)
+        await asyncio.wait_for(answered.wait(), SECONDS_MAX)
         clock.advance(limits.ping_timeout_seconds)
         relay.reception.check_deadlines(clock.now(), everyone=True)
         dead.socket.transport.resume_reading()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from hushpost_server.relay import RelayServer
 from hushpost_wire.close_codes import CloseCode
 
 from tests.server.device import TestDevice
+from tests.waiting import until
 
 
 async def test_work_that_fails_closes_its_session_alone(relay: RelayServer) -> None:
@@ -30,5 +29,4 @@ async def test_finished_work_is_not_held(relay: RelayServer) -> None:
     device = TestDevice(relay.url)
     async with device.inbox(create=True) as inbox:
         await device.open_drop(inbox)
-        await asyncio.sleep(0.05)
-        assert relay.services.tasks == set()
+        await until(lambda: relay.services.tasks == set())

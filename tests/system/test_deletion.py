@@ -82,7 +82,7 @@ async def read(client: Client, count: int) -> None:
                 return
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_acknowledged_envelopes_leave_the_files_in_time(tmp_path: Path) -> None:
     """What Bert fetched is gone within 30 seconds under load; what waits for Cara is found."""
     async with scene(tmp_path) as stage, await stage.client("anna") as anna:

@@ -1,7 +1,5 @@
 """The checkpointer: it empties the log, says when it could not, and asks again soon."""
 
-# ruff: noqa: ASYNC110 - what is waited for is told to nobody who could set an event
-
 from __future__ import annotations
 
 import asyncio
@@ -16,6 +14,8 @@ from hushpost_store.sqlite.checkpointer import Checkpointer
 from hushpost_store.sqlite.database import Database
 from hushpost_store.sqlite.deletion_clock import DeletionClock
 from hushpost_store.sqlite.writer import Writer
+
+from tests.waiting import until
 
 OPTIONS = SqliteOptions(checkpoint_seconds=0.02, checkpoint_retry_seconds=0.02)
 
@@ -61,9 +61,7 @@ async def test_it_works_only_when_something_was_deleted(stand: Stand) -> None:
     await asyncio.sleep(0.1)
     assert stand.checkpointer.checkpoints == 0
     await stand.delete()
-    async with asyncio.timeout(5):
-        while stand.clock.pending():
-            await asyncio.sleep(0.01)
+    await until(lambda: not stand.clock.pending())
     assert stand.log.stat().st_size == 0
 
 
@@ -75,12 +73,9 @@ async def test_a_reader_is_waited_for(stand: Stand) -> None:
         await stand.delete()
         assert not await stand.checkpointer.truncate()
         stand.checkpointer.start()
-        await asyncio.sleep(0.1)
-        assert stand.checkpointer.busy >= 2
+        await until(lambda: stand.checkpointer.busy >= 2)
         assert stand.clock.lag(107.0) == 7.0
-    async with asyncio.timeout(5):
-        while stand.clock.pending():
-            await asyncio.sleep(0.01)
+    await until(lambda: not stand.clock.pending())
 
 
 async def test_a_failing_checkpoint_counts_as_busy_and_does_not_end_the_task(
@@ -98,9 +93,5 @@ async def test_a_failing_checkpoint_counts_as_busy_and_does_not_end_the_task(
         with pytest.raises(errors.StoreFault):
             await stand.checkpointer.truncate()
         stand.checkpointer.start()
-        async with asyncio.timeout(5):
-            while stand.checkpointer.busy < 3:
-                await asyncio.sleep(0.01)
-    async with asyncio.timeout(5):
-        while stand.clock.pending():
-            await asyncio.sleep(0.01)
+        await until(lambda: stand.checkpointer.busy >= 3)
+    await until(lambda: not stand.clock.pending())

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-import time
 from pathlib import Path
 
 import pytest
 from hushpost_store import SqliteOptions, errors
 from hushpost_store.sqlite.database import Database, fault
+
+from tests.waiting import SECONDS_MAX, until
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> object:
@@ -45,17 +46,19 @@ def _raise(_: sqlite3.Connection) -> None:
 
 async def test_cancelling_the_caller_does_not_stop_the_work(database: Database) -> None:
     """Work that was begun ends, and the next finds the connection in order."""
-    ended = threading.Event()
+    begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
 
     def slow(_: sqlite3.Connection) -> None:
-        time.sleep(0.05)
+        begun.set()
+        go_on.wait(SECONDS_MAX)
         ended.set()
 
     caller = asyncio.create_task(database.run(slow))
-    await asyncio.sleep(0.01)
+    await until(begun.is_set)
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
         await caller
+    go_on.set()
     assert await database.run(lambda _: ended.is_set())
 
 

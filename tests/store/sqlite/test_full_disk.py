@@ -4,7 +4,7 @@ What does not fit fails and is to come again, reading and deleting go on, and wi
 works as before.
 """
 
-# ruff: noqa: ASYNC110, ASYNC221, ASYNC240 - nothing else runs on these loops
+# ruff: noqa: ASYNC221, ASYNC240 - nothing else runs on these loops
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from hushpost_store.conformance import (
     route,
     with_drops,
 )
+
+from tests.waiting import until
 
 MOUNT_BYTES = 6 << 20
 
@@ -103,9 +105,7 @@ async def test_what_was_acknowledged_on_a_full_disk_goes_once_there_is_room(
     await asyncio.sleep(0.2)
     assert store.deletion_lag(NOW + 31) == 31
     ballast.unlink()
-    async with asyncio.timeout(10):
-        while store.stats().faulty:
-            await asyncio.sleep(0.05)
+    await until(lambda: not store.stats().faulty)
     await store.close()
     raw = b"".join(path.read_bytes() for path in small_disk.iterdir())
     assert not [n for n in range(30) if envelope("alice", n).envelope[100:132] in raw]

@@ -28,6 +28,8 @@ from hushpost_store.conformance import (
 )
 from hushpost_store.rows import Submission
 
+from tests.waiting import until
+
 MARKER_BYTES = 24
 
 
@@ -57,12 +59,8 @@ async def _leave_mixed_traces(store: SqliteStore, numbers: range) -> list[bytes]
     return deleted
 
 
-async def _until_deleted(store: SqliteStore, seconds_max: float) -> float:
-    started = time.monotonic()
-    while store.deletion_lag(time.time()) > 0:
-        assert time.monotonic() - started < seconds_max
-        await asyncio.sleep(0.02)
-    return time.monotonic() - started
+async def _until_deleted(store: SqliteStore) -> None:
+    await until(lambda: store.deletion_lag(time.time()) == 0)
 
 
 @pytest.mark.parametrize("page_bytes", [4096, 8192])
@@ -75,7 +73,7 @@ async def test_deleted_bodies_are_gone_from_every_file(tmp_path: Path, page_byte
     await with_drops(store, "alice")
     deleted = await _leave_mixed_traces(store, range(200))
     assert store.deletion_lag(time.time() + 5) > 0
-    await _until_deleted(store, 10)
+    await _until_deleted(store)
     assert _found(folder, deleted) == []
     (folder / "forgotten.log").write_bytes(b"x" + deleted[7])
     assert _found(folder, deleted) == [deleted[7]]
@@ -94,10 +92,9 @@ async def test_a_reader_that_blocks_truncation_shows_in_the_lag(tmp_path: Path) 
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM envelope_4096").fetchone()
         await _leave_mixed_traces(store, range(4, 8))
-        await asyncio.sleep(0.5)
-        assert store.stats().checkpoints_busy > 0
-        assert store.deletion_lag(time.time()) > 0.3
-    await _until_deleted(store, 5)
+        await until(lambda: store.stats().checkpoints_busy > 0)
+        await until(lambda: store.deletion_lag(time.time()) > 0.3)
+    await _until_deleted(store)
     await store.close()
 
 
