@@ -363,6 +363,7 @@ class Configuration(BaseSettings):
             knocks_per_day=self.knocks_per_day,
             knock_bytes_max=self.knock_bytes_max,
             drops_max=self.drops_per_mailbox_max,
+            prekeys_max=wire_limits.ONE_TIME_PREKEYS_MAX,
         )
 
     def limits(self) -> Limits:

@@ -52,7 +52,8 @@ class PrekeyShelf:
             for prekey in one_time
             if prekey.prekey_id not in self.one_time and prekey.prekey_id not in self.taken
         }
-        if fresh and len(self.one_time) + len(fresh) > prekeys_max:
+        added = sum(prekey.expiry_day >= day for prekey in fresh.values())
+        if fresh and self.left(day) + added > prekeys_max:
             raise errors.PrekeysFull("the device has as many one-time prekeys as it may")
         self.one_time.update(fresh)
         self.signed = signed or self.signed

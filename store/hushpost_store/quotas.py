@@ -25,8 +25,9 @@ class Quotas:
     knock_bytes_max: int = 512 << 10
     # 1,000 contacts, their reply drops and open invitations.
     drops_max: int = 2_048
-    # One hundred, a refill that crosses them, and room for a client that counts late.
-    prekeys_max: int = 300
+    # What a device keeps here and no more: a take can only make room for a refill that is under
+    # way, a batch that comes again counts once, and what is past its day is not counted.
+    prekeys_max: int = 100
     # An invitation on paper should live as long as the prekeys it leads to.
     once_drop_days: int = 30
     # What `FULL` proposes; coarse, so that it says nothing about when the reader drains.

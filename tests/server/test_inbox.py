@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 
 import pytest
@@ -17,17 +18,19 @@ from hushpost_wire.control import (
     Error,
     ErrorCode,
     PrekeyCount,
+    Prekeys,
     PublishDeviceList,
     PublishPrekeys,
     RegisterDrop,
     RevokeDrop,
+    TakePrekeys,
 )
 from hushpost_wire.identifiers import DropHash, DropSecret, ListHead, Signature, drop_hash
 from hushpost_wire.prekey_records import PrekeyKind
 from nacl.signing import SigningKey
 
 from tests.server.conftest import quiet
-from tests.server.device import TODAY, TestDevice, Wire
+from tests.server.device import TODAY, TestDevice, Wire, dial
 
 
 async def code_of(wire: Wire, request: object) -> ErrorCode:
@@ -48,6 +51,34 @@ async def test_drops_are_registered_and_revoked_twice_alike(relay: RelayServer) 
         assert await code_of(inbox, other) is ErrorCode.DROP_CONFLICT
         for _ in range(2):
             await inbox.ask(RevokeDrop(id=inbox.id(), drop_hash=hashed), Done)
+
+
+async def test_the_prekey_stock_is_bounded_at_what_is_announced(relay: RelayServer) -> None:
+    """A whole stock fits, one more does not, and a refill is never refused for a take in between."""
+    device = TestDevice(relay.url)
+    async with device.inbox(create=True) as inbox, dial(relay.url, "/v1/post") as post:
+        limits = inbox.hello.limits
+        batch, whole = limits.one_time_prekeys_batch_max, limits.one_time_prekeys_max
+        stock = [device.prekey() for _ in range(whole)]
+        for start in range(0, whole, batch):
+            records = tuple(stock[start : start + batch])
+            publish = PublishPrekeys(
+                id=inbox.id(), one_time=records, signed=device.prekey(PrekeyKind.SIGNED)
+            )
+            left = (await inbox.ask(publish, PrekeyCount)).left
+        assert left == whole
+        more = PublishPrekeys(id=inbox.id(), one_time=(device.prekey(),))
+        assert await code_of(inbox, more) is ErrorCode.TOO_MANY_PREKEYS
+        again = PublishPrekeys(id=inbox.id(), one_time=tuple(stock[:batch]))
+        assert (await inbox.ask(again, PrekeyCount)).left == whole
+        refill = PublishPrekeys(id=inbox.id(), one_time=(device.prekey(),))
+        takes = [TakePrekeys(id=post.id(), account=device.account_id) for _ in range(2)]
+        await post.ask(takes[0], Prekeys)
+        taken, count = await asyncio.gather(
+            post.ask(takes[1], Prekeys), inbox.ask(refill, PrekeyCount)
+        )
+        assert isinstance(taken, Prekeys)
+        assert count.left in (whole - 1, whole)
 
 
 async def test_too_many_drops_are_refused(clock: ManualClock) -> None:

@@ -147,7 +147,12 @@ async def prekey_expiry(store: Store) -> None:
     taken = await store.take_prekeys(bob.account_id, later)
     bundle = taken.bundles[0] if taken is not None else None
     check(bundle is not None and (bundle.one_time, bundle.signed) == (None, None), "not handed out")
+    fresh = [OneTimePrekey(digest(f"later {n}")[:16], later + 9, b"later") for n in range(4)]
+    left = await store.publish_prekeys(bob.account_id, device_id, one_time=fresh, day=later)
+    check(left == 4, "they take no place of a fresh one")
     check((await store.sweep(float(later * DAY_SECONDS))).prekeys == 3, "swept")
+    left = await store.count_prekeys(bob.account_id, device_id, later)
+    check(left == 4, "and those alone")
 
 
 def _prekeys(count: int) -> list[OneTimePrekey]:

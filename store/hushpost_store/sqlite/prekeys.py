@@ -42,12 +42,7 @@ def publish(
         " (account_id, device_id, prekey_id, expiry_day, record) VALUES (?, ?, ?, ?, ?)",
         [(account_id, device_id, p.prekey_id, p.expiry_day, p.record) for p in one_time],
     )
-    stored = connection.execute(
-        "SELECT count(*) FROM one_time_prekey"
-        " WHERE account_id = ? AND device_id = ? AND record IS NOT NULL",
-        (account_id, device_id),
-    ).fetchone()[0]
-    if inserted.rowcount > 0 and stored > prekeys_max:
+    if inserted.rowcount > 0 and _left(connection, account_id, device_id, day) > prekeys_max:
         raise errors.PrekeysFull("the device has as many one-time prekeys as it may")
     for kind, standing in ((_SIGNED, signed), (_SEAL, seal)):
         if standing is not None:
