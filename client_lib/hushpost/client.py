@@ -243,10 +243,10 @@ class Client:
         """
         wanted = read_target(target)
         address = first_contact.address_of(wanted)
-        known = await self._steps.run(conversation.prepare_contact, wanted)
+        trusted = self._trusted(address.host, trust_host=trust_host)
+        known = await self._steps.run(conversation.prepare_contact, wanted, trusted=trusted)
         if known is not None:
             return public_contact(known)
-        trusted = self._trusted(address.host, trust_host=trust_host)
         keys_of_others.check_host(address.host, trusted)
         answer = await keys_of_others.fetch_keys(self._running.office, address)
         row = await self._steps.run(first_contact.add, wanted, answer, trusted=trusted)

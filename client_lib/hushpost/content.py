@@ -43,6 +43,8 @@ PARTS_MAX: Final = -(-TEXT_BYTES_MAX // CHUNK_BYTES_LARGE)
 REQUEST_TEXT_BYTES_MAX: Final = 256
 # What a person wishes to be called, in a list on a phone.
 NAME_BYTES_MAX: Final = 64
+# No sender counts as far; above it, one more would not fit the field.
+STREAM_MAX: Final = 2**63 - 1
 # 64 receipts are 1089 bytes: the small bucket in every case.
 RECEIPTS_MAX: Final = 64
 
@@ -214,7 +216,7 @@ def decode(data: bytes) -> Inner:
             raise ContentMalformed("an inner message of another version: update the app")
         header = Header(
             inner_id=InnerId(reader.take(INNER_ID_BYTES)),
-            stream=_read_u64(reader),
+            stream=_read_stream(reader),
             not_after=reader.u32(),
             sent_milliseconds=_read_u64(reader),
             own_list=_read_view(reader),
@@ -427,6 +429,13 @@ def _read_view(reader: Reader) -> ListView:
 
 def _read_u64(reader: Reader) -> int:
     return int.from_bytes(reader.take(8), "big")
+
+
+def _read_stream(reader: Reader) -> int:
+    stream = _read_u64(reader)
+    if stream > STREAM_MAX:
+        raise ContentMalformed("a stream value that no sender reaches")
+    return stream
 
 
 def _sized(value: bytes, length: int) -> bytes:

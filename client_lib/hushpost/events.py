@@ -28,6 +28,7 @@ class AlarmKind(StrEnum):
     REPLAYED = "replayed"
     REORDERED = "reordered"
     ALTERED = "altered"
+    FOREIGN_HOST = "foreign-host"
     RELAY_KEY_CHANGED = "relay-key-changed"
 
 

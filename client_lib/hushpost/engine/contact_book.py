@@ -28,6 +28,7 @@ from hushpost.contacts import Contact, ContactStage
 from hushpost.content import ListView
 from hushpost.engine.desk import Desk
 from hushpost.engine.ledger import Table
+from hushpost.engine.own_account import own_account
 from hushpost.engine.shelf import ROW_CONFIG, Shelf
 from hushpost.errors import MisuseError
 
@@ -149,6 +150,11 @@ def save_contact(desk: Desk, row: ContactRow) -> None:
 def all_contacts(desk: Desk) -> Iterator[ContactRow]:
     """Give every contact, oldest first."""
     return _CONTACTS.all(desk.ledger)
+
+
+def is_agreed_host(desk: Desk, host: Host) -> bool:
+    """Whether the person agreed to show that relay an IP address: the own one, or a contact's."""
+    return host == own_account(desk).host or any(row.host == host for row in all_contacts(desk))
 
 
 def devices_of(desk: Desk, account_id: bytes) -> list[DeviceRow]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from hushpost_crypto.address import Address, Invitation
+from hushpost_wire.host import Host
 
 from hushpost.contacts import ContactStage
 from hushpost.engine import first_contact, knocks, outbox, texts
@@ -19,13 +20,22 @@ from hushpost.engine.outbox import OutboxEntry
 from hushpost.engine.own_drops import revoke_drops_of
 
 
-def prepare_contact(desk: Desk, target: Address | Invitation) -> ContactRow | None:
-    """Give the contact that an address already leads to; somebody who knocked is accepted."""
-    account_id = first_contact.address_of(target).account_id
-    knocks.undecline(desk, account_id)
+def prepare_contact(
+    desk: Desk, target: Address | Invitation, *, trusted: frozenset[Host]
+) -> ContactRow | None:
+    """Give the contact that an address already leads to; somebody who knocked is accepted.
+
+    Not a knock that wants its answer at another relay than the address names, or than the person
+    agreed to: what the person typed counts, and that knock goes on waiting.
+    """
+    address = first_contact.address_of(target)
     known = first_contact.known_already(desk, target)
-    if known is None and knocks.has_knocked(desk, account_id):
-        return knocks.accept(desk, account_id)
+    if known is not None:
+        first_contact.use_invitation(desk, known, target)
+    elif knocks.has_knocked(desk, address.account_id):
+        host = knocks.find_knock(desk, address.account_id).host
+        if host == address.host and host in trusted:
+            return knocks.accept(desk, address.account_id)
     return known
 
 

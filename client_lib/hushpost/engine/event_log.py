@@ -35,6 +35,10 @@ from hushpost.messages import MessageState
 # The inbox is not read while this many events wait: an app that reads none is not given a vault
 # that grows without end, and the relay's quotas tell the senders.
 EVENTS_WAITING_MAX: Final = 1000
+# A relay may claim any number; a sum of such claims stays one that JSON and an app can hold.
+COUNT_MAX: Final = 2**53
+# The end of the year 9999, the last that `datetime` knows: a sender may claim anything.
+SENT_MILLISECONDS_MAX: Final = 253_402_300_799_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,7 @@ def state_changed(desk: Desk, change: StateChange) -> None:
 
 def session_restarted(desk: Desk, account_id: bytes) -> None:
     """Keep that a contact's device began anew."""
-    _keep(desk, EventRow("restarted", account_id))
+    _keep(desk, EventRow("restarted", account_id), once=b"restarted/" + account_id)
 
 
 def safety_alarm(desk: Desk, account_id: bytes, kind: AlarmKind, explanation: str) -> None:
@@ -121,8 +125,11 @@ def messages_missing(desk: Desk, account_id: bytes, count: int) -> None:
 
 
 def mail_expired(desk: Desk, account_id: bytes, count: int) -> None:
-    """Keep that mail for this account expired."""
-    _keep(desk, EventRow("expired", account_id, count=count))
+    """Keep that mail for this account expired, counted together with what was not yet shown."""
+    key = b"expired/" + account_id
+    known = _SHELF.get(desk.ledger, key)
+    total = count if known is None else min(known.count + count, COUNT_MAX)
+    _keep(desk, EventRow("expired", account_id, count=total), once=key)
 
 
 def undecryptable(desk: Desk, account_id: bytes) -> None:
@@ -181,8 +188,7 @@ def _public(desk: Desk, row: EventRow) -> KeptEvent:
 def _about_contact(row: EventRow, contact: Contact) -> KeptEvent:
     if row.message is not None:
         message = row.message
-        claimed = message.sent_milliseconds
-        sent_at = datetime.fromtimestamp(claimed / 1000, UTC) if claimed else None
+        sent_at = _claimed_time(message.sent_milliseconds)
         return MessageReceived(
             contact, message.message_id.hex(), message.text, sent_at, message.late
         )
@@ -193,6 +199,13 @@ def _about_contact(row: EventRow, contact: Contact) -> KeptEvent:
     if row.kind == "missing":
         return MessagesMissing(contact, row.count)
     return SessionRestarted(contact)
+
+
+def _claimed_time(milliseconds: int) -> datetime | None:
+    """Give the sender's claim; None if it makes none, or one that no calendar holds."""
+    if not 0 < milliseconds <= SENT_MILLISECONDS_MAX:
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _removed(account_id: bytes) -> Contact:

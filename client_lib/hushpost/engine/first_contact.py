@@ -23,7 +23,7 @@ from hushpost.content import (
     Request,
 )
 from hushpost.content import SessionRestart as Restart
-from hushpost.engine import errands, event_log, texts
+from hushpost.engine import errands, event_log, knocks, texts
 from hushpost.engine.contact_book import (
     ContactRow,
     DeviceRow,
@@ -32,6 +32,7 @@ from hushpost.engine.contact_book import (
     device_row,
     devices_of,
     find_contact,
+    is_agreed_host,
     remove_contact,
     save_book,
     save_contact,
@@ -47,6 +48,7 @@ from hushpost.engine.peer_keys import KeysAnswer, kept_bundle, read_keys, rememb
 from hushpost.engine.peer_lists import KeysRejected, raise_alarm, warn_if_stale
 from hushpost.engine.texts import MessageRow
 from hushpost.errors import HostUnconfirmed, MisuseError, PeerUnreachable
+from hushpost.events import AlarmKind
 from hushpost.messages import FAILED, MessageState
 
 # A knock is not a doorbell to lean on: again after 1, 2, 4 and 8 days, then never.
@@ -60,15 +62,12 @@ FOR_RESEAL: Final = "reseal"
 
 
 def known_already(desk: Desk, target: Address | Invitation) -> ContactRow | None:
-    """Give the contact if there is one; forget a blocked one first, so that it is made anew."""
+    """Give the contact if there is one; a blocked one is none, and is made anew by `add`."""
     account_id = address_of(target).account_id
     if account_id == own_account(desk).account_id:
         raise MisuseError("this is your own address; hand it to somebody else")
     row = find_contact(desk, account_id)
-    if row is not None and row.stage is ContactStage.BLOCKED:
-        remove_contact(desk, account_id)
-        return None
-    return row
+    return None if row is not None and row.stage is ContactStage.BLOCKED else row
 
 
 def add(
@@ -79,6 +78,11 @@ def add(
     Raises `KeysRejected`, `PeerUnreachable`, or `HostUnconfirmed` for a host not in ``trusted``.
     """
     address = address_of(target)
+    known = known_already(desk, target)
+    if known is not None:
+        return known
+    remove_contact(desk, address.account_id)
+    knocks.undecline(desk, address.account_id)
     row, bundles = read_keys(answer, address.account_id, address.host, known=None, today=desk.day)
     if not bundles:
         raise PeerUnreachable(
@@ -95,6 +99,13 @@ def add(
         )
     warn_if_stale(desk, row.account_id)
     return contact_row(desk, row.account_id)
+
+
+def use_invitation(desk: Desk, contact: ContactRow, target: Address | Invitation) -> None:
+    """Take a way in for somebody added before who has not been written to yet."""
+    if contact.stage is ContactStage.NEW:
+        for device in devices_of(desk, contact.account_id):
+            _with_invitation(desk, device, target)
 
 
 def address_of(target: Address | Invitation) -> Address:
@@ -139,7 +150,10 @@ def bundle_taken(desk: Desk, account_id: AccountId, purpose: str, answer: KeysAn
         return
     save_contact(desk, contact)
     for bundle in bundles:
-        remember_bundle(desk, bundle)
+        if is_agreed_host(desk, bundle.seal.host):
+            remember_bundle(desk, bundle)
+        else:
+            raise_alarm(desk, contact, AlarmKind.FOREIGN_HOST)
     warn_if_stale(desk, account_id)
     match purpose:
         case "restart":
@@ -147,7 +161,7 @@ def bundle_taken(desk: Desk, account_id: AccountId, purpose: str, answer: KeysAn
         case "reseal":
             _reseal(desk, contact)
         case _:
-            _ask(desk, account_id)
+            _ask(desk, account_id, fetched=True)
 
 
 def accept_received(desk: Desk, device: DeviceRow, body: Accept) -> None:
@@ -200,8 +214,8 @@ def restart_session(desk: Desk, account_id: AccountId) -> None:
     _take_bundle(desk, account_id, FOR_RESTART)
 
 
-def _ask(desk: Desk, account_id: AccountId) -> None:
-    """Make or repeat the request if the keys for it are here; otherwise fetch them."""
+def _ask(desk: Desk, account_id: AccountId, *, fetched: bool = False) -> None:
+    """Make or repeat the request if the keys for it are here; otherwise fetch them, once."""
     contact = contact_row(desk, account_id)
     if contact.stage not in (ContactStage.NEW, ContactStage.REQUESTED):
         return
@@ -210,6 +224,10 @@ def _ask(desk: Desk, account_id: AccountId) -> None:
         return
     ready = [(row, kept_bundle(desk, contact, row)) for row in devices_of(desk, account_id)]
     usable = [(row, bundle) for row, bundle in ready if bundle and row.path_secret]
+    if not usable and fetched:
+        # No drop leads there: asked again, the relay would hand out prekeys for nothing.
+        texts.contact_refuses(desk, account_id)
+        return
     if not usable:
         purpose = FOR_REQUEST if contact.stage is ContactStage.NEW else FOR_REPEAT
         _take_bundle(desk, account_id, purpose)

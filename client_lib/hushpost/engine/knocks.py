@@ -26,6 +26,7 @@ from hushpost.engine.contact_book import (
     contact_row,
     find_contact,
     find_device,
+    is_agreed_host,
     save_contact,
     save_device,
 )
@@ -34,10 +35,12 @@ from hushpost.engine.ledger import Table
 from hushpost.engine.outbox import Letter, post
 from hushpost.engine.own_account import own_account
 from hushpost.engine.own_drops import DropRow, DropUse, register
+from hushpost.engine.peer_lists import raise_alarm
 from hushpost.engine.seen import see_message
 from hushpost.engine.shelf import ROW_CONFIG, Shelf
 from hushpost.engine.stream_order import skip_to
 from hushpost.errors import MisuseError
+from hushpost.events import AlarmKind
 
 # A person decides about strangers one by one; more than this waiting is a flood, and is dropped.
 KNOCKS_MAX: Final = 100
@@ -82,7 +85,9 @@ def request_received(
     if is_declined(desk, account_id) or (contact and contact.stage in _NO_REQUESTS):
         return False
     known = _SHELF.get(desk.ledger, account_id)
-    if known is None and contact is None and desk.ledger.count(Table.KNOCKS) >= KNOCKS_MAX:
+    full = desk.ledger.count(Table.KNOCKS) >= KNOCKS_MAX
+    if full and known is None and contact is None and not invited:
+        # Who was invited comes in all the same: so many invitations the person made.
         return False
     row = KnockRow(
         account_id=account_id,
@@ -99,6 +104,9 @@ def request_received(
         stream=inner.header.stream,
         invited=invited or (known is not None and known.invited),
     )
+    if contact is not None and not is_agreed_host(desk, row.host):
+        raise_alarm(desk, contact, AlarmKind.FOREIGN_HOST)
+        return False
     if contact is not None:
         _answer(desk, contact, row)
         _show_text(desk, row)

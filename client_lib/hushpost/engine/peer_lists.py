@@ -46,6 +46,9 @@ EXPLANATIONS: Final = {
     " named before; somebody may have rolled its state or the relay's back",
     AlarmKind.STALE_LIST: "this contact's newest known device list is older than 30 days; the relay"
     " may be hiding a newer one",
+    AlarmKind.FOREIGN_HOST: "this contact wants to be answered at a relay that you never agreed to;"
+    " it was not contacted, since it would learn your IP address. If the person moved there, remove"
+    " the contact and add the new address",
     AlarmKind.FOREIGN_PREKEYS: "a relay served keys for this contact that no device of the contact"
     " signed; they were not used",
 }

@@ -4,7 +4,7 @@ Secrets are stored before their records are published. A secret's position is it
 """
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from hushpost_crypto.prekeys import (
     ONE_TIME_RECORDS,
@@ -26,6 +26,12 @@ from hushpost.engine.errands import Errand, ErrandKind
 from hushpost.engine.ledger import Table
 from hushpost.engine.own_account import own_account, reissue_list, save_own
 
+# What a relay may have taken from this device between two erasures, 20 times its whole stock: one
+# that says "none left" without end makes the vault grow to 5 MiB and no further. Beyond it the
+# signed prekey serves, as whenever the stock is empty.
+ONE_TIME_KEPT_MAX: Final = 2_000
+
+_Dated = TypeVar("_Dated", PrekeySecret, SealSecret)
 _PUBLISHED: Final = b"\x01"
 _UNPUBLISHED: Final = b"\x00"
 _PUBLISH: Final = Errand(ErrandKind.PUBLISH_PREKEYS)
@@ -44,7 +50,8 @@ class PublishBatch:
 def upkeep(desk: Desk) -> None:
     """Rotate what is due, erase what is past its day, re-issue the list; call this daily."""
     own = own_account(desk)
-    if own.rotated_day == 0 or desk.day - own.rotated_day >= ROTATE_DAYS:
+    if own.rotated_day == 0 or not 0 <= desk.day - own.rotated_day < ROTATE_DAYS:
+        # Also if the clock went back behind the last one: peers refuse records of the future.
         _rotate(desk)
     if reissue_list(desk):
         errands.queue(desk, Errand(ErrandKind.PUBLISH_LIST))
@@ -62,8 +69,9 @@ def refill(desk: Desk, left: int) -> None:
     if left >= REFILL_BELOW:
         return
     unpublished = len(_unpublished(desk))
-    wanted = max(0, ONE_TIME_RECORDS - left - unpublished)
-    for secret in make_one_time(wanted, today=desk.day, random=desk.random):
+    room = ONE_TIME_KEPT_MAX - desk.ledger.count(Table.ONE_TIME_PREKEYS)
+    wanted = min(ONE_TIME_RECORDS - left - unpublished, room)
+    for secret in make_one_time(max(0, wanted), today=desk.day, random=desk.random):
         _store_one_time(desk, secret, _UNPUBLISHED)
     errands.queue(desk, _PUBLISH)
 
@@ -73,7 +81,8 @@ def next_batch(desk: Desk) -> PublishBatch:
     own = own_account(desk)
     secrets = _unpublished(desk)[:ONE_TIME_PREKEYS_BATCH_MAX]
     key, device_id, account_id = own.device_key, own.device_id, own.account_id
-    signed, seal = signed_secrets(desk)[0], seal_secrets(desk)[0]
+    signed = _newest_of_today(signed_secrets(desk), desk.day)
+    seal = _newest_of_today(seal_secrets(desk), desk.day)
     seal_record = seal.record(
         key,
         device_id,
@@ -138,6 +147,11 @@ def _rotate(desk: Desk) -> None:
     ledger.put(Table.SEAL_SECRETS, seal.key_id, seal.to_bytes(), position=seal.erase_day)
     save_own(desk, replace(own_account(desk), rotated_day=desk.day))
     errands.queue(desk, _PUBLISH)
+
+
+def _newest_of_today(secrets: list[_Dated], today: int) -> _Dated:
+    """Give the newest that is not of the future: the clock may have been ahead for a while."""
+    return next((secret for secret in secrets if secret.issue_day <= today), secrets[0])
 
 
 def _unpublished(desk: Desk) -> list[PrekeySecret]:

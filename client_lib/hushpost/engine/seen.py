@@ -74,6 +74,9 @@ _SEEN: Final = Shelf(Table.SEEN_ENVELOPES, SeenRow)
 def see_envelope(desk: Desk, arrival: Arrival, drop: DropRow | None) -> Sight:
     """Remember an envelope id; tells an innocent repeat from a replay (content.md, 8)."""
     before = _SEEN.get(desk.ledger, arrival.key)
+    if before is None and drop is None:
+        # Nobody's mail, and nothing opens it: remembered, a relay could fill the vault with it.
+        return Sight.NEW
     if before is None:
         _put(desk, arrival, SeenRow(arrival.login_number, desk.hour))
         if drop is not None:

@@ -12,7 +12,7 @@ from hushpost.content import Inner, decode
 from hushpost.engine import event_log
 from hushpost.engine.contact_book import DeviceRow, all_contacts, devices_of
 from hushpost.engine.desk import Desk
-from hushpost.engine.ledger import Table
+from hushpost.engine.ledger import Row, Table
 from hushpost.events import AlarmKind
 
 # Longer than a sender needs to reconnect and go on from the first envelope not accepted; shorter
@@ -66,7 +66,7 @@ def overdue(desk: Desk) -> list[DeviceRow]:
         device
         for contact in all_contacts(desk)
         for device in devices_of(desk, contact.account_id)
-        if device.held and desk.now - device.gap_since >= HOLD_SECONDS
+        if device.held and _due(desk, device) <= desk.now
     ]
 
 
@@ -75,7 +75,7 @@ def next_deadline(desk: Desk) -> float | None:
     if not desk.ledger.count(Table.HELD):
         return None
     gaps = [
-        device.gap_since + HOLD_SECONDS
+        _due(desk, device)
         for contact in all_contacts(desk)
         for device in devices_of(desk, contact.account_id)
         if device.held
@@ -88,16 +88,22 @@ def give_up(desk: Desk, device: DeviceRow) -> tuple[DeviceRow, list[InOrder]]:
     rows = desk.ledger.find(Table.HELD, device.key)
     if not rows:
         return replace(device, held=0, held_bytes=0, gap_since=0), []
-    first = min(_stream_of(row.key) for row in rows)
-    event_log.messages_missing(desk, device.account_id, first - device.next_in)
-    device = replace(device, next_in=first)
-    return _take_held(desk, device)
+    device, passed = _take_passed(desk, device, rows)
+    ahead = [_stream_of(row.key) for row in rows if _stream_of(row.key) >= device.next_in]
+    if ahead and min(ahead) > device.next_in:
+        event_log.messages_missing(desk, device.account_id, min(ahead) - device.next_in)
+        device = replace(device, next_in=min(ahead))
+    device, following = _take_held(desk, device)
+    return device, [*passed, *following]
 
 
 def _hold(
     desk: Desk, device: DeviceRow, stream: int, plain: bytes
 ) -> tuple[DeviceRow, list[InOrder]]:
     key = device.key + stream.to_bytes(8, "big")
+    if desk.ledger.get(Table.HELD, key) is not None:
+        # No honest sender gives a place twice: the second is shown out of its place, none is lost.
+        return device, [InOrder(decode(plain), late=True)]
     desk.ledger.put(Table.HELD, key, plain, lookup=device.key)
     device = replace(
         device,
@@ -129,6 +135,27 @@ def _take_held(desk: Desk, device: DeviceRow) -> tuple[DeviceRow, list[InOrder]]
         )
     since = int(desk.now) if device.held else 0
     return replace(device, gap_since=since), given
+
+
+def _take_passed(desk: Desk, device: DeviceRow, rows: list[Row]) -> tuple[DeviceRow, list[InOrder]]:
+    """Give what was held in places that an ACCEPT has moved behind."""
+    passed = [row for row in rows if _stream_of(row.key) < device.next_in]
+    for row in passed:
+        desk.ledger.delete(Table.HELD, row.key)
+    device = replace(
+        device,
+        held=device.held - len(passed),
+        held_bytes=device.held_bytes - sum(len(row.value) for row in passed),
+    )
+    passed.sort(key=lambda row: _stream_of(row.key))
+    return device, [InOrder(decode(row.value), late=True) for row in passed]
+
+
+def _due(desk: Desk, device: DeviceRow) -> float:
+    """Give the time at which a gap is given up: at once if the clock went back behind it."""
+    if device.gap_since > desk.now:
+        return desk.now
+    return device.gap_since + HOLD_SECONDS
 
 
 def _stream_of(key: bytes) -> int:

@@ -5,7 +5,9 @@ from hushpost.engine import conversation
 from hushpost.engine.contact_book import find_contact
 from hushpost.engine.ledger import Table
 
-from tests.client_lib.engine.people import Person, PostRoom, add
+from tests.client_lib.engine.people import HOST, Person, PostRoom, add
+
+HOSTS = frozenset({HOST})
 
 
 def _friends() -> tuple[Person, Person, PostRoom]:
@@ -61,14 +63,14 @@ def test_preparing_a_contact_finds_it_or_accepts_who_knocked() -> None:
     """A known contact is given back, a knock is accepted, a stranger is to be fetched."""
     alice, bob = Person("alice", 1), Person("bob", 2)
     room = PostRoom(alice, bob)
-    assert bob.look(conversation.prepare_contact, alice.address) is None
+    assert bob.look(conversation.prepare_contact, alice.address, trusted=HOSTS) is None
     add(room, alice, bob)
     alice.send(bob, "hi")
     room.settle()
-    row = bob.step(conversation.prepare_contact, alice.address)
+    row = bob.step(conversation.prepare_contact, alice.address, trusted=HOSTS)
     assert row is not None
     assert row.stage is ContactStage.ACCEPTED
-    assert bob.look(conversation.prepare_contact, alice.address) == row
+    assert bob.look(conversation.prepare_contact, alice.address, trusted=HOSTS) == row
     assert bob.step(conversation.seal_typing, alice.own.account_id, began=True) == []
     room.settle()
     assert len(bob.step(conversation.seal_typing, alice.own.account_id, began=True)) == 1
