@@ -4,8 +4,9 @@ One function, `check`, so that the mutants of `test_identity_mutants` face the s
 library. Each demand is one line of `DUTIES`: what must be raised by what.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from hushpost_crypto import (
     device_list,
@@ -181,23 +182,36 @@ def _truths() -> tuple[bool, ...]:
     )
 
 
+def cases() -> Iterator[tuple[str, Callable[[], str | None]]]:
+    """Give the demands, each by its name as something that says what is not held."""
+    yield "truths", _untrue
+    for number, (wanted, act) in enumerate(DUTIES):
+        yield f"duty {number}", partial(_not_raised, wanted, act)
+    for text, act in MESSAGES:
+        yield text, partial(_untold, text, act)
+
+
 def check() -> list[str]:
     """Every duty that the library does not hold, as a line each."""
-    broken = [f"truth {n}" for n, truth in enumerate(_truths()) if not truth]
-    for number, (wanted, act) in enumerate(DUTIES):
-        try:
-            act()
-        except Exception as error:  # noqa: BLE001 - any other error than the one wanted is a finding
-            if not isinstance(error, wanted):
-                broken.append(f"duty {number}: {type(error).__name__} for {wanted.__name__}")
-        else:
-            broken.append(f"duty {number}: no {wanted.__name__}")
-    return broken + [line for text, act in MESSAGES for line in _untold(text, act)]
+    return [f"{name}: {found}" for name, case in cases() if (found := case()) is not None]
 
 
-def _untold(text: str, act: Callable[[], object]) -> list[str]:
+def _untrue() -> str | None:
+    broken = [n for n, truth in enumerate(_truths()) if not truth]
+    return f"truths {broken}" if broken else None
+
+
+def _not_raised(wanted: type[Exception], act: Callable[[], object]) -> str | None:
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001 - any other error than the one wanted is a finding
+        return None if isinstance(error, wanted) else f"{type(error).__name__} came"
+    return f"no {wanted.__name__}"
+
+
+def _untold(text: str, act: Callable[[], object]) -> str | None:
     try:
         act()
     except (errors.BadText, MalformedRecord) as error:
-        return [] if text in str(error) else [f"{text!r} is not in {error}"]
-    return [f"nothing was raised that says {text!r}"]
+        return None if text in str(error) else f"{text!r} is not in {error}"
+    return f"nothing was raised that says {text!r}"

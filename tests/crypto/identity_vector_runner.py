@@ -5,7 +5,8 @@ gives anything but the class named in `expect` and, for "ok", the whole `output`
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,13 @@ def run_file(content: bytes) -> list[str]:
 def run_folder(folder: Path) -> list[str]:
     """Run every file; gives a line for each case that fails."""
     return [line for name in NAMES for line in run_file((folder / name).read_bytes())]
+
+
+def cases(folder: Path) -> Iterator[tuple[str, Callable[[], str | None]]]:
+    """Give every case of every file, by its name as something that says how it failed."""
+    for name in NAMES:
+        for case in json.loads((folder / name).read_bytes())["cases"]:
+            yield f"{name}: {case['name']}", partial(_run_case, case)
 
 
 def _run_case(case: Given) -> str | None:

@@ -9,6 +9,7 @@ executioners in `test_pairwise_mutants`.
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from hushpost_crypto import double_ratchet, limits, primitives, snapshot
@@ -1148,11 +1149,17 @@ DUTIES: Mapping[str, tuple[Callable[[], Any], ...]] = {
 }
 
 
-def first_unmet(modules: Iterable[str] = tuple(DUTIES)) -> str | None:
-    """Run the demands on these modules until one is not met, and say which."""
+def cases(
+    modules: Iterable[str] = tuple(DUTIES),
+) -> Generator[tuple[str, Callable[[], str | None]]]:
+    """Give the demands on these modules, each by its name as something that says what is unmet."""
     for duty in (duty for module in modules for duty in DUTIES.get(module, ())):
-        try:
-            duty()
-        except Exception as error:  # noqa: BLE001 - whatever a mutant raises shows it
-            return f"{duty.__name__}: {type(error).__name__}: {error}"
+        yield duty.__name__, partial(_unmet, duty)
+
+
+def _unmet(duty: Callable[[], Any]) -> str | None:
+    try:
+        duty()
+    except Exception as error:  # noqa: BLE001 - whatever a mutant raises shows it
+        return f"{type(error).__name__}: {error}"
     return None

@@ -6,7 +6,8 @@ in another language needs the same four operations.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,11 @@ def run_file(content: bytes) -> list[str]:
     return [failure for failure in failures if failure is not None]
 
 
-def first_failure(folder: Path) -> str | None:
-    """Run the files until a case fails, and say which."""
-    documents = (json.loads((folder / name).read_bytes()) for name in NAMES)
-    results = (_run_case(case) for document in documents for case in document["cases"])
-    return next((result for result in results if result is not None), None)
+def cases(folder: Path) -> Iterator[tuple[str, Callable[[], str | None]]]:
+    """Give every case of every file, by its name as something that says how it failed."""
+    for name in NAMES:
+        for case in json.loads((folder / name).read_bytes())["cases"]:
+            yield f"{name}: {case['name']}", partial(_run_case, case)
 
 
 def _run_case(case: Given) -> str | None:
