@@ -6,6 +6,8 @@ CODE := crypto wire store server client_lib demo tests tools benchmarks
 # Two workers: the suite starts relays and clients of its own beside them.
 PARALLEL := -n 2 -m "not serial"
 COVER := --cov --cov-context=test --cov-report=
+# A module is judged by its own test file: runs of the whole, of tools and of mutants add nothing.
+OWN_TESTS := $(addprefix tests/,crypto wire store server client_lib demo) --ignore-glob='*_mutants.py'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench coverage format lint types imports words links fmt lock clean
@@ -25,7 +27,7 @@ test: $(INSTALLED) ## Run the tests
 	$(BIN)/pytest -q -m serial || [ $$? -eq 5 ]
 	$(BIN)/pytest -q $(PARALLEL)
 
-check: format lint types imports words links coverage ## Do all that CI does, tests included
+check: format lint types imports words links coverage test ## Do all that CI does, tests included
 
 format: $(INSTALLED) ## Fail on code that is not formatted
 	$(BIN)/ruff format --check $(CODE)
@@ -47,10 +49,10 @@ words: $(INSTALLED) ## Check that no file holds what does not belong in the proj
 links: $(INSTALLED) ## Check the links between the pages
 	$(BIN)/python tools/doc_links.py
 
-coverage: $(INSTALLED) ## Run the tests; judge each module by its own test file
+coverage: $(INSTALLED) ## Judge each module by what its own test file covers
 	$(BIN)/coverage erase
-	$(BIN)/pytest -q $(COVER) -m serial || [ $$? -eq 5 ]
-	$(BIN)/pytest -q $(COVER) --cov-append $(PARALLEL)
+	$(BIN)/pytest -q $(COVER) -m serial $(OWN_TESTS) || [ $$? -eq 5 ]
+	$(BIN)/pytest -q $(COVER) --cov-append $(PARALLEL) $(OWN_TESTS)
 	$(BIN)/python tools/coverage_by_file.py
 
 bench: $(INSTALLED) ## Measure speed and memory beside a bare forwarder

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PARTS = ["demo", "format", "lint", "types", "imports", "words", "links", "coverage"]
+PARTS = ["demo", "format", "lint", "types", "imports", "words", "links", "coverage", "test"]
 
 
 def run_ci(tmp_path: Path, failing: str = "none") -> tuple[int, list[str]]:
