@@ -80,8 +80,9 @@ class Running:
 
     async def start(self) -> None:
         """Do what is due, take up the outbox, connect."""
-        await self.steps.run(deadlines.handle_deadline)
+        # The outbox first: what is due now, receipts for instance, goes behind what was sealed then.
         self.couriers.start()
+        await self.steps.run(deadlines.handle_deadline)
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._run_inbox()), loop.create_task(self._run_clock())]
 
