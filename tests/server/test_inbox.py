@@ -25,12 +25,13 @@ from hushpost_wire.control import (
     RevokeDrop,
     TakePrekeys,
 )
+from hushpost_wire.frames import RefusalReason, Refused
 from hushpost_wire.identifiers import DropHash, DropSecret, ListHead, Signature, drop_hash
 from hushpost_wire.prekey_records import PrekeyKind
 from nacl.signing import SigningKey
 
 from tests.server.conftest import quiet
-from tests.server.device import TODAY, TestDevice, Wire, dial
+from tests.server.device import TODAY, TestDevice, Wire, dial, envelope_for
 
 
 async def code_of(wire: Wire, request: object) -> ErrorCode:
@@ -40,7 +41,7 @@ async def code_of(wire: Wire, request: object) -> ErrorCode:
 
 
 async def test_drops_are_registered_and_revoked_twice_alike(relay: RelayServer) -> None:
-    """Both requests may be repeated after a lost answer."""
+    """Both may be repeated after a lost answer; another kind, or another hash alike, conflicts."""
     device = TestDevice(relay.url)
     async with device.inbox(create=True) as inbox:
         hashed = drop_hash(device.route, DropSecret(secrets.token_bytes(32)))
@@ -49,12 +50,16 @@ async def test_drops_are_registered_and_revoked_twice_alike(relay: RelayServer) 
             await inbox.ask(request, Done)
         other = RegisterDrop(id=inbox.id(), drop_hash=hashed, kind=DropKind.CONTACT)
         assert await code_of(inbox, other) is ErrorCode.DROP_CONFLICT
+        twin = DropHash(hashed[:16] + bytes(16))
+        alike = RegisterDrop(id=inbox.id(), drop_hash=twin, kind=DropKind.ONCE)
+        assert await code_of(inbox, alike) is ErrorCode.DROP_CONFLICT
         for _ in range(2):
             await inbox.ask(RevokeDrop(id=inbox.id(), drop_hash=hashed), Done)
+        await inbox.ask(alike.model_copy(update={"id": inbox.id()}), Done)
 
 
 async def test_the_prekey_stock_is_bounded_at_what_is_announced(relay: RelayServer) -> None:
-    """A whole stock fits, one more does not, and a refill is never refused for a take in between."""
+    """A whole stock fits, one more does not, and no take in between makes a refill fail."""
     device = TestDevice(relay.url)
     async with device.inbox(create=True) as inbox, dial(relay.url, "/v1/post") as post:
         limits = inbox.hello.limits
@@ -226,6 +231,30 @@ async def test_an_account_is_deleted_by_its_own_key_alone(relay: RelayServer) ->
         await inbox.ask(DeleteAccount(id=inbox.id(), signature=right), Done)
         assert await inbox.ended() == CloseCode.ACCOUNT_GONE
     assert await relay.store.load_account(device.account_id) is None
+
+
+async def test_a_deleted_account_may_be_created_again_and_begins_empty(relay: RelayServer) -> None:
+    """Its id needs its own key again; nothing of before is there, not even its permissions."""
+    device = TestDevice(relay.url)
+    async with device.inbox(create=True) as inbox:
+        secret = await device.open_drop(inbox)
+        stock = PublishPrekeys(id=inbox.id(), one_time=(device.prekey(),))
+        assert (await inbox.ask(stock, PrekeyCount)).left == 1
+        second = device.make_list(2, device.lists[-1].head())
+        newer = PublishDeviceList(id=inbox.id(), device_list=second.to_bytes())
+        await inbox.ask(newer, Done)
+        signed = transcripts.account_deletion(inbox.challenge, device.account_id)
+        signature = Signature(device.account_key.sign(signed).signature)
+        await inbox.ask(DeleteAccount(id=inbox.id(), signature=signature), Done)
+        assert await inbox.ended() == CloseCode.ACCOUNT_GONE
+    async with device.inbox(create=True) as inbox, dial(relay.url, "/v1/post") as post:
+        assert (await inbox.ask(CountPrekeys(id=inbox.id()), PrekeyCount)).left == 0
+        verdict = await post.submit(envelope_for(device.route, secret))
+        assert isinstance(verdict, Refused)
+        assert verdict.reason is RefusalReason.NO_DROP
+    account = await relay.store.load_account(device.account_id)
+    assert account is not None
+    assert account.device_list.version == 1
 
 
 async def test_requests_beyond_the_rate_are_refused_and_later_served(clock: ManualClock) -> None:

@@ -186,6 +186,9 @@ async def test_registration_by_token_and_closed(clock: ManualClock) -> None:
         async with dial(relay.url, "/v1/inbox") as wire:
             assert wire.hello.registration == "token"
             await wire.ask(device.creation(wire, token=token), AccountCreated)
+        async with dial(relay.url, "/v1/inbox") as wire:  # a token is not used up
+            other = TestDevice(relay.url).creation(wire, token=token)
+            await wire.ask(other, AccountCreated)
     closed = RelayServer(quiet(registration="closed"), clock=clock)
     async with closed, dial(closed.url, "/v1/inbox") as wire:
         request = TestDevice(closed.url).creation(wire)

@@ -45,6 +45,11 @@ def test_good_hosts_are_taken_as_they_stand(text: str) -> None:
         ("[nonsense]", "no IPv6"),
         ("[0:0:0:0:0:0:0:1]", "short form"),
         ("[fe80::1%1]", "short form"),
+        ("[::ffff:1.2.3.4]", "IPv4 address 1.2.3.4"),
+        ("[::ffff:102:304]", "IPv4 address 1.2.3.4"),
+        ("[::ffff:127.0.0.1]:8440", "IPv4 address 127.0.0.1"),
+        ("[::1.2.3.4]", "short form"),
+        ("[64:ff9b::1.2.3.4]", "short form"),
     ],
 )
 def test_bad_hosts_are_told_apart(text: str, told: str) -> None:

@@ -65,9 +65,12 @@ def _check_name(name: str) -> None:
     if name.startswith("["):
         inner = name[1:-1]
         try:
-            canonical = str(ipaddress.IPv6Address(inner))
+            address = ipaddress.IPv6Address(inner)
         except ValueError:
             raise MalformedRecord(f"{name} is no IPv6 address") from None
+        if address.ipv4_mapped is not None:
+            raise MalformedRecord(f"{name} is the IPv4 address {address.ipv4_mapped}: write that")
+        canonical = str(address)
         if inner != canonical or "%" in inner:
             raise MalformedRecord(f"the IPv6 address is not in its short form [{canonical}]")
         return
