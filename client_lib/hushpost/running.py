@@ -80,7 +80,7 @@ class Running:
 
     async def start(self) -> None:
         """Do what is due, take up the outbox, connect."""
-        # The outbox first: what is due now, receipts for instance, goes behind what was sealed then.
+        # The outbox first: what is due now, such as receipts, goes behind what was sealed before.
         self.couriers.start()
         await self.steps.run(deadlines.handle_deadline)
         loop = asyncio.get_running_loop()
