@@ -34,14 +34,14 @@ from tests.system.wire_audit import Audit, Leak, audit
 
 # How long a dead process stays dead: from at once to long enough that others notice.
 DOWN_SECONDS_MAX = 0.5
-MEET_SECONDS_MAX = 60.0
+MEET_SECONDS_MAX = 120.0
 # What a life of the relay carries at least: the logins of all, and some envelopes.
 WORK_BYTES = 150_000
 WORK_SECONDS_MAX = 60.0
 # The kill falls at a random moment after that, within the time of some messages.
 MORE_WORK_SECONDS_MAX = 0.3
 # Receipts wait up to 5 seconds and reconnecting clients back off; then all must be done.
-SETTLE_SECONDS_MAX = 90.0
+SETTLE_SECONDS_MAX = 120.0
 
 
 @dataclass(frozen=True, slots=True)
