@@ -112,8 +112,13 @@ def decide(
     `admit` must follow an `Admitted` that is no duplicate and has a sequence, before the next
     decision about the same mailbox.
     """
-    _, drop_hash, envelope_id, ttl_class, not_after, _ = submission
-    if not _lifetime_valid(ttl_class, not_after, now):
+    _, drop_hash, envelope_id, ttl_class, not_after, envelope = submission
+    if ttl_class != _EPHEMERAL and not (
+        _HOUR <= ttl_class <= _FORTNIGHT
+        # Times on stored rows are whole days; only what lives an hour may be stored to the hour.
+        and (not_after % DAY_HOURS == 0 or ttl_class == _HOUR)
+        and not_after * HOUR_SECONDS > now
+    ):
         return Refused(Refusal.BAD_TTL, 0)
     known = _NOWHERE if mailbox is None or mailbox.gone else mailbox
     drop = known.drops.get(drop_hash)
@@ -128,7 +133,10 @@ def decide(
             return decision
     if sequence is not None:
         return Admitted(sequence, duplicate=True)
-    full = _fullness(known, drop, submission, now, quotas)
+    if drop.kind is _KNOCK:
+        full = _knock_fullness(known, submission, now, quotas)
+    else:
+        full = _fullness(known, drop_hash[:DROP_REF_BYTES], len(envelope), quotas)
     return _new_tuple(Admitted, (known.next_sequence, False)) if full is None else full
 
 
@@ -228,16 +236,6 @@ def undo(mailbox: MailboxState, submission: Submission, sequence: int, life_end:
         drop.used_by, drop.life_end = None, life_end
 
 
-def _lifetime_valid(ttl_class: int, not_after: int, now: float) -> bool:
-    if ttl_class == _EPHEMERAL:
-        return True
-    if not _HOUR <= ttl_class <= _FORTNIGHT:
-        return False
-    # Times on stored rows are whole days; only what lives an hour may be stored to the hour.
-    whole = not_after % DAY_HOURS == 0 or ttl_class == _HOUR
-    return whole and not_after * HOUR_SECONDS > now
-
-
 def _decide_ephemeral(drop: DropState) -> Admitted | Refused:
     # Strangers have nothing ephemeral to say, and a one-use drop would never be used up.
     if drop.kind is DropKind.CONTACT:
@@ -257,13 +255,8 @@ def _decide_once(
     return Admitted(sequence or 0, duplicate=True)
 
 
-def _fullness(
-    mailbox: MailboxState, drop: DropState, submission: Submission, now: float, quotas: Quotas
-) -> Refused | None:
-    size = len(submission.envelope)
-    if drop.kind is _KNOCK:
-        return _knock_fullness(mailbox, submission, now, quotas)
-    usage = mailbox.usage.get(submission.drop_hash[:DROP_REF_BYTES])
+def _fullness(mailbox: MailboxState, drop_ref: bytes, size: int, quotas: Quotas) -> Refused | None:
+    usage = mailbox.usage.get(drop_ref)
     if (
         len(mailbox.places) >= quotas.mailbox_envelopes_max
         or mailbox.envelope_bytes + size > quotas.mailbox_bytes_max

@@ -70,22 +70,32 @@ class Intake:
 
     def acknowledge(self, mailbox: MailboxState, sequences: Sequence[int], now: float) -> None:
         """Delete what was acknowledged; withdraw what was not committed yet."""
-        slot = mailbox.slot
+        writer = self._live_writer()
+        pending = self._pending
+        base = mailbox.slot << SEQUENCE_BITS
+        gone: dict[int, list[int]] = {}
+        count = 0
+        stored_bytes = 0
         for sequence in sequences:
-            gone = admission.forget(mailbox, sequence)
-            if gone is None:
+            place = admission.forget(mailbox, sequence)
+            if place is None:
                 continue
-            size = gone.envelope_bytes
+            size = place[2]
             bucket = self._bucket_of.get(size) or self._bucket(size)
-            self._cache.entries -= 1
-            self.queued_envelopes -= 1
-            self.queued_bytes -= bucket
-            key = slot << SEQUENCE_BITS | sequence
-            entry = self._pending.pop(key, None)
-            if entry is None:
-                self._live_writer().delete(bucket, key, now)
-            else:
+            count += 1
+            stored_bytes += bucket
+            key = base | sequence
+            entry = pending.pop(key, None)
+            if entry is not None:
                 self._withdraw(entry, key, now)
+            elif bucket in gone:
+                gone[bucket].append(key)
+            else:
+                gone[bucket] = [key]
+        self._cache.entries -= count
+        self.count_out(stored_bytes, count)
+        for bucket, keys in gone.items():
+            writer.delete(bucket, keys, now)
 
     def count_out(self, stored_bytes: int, envelopes: int = 1) -> None:
         """Note that envelopes left the store."""
@@ -188,7 +198,7 @@ class Intake:
         writer = self._live_writer()
         if entry.taken:
             # Being committed at this moment: the row may come to be, so it must be deleted.
-            writer.delete(entry.bucket, key, now)
+            writer.delete(entry.bucket, (key,), now)
         else:
             self.withdrawn += 1
             if entry.beside:

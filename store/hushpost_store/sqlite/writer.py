@@ -12,7 +12,7 @@ import contextlib
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -58,7 +58,9 @@ class Writer:
     ) -> None:
         self._database = database
         self._options = options
+        self._intake_bytes_max = options.intake_bytes_max
         self._pressure_bytes = options.intake_bytes_max // 2
+        self._group_bytes_max = options.group_bytes_max
         self._on_done = on_done
         self._deletion_clock = deletion_clock
         self._steps: deque[Step] = deque()
@@ -87,8 +89,7 @@ class Writer:
 
     def has_room(self, envelope_bytes: int) -> bool:
         """Whether an envelope may still be queued."""
-        within = self.pending_bytes + envelope_bytes <= self._options.intake_bytes_max
-        return within and not self._stopping
+        return self.pending_bytes + envelope_bytes <= self._intake_bytes_max and not self._stopping
 
     def under_pressure(self) -> bool:
         """Whether senders should not be read now."""
@@ -101,28 +102,30 @@ class Writer:
     def enqueue(self, entry: Entry) -> None:
         """Queue an envelope; `on_done` is called with the entry when its end is known."""
         size = len(entry.row[5])
-        batch = self._batch(size)
+        batch = self._open_batch
+        if batch is None or batch.envelope_bytes + size > self._group_bytes_max:
+            batch = self._new_batch()
         batch.entries.append(entry)
         batch.envelope_bytes += size
         self.pending_envelopes += 1
-        self.pending_bytes += size
-        if self.pending_bytes > self._pressure_bytes:
+        pending = self.pending_bytes = self.pending_bytes + size
+        if pending > self._pressure_bytes:
             self._relieved.clear()
 
-    def delete(self, bucket: int, row_id: int, now: float) -> None:
-        """Queue the deletion of one envelope's row."""
-        batch = self._batch(0)
+    def delete(self, bucket: int, row_ids: Sequence[int], now: float) -> None:
+        """Queue the deletion of envelopes' rows."""
+        batch = self._batch()
         ids = batch.deletions.get(bucket)
         if ids is None:
             ids = batch.deletions[bucket] = []
-        ids.append(row_id)
+        ids += row_ids
         if batch.deleted_since is None:
             batch.deleted_since = now
         self._deletion_clock.asked(now)
 
     def write_beside(self, statements: tuple[Statement, ...]) -> None:
         """Queue what must be written although its envelope was withdrawn."""
-        self._batch(0).beside.extend(statements)
+        self._batch().beside.extend(statements)
 
     def post(
         self,
@@ -172,12 +175,13 @@ class Writer:
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
         return _Waiting(Job(function), future, then)
 
-    def _batch(self, size: int) -> Batch:
-        batch = self._open_batch
-        if batch is None or batch.envelope_bytes + size > self._options.group_bytes_max:
-            batch = self._open_batch = Batch()
-            self._steps.append(batch)
-            self._wake.set()
+    def _batch(self) -> Batch:
+        return self._open_batch or self._new_batch()
+
+    def _new_batch(self) -> Batch:
+        batch = self._open_batch = Batch()
+        self._steps.append(batch)
+        self._wake.set()
         return batch
 
     async def _run(self) -> None:
@@ -202,7 +206,7 @@ class Writer:
     def _take(self) -> list[Step]:
         steps: list[Step] = []
         envelope_bytes = 0
-        while self._steps and envelope_bytes < self._options.group_bytes_max:
+        while self._steps and envelope_bytes < self._group_bytes_max:
             step = self._steps.popleft()
             if isinstance(step, Batch):
                 step.entries = [entry for entry in step.entries if not entry.done]
@@ -238,23 +242,22 @@ class Writer:
             self._deletion_clock.written()
 
     def _finish(self, batch: Batch) -> None:
+        on_done = self._on_done
+        failed = 0
         for entry in batch.entries:
-            if entry.failed:
-                self.figures.failed += 1
-                self.figures.faulty = True
-            else:
-                self.figures.committed += 1
-            if not entry.done:
-                self.release(entry)
-                self._tell(entry)
-
-    def _tell(self, entry: Entry) -> None:
-        try:
-            self._on_done(entry)
-        except Exception as error:  # noqa: BLE001 - one faulty listener must not end the writer
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": "a submission's listener raised", "exception": error}
-            )
+            failed += entry.failed
+            if entry.done:
+                continue
+            self.release(entry)
+            try:
+                on_done(entry)
+            except Exception as error:  # noqa: BLE001 - a faulty listener must not end the writer
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "a submission's listener raised", "exception": error}
+                )
+        self.figures.committed += len(batch.entries) - failed
+        self.figures.failed += failed
+        self.figures.faulty = self.figures.faulty or failed > 0
 
     def release(self, entry: Entry) -> None:
         """Count an entry out of what is pending and mark it done."""

@@ -66,7 +66,7 @@ async def test_jobs_and_envelopes_keep_the_order_in_which_they_came(stand: Stand
     stand.writer.enqueue(entry(1))
     first = stand.writer.post(ids)
     stand.writer.enqueue(entry(2))
-    stand.writer.delete(BUCKET, 1, 100.0)
+    stand.writer.delete(BUCKET, (1,), 100.0)
     second = stand.writer.post(ids)
     assert await first == [1]
     assert await second == [2]
@@ -176,7 +176,7 @@ async def test_deletions_a_full_disk_refused_are_kept_and_tried_again(
     stand.writer.enqueue(entry(1))
     await stand.until_idle()
     await database.run(lambda c: c.execute("PRAGMA query_only = ON"))
-    stand.writer.delete(BUCKET, 1, 100.0)
+    stand.writer.delete(BUCKET, (1,), 100.0)
     stand.writer.enqueue(entry(2))
     while not stand.writer.figures.failed:
         await asyncio.sleep(0.01)
@@ -208,7 +208,7 @@ async def test_stopping_on_a_full_disk_ends(database: Database) -> None:
     stand.writer.enqueue(entry(1))
     await stand.until_idle()
     await database.run(lambda c: c.execute("PRAGMA query_only = ON"))
-    stand.writer.delete(BUCKET, 1, 100.0)
+    stand.writer.delete(BUCKET, (1,), 100.0)
     await asyncio.wait_for(stand.writer.stop(), SETTLED_SECONDS_MAX)
     assert await database.run(ids) == [1]
     assert stand.clock.lag(101.0) == 1.0
