@@ -21,8 +21,10 @@ from hushpost.events import (
     MessageStateChanged,
     SafetyAlarm,
     SessionRestarted,
+    StorageChanged,
     TypingReceived,
     UndecryptableReceived,
+    UnknownKindReceived,
 )
 from hushpost.inputs import BadInput
 from hushpost.messages import Message, MessageNotDelivered, MessageState
@@ -52,7 +54,9 @@ __all__ = [
     "MessagesMissing",
     "SafetyAlarm",
     "SessionRestarted",
+    "StorageChanged",
     "TypingReceived",
     "UndecryptableReceived",
+    "UnknownKindReceived",
     "terminal_qr",
 ]

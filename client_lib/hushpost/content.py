@@ -162,6 +162,11 @@ class Unknown:
 
     kind: int
 
+    @property
+    def is_reserved(self) -> bool:
+        """Whether this version knows what it is for, and does nothing (content.md, 2)."""
+        return self.kind == Kind.RESEND
+
 
 Body = Text | Receipt | Typing | Request | Accept | Ready | SessionRestart | Unknown
 
@@ -226,7 +231,8 @@ def decode(data: bytes) -> Inner:
         reader.finish()
     except MalformedRecord as error:
         raise ContentMalformed(str(error)) from None
-    if not isinstance(body, Unknown) and (header.stream == 0) != isinstance(body, Typing):
+    later = isinstance(body, Unknown) and not body.is_reserved
+    if not later and (header.stream == 0) != isinstance(body, Typing):
         raise ContentMalformed("an inner message of this kind has the wrong stream value")
     return Inner(header, body)
 
@@ -295,6 +301,8 @@ def _encode_request(body: Request) -> bytes:
 
 def _read_body(kind: int, reader: Reader, length: int) -> Body:
     read = _BODY_READERS.get(kind)
+    if kind == 0:
+        raise ContentMalformed("an inner message of kind 0, which no version has")
     if read is None:
         reader.take(length)
         return Unknown(kind)

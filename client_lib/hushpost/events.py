@@ -6,7 +6,7 @@ a way that doing twice is harmless (`MessageReceived.message_id` tells repeats a
 only mean something now, `TypingReceived` and `ConnectionChanged`, are not kept.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -51,7 +51,8 @@ class MessageReceived:
 
     contact: Contact
     message_id: str
-    text: str
+    # Not in the repr: events end up in logs.
+    text: str = field(repr=False)
     sent_at: datetime | None
     late: bool
 
@@ -130,6 +131,17 @@ class UndecryptableReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class UnknownKindReceived:
+    """The contact sent something that this version cannot show: it, or the contact's, is older.
+
+    ``count`` is since the last such event was consumed. Tell the person to update the app.
+    """
+
+    contact: Contact
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class TypingReceived:
     """The contact began or stopped writing. Not kept."""
 
@@ -145,6 +157,17 @@ class ConnectionChanged:
     explanation: str
 
 
+@dataclass(frozen=True, slots=True)
+class StorageChanged:
+    """The disk refuses to store, or stores again (``working``). Not kept.
+
+    Until it works nothing new is sent or shown; ``explanation`` says what to do.
+    """
+
+    working: bool
+    explanation: str
+
+
 KeptEvent = (
     MessageReceived
     | KnockReceived
@@ -155,6 +178,7 @@ KeptEvent = (
     | MessagesMissing
     | Expired
     | UndecryptableReceived
+    | UnknownKindReceived
 )
-TransientEvent = TypingReceived | ConnectionChanged
+TransientEvent = TypingReceived | ConnectionChanged | StorageChanged
 Event = KeptEvent | TransientEvent

@@ -18,6 +18,7 @@ from hushpost import (
     SessionRestarted,
     TypingReceived,
     UndecryptableReceived,
+    UnknownKindReceived,
 )
 
 from hushpost_demo.plain_text import printable, printable_lines
@@ -146,6 +147,13 @@ def _undecryptable(event: UndecryptableReceived) -> Told:
     whose = "strangers" if event.contact is None else shown_name(event.contact)
     line = f"-- {event.count} envelopes of {whose} could not be opened"
     return Told("undecryptable", line, _counted(event.contact, event.count))
+
+
+@_tell.register
+def _unknown_kind(event: UnknownKindReceived) -> Told:
+    whose = shown_name(event.contact)
+    line = f"-- {event.count} messages of {whose} need a newer version of this program"
+    return Told("unknown_kind", line, _counted(event.contact, event.count))
 
 
 @_tell.register

@@ -124,6 +124,21 @@ def test_an_unknown_kind_keeps_its_place_in_the_stream() -> None:
     assert decode(bytes(data)) == _inner(Unknown(200))
 
 
+def test_kind_zero_and_a_reserved_kind_out_of_the_stream_are_refused() -> None:
+    """No version writes either, and no later one may."""
+    data = bytearray(encode(_inner(Ready())))
+    data[1] = 0
+    with pytest.raises(ContentMalformed, match="kind 0"):
+        decode(bytes(data))
+    data[1] = 8
+    assert decode(bytes(data)) == _inner(Unknown(8))
+    data[20:28] = bytes(8)
+    with pytest.raises(ContentMalformed, match="stream"):
+        decode(bytes(data))
+    data[1] = 9
+    assert decode(bytes(data)).body == Unknown(9)
+
+
 @pytest.mark.parametrize(
     "tail",
     [

@@ -25,6 +25,7 @@ from hushpost import (
     SessionRestarted,
     TypingReceived,
     UndecryptableReceived,
+    UnknownKindReceived,
 )
 from hushpost_demo.telling import tell
 
@@ -48,6 +49,7 @@ CASES: list[tuple[Event, str, str | None]] = [
     (MessagesMissing(BOB, 3), "messages_missing", "3 of Bob's messages"),
     (Expired(None, 2), "expired", "2 envelopes of strangers"),
     (UndecryptableReceived(BOB, 1), "undecryptable", "1 envelopes of Bob"),
+    (UnknownKindReceived(BOB, 2), "unknown_kind", "2 messages of Bob need a newer version"),
     (TypingReceived(BOB, began=True), "typing", "Bob is writing"),
     (TypingReceived(BOB, began=False), "typing", None),
     (ConnectionChanged(Connection.OFFLINE, "gone"), "connection", "offline: gone"),

@@ -29,6 +29,7 @@ from hushpost.events import (
     SafetyAlarm,
     SessionRestarted,
     UndecryptableReceived,
+    UnknownKindReceived,
 )
 from hushpost.messages import MessageState
 
@@ -140,6 +141,14 @@ def undecryptable(desk: Desk, account_id: bytes) -> None:
     _keep(desk, EventRow("undecryptable", account_id, count=count), once=key)
 
 
+def unknown_kind(desk: Desk, account_id: bytes) -> None:
+    """Count a message of a kind that this version does not know."""
+    key = b"unknown-kind/" + account_id
+    known = _SHELF.get(desk.ledger, key)
+    count = 1 if known is None else known.count + 1
+    _keep(desk, EventRow("unknown-kind", account_id, count=count), once=key)
+
+
 def next_event(desk: Desk) -> tuple[bytes, bytes, KeptEvent] | None:
     """Give the oldest kept event as (key, token, event), or None."""
     for _, key, row in _SHELF.first(desk.ledger, 1):
@@ -198,6 +207,8 @@ def _about_contact(row: EventRow, contact: Contact) -> KeptEvent:
         return MessageStateChanged(contact, row.inner_id.hex(), MessageState(row.state))
     if row.kind == "missing":
         return MessagesMissing(contact, row.count)
+    if row.kind == "unknown-kind":
+        return UnknownKindReceived(contact, row.count)
     return SessionRestarted(contact)
 
 

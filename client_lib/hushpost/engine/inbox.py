@@ -24,6 +24,7 @@ from hushpost.content import (
     SessionRestart,
     Text,
     Typing,
+    Unknown,
     decode,
 )
 from hushpost.engine import event_log, first_contact, knocks, receipts, texts
@@ -198,6 +199,10 @@ def _deliver(
         save_device(desk, skip_to(device, inner.header.stream))
         _act(desk, device.key, InOrder(inner))
         return
+    if isinstance(inner.body, Unknown) and inner.header.stream == 0:
+        # An ephemeral kind of a later version: it has no place and is waited for by nothing.
+        _act(desk, device.key, InOrder(inner))
+        return
     if through_contact_drop:
         save_device(desk, device)
         knocks.ready_received(desk, device)
@@ -226,8 +231,10 @@ def _act(desk: Desk, device_key: bytes, item: InOrder) -> None:
         case SessionRestart():
             # Any message ends the sealing of the new session; this one says nothing else.
             post(desk, device, Letter(Ready(), texts.new_inner_id(desk)))
+        case Unknown() if not body.is_reserved:
+            event_log.unknown_kind(desk, device.account_id)
         case _:
-            # READY did its work through the drop it came by; a kind not known yet has none.
+            # READY did its work through the drop it came by.
             pass
 
 

@@ -15,6 +15,7 @@ from hushpost.events import (
     SafetyAlarm,
     SessionRestarted,
     UndecryptableReceived,
+    UnknownKindReceived,
 )
 from hushpost.messages import MessageState
 
@@ -44,7 +45,9 @@ def test_every_kind_of_event_comes_back_as_it_was() -> None:
     alice.step(event_log.messages_missing, account, 2)
     alice.step(event_log.mail_expired, b"", 3)
     alice.step(event_log.undecryptable, account)
-    assert alice.look(event_log.waiting) == 9
+    alice.step(event_log.unknown_kind, account)
+    alice.step(event_log.unknown_kind, account)
+    assert alice.look(event_log.waiting) == 10
     contact = alice.public(bob)
     received, knocked, *rest = alice.events()
     assert isinstance(received, MessageReceived)
@@ -61,6 +64,7 @@ def test_every_kind_of_event_comes_back_as_it_was() -> None:
         MessagesMissing(contact, 2),
         Expired(None, 3),
         UndecryptableReceived(contact, 1),
+        UnknownKindReceived(contact, 2),
     ]
     assert alice.look(event_log.waiting) == 0
 

@@ -29,6 +29,7 @@ from hushpost.events import (
     SessionRestarted,
     TypingReceived,
     UndecryptableReceived,
+    UnknownKindReceived,
 )
 from hushpost_crypto.drops import Drop
 from hushpost_wire.identifiers import DropReference, envelope_id
@@ -360,8 +361,46 @@ def test_a_kind_of_the_future_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -
         return bytes(data)
 
     _reseal(monkeypatch, future)
-    events = receive(bob, *sent(room, alice, bob, "future", "present"))
+    events = receive(bob, *sent(room, alice, bob, "future", "future too", "present"))
     assert texts_of(events) == ["present"]
+    assert UnknownKindReceived(bob.public(alice), 2) in events
+    assert len(events) == 2
+
+
+@pytest.mark.parametrize(("kind", "counted"), [(99, 1), (8, 0)])
+def test_a_kind_is_told_of_unless_it_is_reserved(
+    kind: int, counted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kind of the future reaches the app as a count, RESEND does nothing at all."""
+    alice, bob, room = friends()
+
+    def other(inner: Inner) -> bytes:
+        data = bytearray(encode(inner))
+        data[1] = kind
+        return bytes(data)
+
+    _reseal(monkeypatch, other)
+    events = receive(bob, *sent(room, alice, bob, "?"))
+    assert events == [UnknownKindReceived(bob.public(alice), 1)] * counted
+
+
+def test_an_ephemeral_kind_of_the_future_is_no_reordering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no place in the stream: it is counted, and neither held nor taken for an old one."""
+    alice, bob, room = friends()
+    first = sent(room, alice, bob, "before")
+
+    def ephemeral(inner: Inner) -> bytes:
+        data = bytearray(encode(inner))
+        data[1] = 99
+        data[20:28] = bytes(8)
+        return bytes(data)
+
+    with monkeypatch.context() as patched:
+        _reseal(patched, ephemeral)
+        second = sent(room, alice, bob, "blink")
+    events = receive(bob, *first, *second)
+    assert texts_of(events) == ["before"]
+    assert events[1:] == [UnknownKindReceived(bob.public(alice), 1)]
 
 
 def test_text_that_is_no_utf8_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
