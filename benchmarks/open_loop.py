@@ -67,6 +67,6 @@ async def _run(
 async def _quiet_polling(pairs: Sequence[Pair]) -> None:
     # The last answers are awaited as closely as the others were.
     until = perf_counter() + 0.1
-    while perf_counter() < until and any(pair.outstanding for pair in pairs):  # noqa: ASYNC110
+    while perf_counter() < until and any(pair.outstanding for pair in pairs):  # noqa: ASYNC110 - nothing announces it
         await asyncio.sleep(0)
     await quiet(pairs)

@@ -125,7 +125,7 @@ class PipeKeyboard:
 def _without_line_editing(descriptor: int) -> Generator[None]:
     """Have the terminal hand over keys at once, unechoed; Ctrl-C stays a signal."""
     import termios  # noqa: PLC0415  not there on Windows, where no terminal gets this far
-    import tty  # noqa: PLC0415
+    import tty  # noqa: PLC0415 - Windows has none
 
     before = termios.tcgetattr(descriptor)
     tty.setcbreak(descriptor, termios.TCSADRAIN)

@@ -14,5 +14,5 @@ async def knock_came(client: Client, who: str, seconds: float) -> None:
     # The vault is looked at rather than the events read, which would consume them.
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    while find(client.knocks(), who) is None and loop.time() < deadline:  # noqa: ASYNC110
+    while find(client.knocks(), who) is None and loop.time() < deadline:  # noqa: ASYNC110 - nothing announces it
         await asyncio.sleep(_LOOK_SECONDS)

@@ -181,8 +181,8 @@ def _unseal(given: Given) -> FirstMessage:
         SealAddress(
             Host(address["host"]),
             _b(address, "account_id"),  # type: ignore[arg-type]  # roles are bytes at run time
-            _b(address, "device_id"),  # type: ignore[arg-type]
-            _b(address, "route"),  # type: ignore[arg-type]
+            _b(address, "device_id"),  # type: ignore[arg-type]  # roles are bytes at run time
+            _b(address, "route"),  # type: ignore[arg-type]  # roles are bytes at run time
         ),
         commitment=_b(given, "commitment"),
     )

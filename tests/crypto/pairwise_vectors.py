@@ -626,12 +626,12 @@ def _resealed(given: Case, change: Callable[[bytes], bytes]) -> Case:
     address = given["address"]
     place = SealAddress(
         address["host"],
-        bytes.fromhex(address["account_id"]),  # type: ignore[arg-type]
-        bytes.fromhex(address["device_id"]),  # type: ignore[arg-type]
-        bytes.fromhex(address["route"]),  # type: ignore[arg-type]
+        bytes.fromhex(address["account_id"]),  # type: ignore[arg-type]  # roles are bytes at run time
+        bytes.fromhex(address["device_id"]),  # type: ignore[arg-type]  # roles are bytes at run time
+        bytes.fromhex(address["route"]),  # type: ignore[arg-type]  # roles are bytes at run time
     )
     secret = given["seal_secrets"][0]
-    info = place.info(bytes.fromhex(secret["key_id"]))  # type: ignore[arg-type]
+    info = place.info(bytes.fromhex(secret["key_id"]))  # type: ignore[arg-type]  # roles are bytes at run time
     seed = bytes.fromhex(secret["seed"])
     sealed = bytes.fromhex(given["messages"][0])
     content = change(primitives.hpke_open(seed, info, sealed))
@@ -682,7 +682,7 @@ def _refused(good: Case, remembered: list[str]) -> list[tuple[str, Case]]:
         ("header nonce of the message altered", 1915),
         ("last byte of the message altered", -1),
     )
-    bent = [(name, _resealed(good, lambda c, p=place: _flip(c, p))) for name, place in places]  # type: ignore[misc]
+    bent = [(name, _resealed(good, lambda c, p=place: _flip(c, p))) for name, place in places]  # type: ignore[misc]  # mypy cannot infer a lambda's default
     return [
         ("signed prekey erased", {**good, "signed": None}),
         ("one-time prekey used", {**good, "one_time": None}),

@@ -179,7 +179,7 @@ async def test_a_peer_that_answers_no_ping_is_closed(
 
     monkeypatch.setattr(Session, "pong", pong)
     async with dial(relay.url, "/v1/post") as alive, dial(relay.url, "/v1/post") as dead:
-        dead.socket.protocol.send_pong = lambda data: None  # type: ignore[method-assign]
+        dead.socket.protocol.send_pong = lambda data: None  # type: ignore[method-assign]  # plays dead
         limits = alive.hello.limits
         clock.advance(limits.ping_interval_seconds)
         dead.socket.transport.pause_reading()

@@ -138,7 +138,7 @@ def empty_mailbox(
     for bucket in buckets:
         table = f"{ENVELOPE_TABLE_PREFIX}{bucket}"
         removed = connection.execute(
-            f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE id BETWEEN ? AND ?"  # noqa: S608
+            f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE id BETWEEN ? AND ?"  # noqa: S608 - names of ours
             " LIMIT ?)",
             (*ends, DELETE_STEP_ROWS),
         ).rowcount
@@ -152,13 +152,13 @@ def remove_mailbox(connection: sqlite3.Connection, route: bytes) -> None:
     found = connection.execute("SELECT slot FROM mailbox WHERE route = ?", (route,)).fetchone()
     if found is not None:
         for table in ("mailbox_drop", "expired_notice", "mailbox"):
-            connection.execute(f"DELETE FROM {table} WHERE slot = ?", found)  # noqa: S608
+            connection.execute(f"DELETE FROM {table} WHERE slot = ?", found)  # noqa: S608 - names of ours
 
 
 def remove(connection: sqlite3.Connection, account_id: bytes) -> None:
     """Last step of a deletion: the rows of the account itself."""
     for table in ("one_time_prekey", "standing_record", "device", "device_list", "account"):
-        connection.execute(f"DELETE FROM {table} WHERE account_id = ?", (account_id,))  # noqa: S608
+        connection.execute(f"DELETE FROM {table} WHERE account_id = ?", (account_id,))  # noqa: S608 - names of ours
 
 
 def orphans(connection: sqlite3.Connection) -> list[bytes]:
@@ -209,7 +209,7 @@ def _swap_devices(
     for device in gone:
         for table in ("one_time_prekey", "standing_record", "device"):
             connection.execute(
-                f"DELETE FROM {table} WHERE account_id = ? AND device_id = ?",  # noqa: S608
+                f"DELETE FROM {table} WHERE account_id = ? AND device_id = ?",  # noqa: S608 - names of ours
                 (account.account_id, device.device_id),
             )
     for position, device in enumerate(devices):

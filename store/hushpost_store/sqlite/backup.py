@@ -26,7 +26,7 @@ _COPIES: Final = (
     "INSERT INTO target.device_list SELECT * FROM main.device_list",
     "INSERT INTO target.device SELECT * FROM main.device",
     "INSERT INTO target.mailbox SELECT * FROM main.mailbox",
-    f"INSERT INTO target.mailbox_drop SELECT * FROM main.mailbox_drop"  # noqa: S608
+    f"INSERT INTO target.mailbox_drop SELECT * FROM main.mailbox_drop"  # noqa: S608 - names of ours
     f" WHERE kind <> {int(DropKind.ONCE)}",
     "INSERT INTO target.one_time_prekey (account_id, device_id, prekey_id, expiry_day)"
     " SELECT account_id, device_id, prekey_id, expiry_day FROM main.one_time_prekey",

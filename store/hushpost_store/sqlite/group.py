@@ -109,12 +109,12 @@ Step = Batch | Job
 def insert_sql(bucket: int) -> str:
     """Return the statement that inserts an `EnvelopeRow`."""
     table = f"{ENVELOPE_TABLE_PREFIX}{bucket}"
-    return f"INSERT INTO {table} {INSERT_COLUMNS} VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608
+    return f"INSERT INTO {table} {INSERT_COLUMNS} VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - names of ours
 
 
 def delete_sql(bucket: int) -> str:
     """Return the statement that deletes one run of ids."""
-    return f"DELETE FROM {ENVELOPE_TABLE_PREFIX}{bucket} WHERE id BETWEEN ? AND ?"  # noqa: S608
+    return f"DELETE FROM {ENVELOPE_TABLE_PREFIX}{bucket} WHERE id BETWEEN ? AND ?"  # noqa: S608 - names of ours
 
 
 def runs(ids: Iterable[int]) -> list[tuple[int, int]]:

@@ -122,7 +122,7 @@ def forget_notice(connection: sqlite3.Connection, route: bytes, notice_id: int) 
 
 def _load_places(connection: sqlite3.Connection, mailbox: MailboxState, bucket: int) -> None:
     rows = connection.execute(
-        f"SELECT id, envelope_id, drop_ref, envelope_bytes FROM {ENVELOPE_TABLE_PREFIX}{bucket}"  # noqa: S608
+        f"SELECT id, envelope_id, drop_ref, envelope_bytes FROM {ENVELOPE_TABLE_PREFIX}{bucket}"  # noqa: S608 - names of ours
         " WHERE id BETWEEN ? AND ? ORDER BY id",
         (row_id(mailbox.slot, 0), row_id(mailbox.slot, SEQUENCE_MASK)),
     )
@@ -139,7 +139,7 @@ def _read_bucket(  # noqa: PLR0917 - one query's parameters, in its order
     hour: int,
 ) -> list[QueuedEnvelope]:
     rows = connection.execute(
-        "SELECT id, envelope_id, drop_ref, not_after, envelope_bytes, envelope"  # noqa: S608
+        "SELECT id, envelope_id, drop_ref, not_after, envelope_bytes, envelope"  # noqa: S608 - names of ours
         f" FROM {ENVELOPE_TABLE_PREFIX}{bucket}"
         # The sign keeps the planner off the index of not_after: the key is the better way in.
         " WHERE id > ? AND id <= ? AND +not_after > ? ORDER BY id LIMIT ?",

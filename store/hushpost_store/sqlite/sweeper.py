@@ -32,11 +32,11 @@ def sweep_envelopes(
     for bucket in buckets:
         table = f"{ENVELOPE_TABLE_PREFIX}{bucket}"
         rows = connection.execute(
-            f"SELECT id, drop_ref FROM {table} WHERE not_after <= ? LIMIT ?",  # noqa: S608
+            f"SELECT id, drop_ref FROM {table} WHERE not_after <= ? LIMIT ?",  # noqa: S608 - names of ours
             (hour, SWEEP_STEP_ROWS),
         ).fetchall()
         if rows:
-            connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(r[0],) for r in rows])  # noqa: S608
+            connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(r[0],) for r in rows])  # noqa: S608 - names of ours
             return _note(connection, rows, bucket)
     return []
 
