@@ -1059,6 +1059,33 @@ def _id(device: Device, other: Device) -> bytes:
     return device.book(other).sessions[0].session_id
 
 
+def a_vault_set_back_repeats_no_key_with_its_nonce() -> None:
+    """From whatever stored state a device goes on, it seals nothing under a key and nonce twice."""
+    uses: list[tuple[bytes, bytes]] = []
+
+    def watched(key: bytes, nonce: bytes, plaintext: bytes, associated_data: bytes) -> bytes:
+        uses.append((key, nonce))
+        return primitives.aead_encrypt(key, nonce, plaintext, associated_data)
+
+    alice, bob = met()
+    with replaced(double_ratchet, "aead_encrypt", watched):
+        for turn in range(4):
+            sent: list[bytes] = []
+            stored = snapshot.dump(alice.book(bob))
+            for number in range(3):
+                alice.keep(bob, snapshot.load(stored))
+                sent = [alice.send(bob, b"%d of %d" % (number, turn)) for _ in range(3)]
+            bob.receive(alice, sent[-1])
+            stored = snapshot.dump(bob.book(alice))
+            for _ in range(3):
+                bob.keep(alice, snapshot.load(stored))
+                sent = [bob.send(alice)]
+            alice.receive(bob, sent[-1])
+    # A header and a body each: nine messages of Alice's and three of Bob's a turn.
+    assert len(uses) == 4 * (9 + 3) * 2
+    assert len(set(uses)) == len(uses)
+
+
 def restored_snapshots_go_on() -> None:
     """Both sides stored and loaded between all steps, the conversation goes on."""
     alice, bob = met()
@@ -1142,6 +1169,7 @@ DUTIES: Mapping[str, tuple[Callable[[], Any], ...]] = {
         linked_and_unlinked_starts_alternate,
         a_link_is_welcome_after_a_restart,
         generations_keep_to_the_clock,
+        a_vault_set_back_repeats_no_key_with_its_nonce,
         a_first_message_kept_back_closes_nothing,
         a_late_start_of_two_at_once_closes_nothing,
         restored_snapshots_go_on,
