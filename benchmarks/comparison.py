@@ -96,12 +96,13 @@ class Contest:
                 into.note(phase, name, self._load.ask(order))
 
     def throughput_committed(self, into: Comparison, phase: str, effort: Effort) -> None:
-        """Run the closed loop on the relay, each acknowledgement held back until ACCEPTED."""
-        order = ClosedLoop(
-            target=RELAY, pairs=PAIRS, window=WINDOW, seconds=effort.seconds, hold_tags=True
-        )
+        """Run closed loops in turn, on the relay each acknowledgement held back until ACCEPTED."""
         for _ in range(effort.runs):
-            into.note(phase, RELAY, self._load.ask(order))
+            for name in (FORWARDER, RELAY):
+                order = ClosedLoop(
+                    target=name, pairs=PAIRS, window=WINDOW, seconds=effort.seconds, hold_tags=True
+                )
+                into.note(phase, name, self._load.ask(order))
 
     def latency(
         self, into: Comparison, phase: str, effort: Effort, *, hold_tags: bool = False

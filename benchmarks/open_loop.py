@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from time import perf_counter
 
+from benchmarks import real_time
 from benchmarks.closed_loop import quiet
 from benchmarks.pair import Pair
 from benchmarks.recording import Figures, Recording, latency_figures
@@ -27,6 +28,7 @@ class _Schedule:
         self._start = perf_counter()
         self._count = count
         self._sent = 0
+        self._pauses = real_time.entered()
         self.late: list[float] = []
         self.done: asyncio.Future[None] = self._loop.create_future()
 
@@ -41,6 +43,8 @@ class _Schedule:
             self.late.append(late)
             self._pairs[self._sent % len(self._pairs)].send(1, due)
             self._sent += 1
+            if self._pauses:
+                real_time.pause()
         self.done.set_result(None)
 
 

@@ -109,14 +109,16 @@ def online(report: Report, effort: Effort) -> None:
         report.row(f"{title}, 1 pair", measured.of("one", RELAY)[RATE], "/s", one)
         report.row(many, ours, "/s", plain, promise)
         committed = measured.of("committed", RELAY)[RATE]
-        report.row(f"{many}, every one committed", committed, "/s", plain, promise)
+        beside = measured.of("committed", FORWARDER)[RATE]
+        report.row(f"{many}, every one committed", committed, "/s", beside, promise)
         lean = measured.of("many", SANSIO)[RATE]
         report.row(f"{many}, beside the Sans-I/O forwarder", ours, "/s", lean)
-        _processor(report, measured, many)
+        _processor(report, measured, "many", many)
+        _processor(report, measured, "committed", f"{many}, every one committed")
 
 
-def _processor(report: Report, measured: Comparison, name: str) -> None:
-    ours, plain = measured.of("many", RELAY), measured.of("many", FORWARDER)
+def _processor(report: Report, measured: Comparison, phase: str, name: str) -> None:
+    ours, plain = measured.of(phase, RELAY), measured.of(phase, FORWARDER)
     key = "server_us_per_message"
     report.row(f"{name}, server processor", ours[key], "us", plain[key])
     key = "deliver_p99_ms"
