@@ -21,6 +21,8 @@ OPCODE_BITS = 0x0F
 CONTROL_OPCODES = 0x08  # opcodes from here on are control frames, which stand between fragments
 MASKED = 0x80
 MASK_BYTES = 4
+# Of one read of 64 to 256 KiB: a proxy that cuts frames into pieces of 512 bytes stays below.
+RAW_FRAMES_PER_READ_MAX = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ class FrameScanner:
     """Feed it bytes; it returns payloads and raw frames in their order.
 
     `payload_bytes_max` bounds what is buffered: a frame that announces more is handed on at once
-    with `rejected` set, after which nothing but `RawFrame` comes out.
+    with `rejected` set, after which nothing but `RawFrame` comes out. `flooded` comes with it when
+    more raw frames stand in one read than anyone needs.
     """
 
     __slots__ = (
@@ -47,6 +50,7 @@ class FrameScanner:
         "_needed",
         "_payload_bytes_max",
         "_unmask",
+        "flooded",
         "rejected",
         "saw_raw",
     )
@@ -58,6 +62,8 @@ class FrameScanner:
         self._needed: int = 0
         self._fragmented = False
         self.rejected = False
+        self.flooded = False
+        """True once a peer sent nothing but small change: close it."""
         """True once a frame was seen that the library will refuse."""
         self.saw_raw = False
         """Whether the last `feed` returned a `RawFrame`."""
@@ -65,7 +71,7 @@ class FrameScanner:
     def __len__(self) -> int:
         return len(self._buffer)
 
-    def feed(self, data: bytes) -> list[Payload | RawFrame]:  # noqa: PLR0912 - one loop, no calls
+    def feed(self, data: bytes) -> list[Payload | RawFrame]:  # noqa: PLR0912, PLR0915 - one loop
         """Take `data` in and return every frame that is whole now."""
         self.saw_raw = self.rejected
         if self.rejected:
@@ -76,6 +82,7 @@ class FrameScanner:
                 self._buffer = data
                 return []
         found: list[Payload | RawFrame] = []
+        raw_left = RAW_FRAMES_PER_READ_MAX
         position: int = 0
         end = len(data)
         unmask = self._unmask
@@ -107,6 +114,10 @@ class FrameScanner:
                 payload = unmask(data[start:stop], data[start - MASK_BYTES : start])
                 found.append((head == FIN_TEXT, payload))
             else:
+                raw_left -= 1
+                self.flooded = raw_left < 0
+                if self.flooded:
+                    break
                 self.saw_raw = True
                 found.append(RawFrame(data[position:stop]))
                 if head & OPCODE_BITS < CONTROL_OPCODES:

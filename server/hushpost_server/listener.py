@@ -15,8 +15,6 @@ counted.
 from __future__ import annotations
 
 import asyncio
-import struct
-from functools import lru_cache
 from typing import Final, cast
 
 from hushpost_wire.close_codes import CloseCode
@@ -32,19 +30,29 @@ from websockets.typing import Subprotocol
 
 from hushpost_server.connection_sides import Host, Session
 from hushpost_server.fragments import Fragments
-from hushpost_server.frame_scanner import FrameScanner, Payload, RawFrame
+from hushpost_server.frame_header import frame_header
+from hushpost_server.frame_scanner import (
+    FIN_BINARY,
+    FIN_TEXT,
+    OPCODE_BITS,
+    FrameScanner,
+    Payload,
+    RawFrame,
+)
 from hushpost_server.handshake import RequestHead, Unserved, endpoint_of
-from hushpost_server.rate_limits import PrefixAllowance
+from hushpost_server.rate_limits import PrefixAllowance, Rate, TokenBucket
 
+# Pings and pongs of a peer, which answers ours and has little need of its own: each costs the
+# library a hundred times what it costs the sender.
+_CONTROL_FRAMES: Final = Rate(per_second=4, burst=64)
 # How long a peer may take to answer a close frame before the connection is cut.
 CLOSE_SECONDS_MAX: Final = 3.0
 # Connections beyond capacity that are still told so; more are cut without a word.
 REJECTED_MAX: Final = 64
 
-_WS_SHORT: Final = struct.Struct(">BB")
-_WS_MEDIUM: Final = struct.Struct(">BBH")
-_FIN_TEXT: Final = 0x81
-_FIN_BINARY: Final = 0x82
+# What honest clients can have on the way when they are closed: their window of large envelopes,
+# twice. Who sends more has not read our close and will not.
+LATE_BYTES_MAX: Final = 8 * 1024 * 1024
 
 
 class Connection(asyncio.Protocol):
@@ -52,9 +60,12 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_close_timer",
+        "_control_frames",
         "_fragments",
         "_head",
+        "_hold_timer",
         "_host",
+        "_late_bytes",
         "_loop",
         "_pauses",
         "_protocol",
@@ -78,11 +89,14 @@ class Connection(asyncio.Protocol):
         self.closing = False
         self.turned_away = False
         self._pauses = 0
+        self._late_bytes = 0
         self._fragments: Fragments | None = None
         self._head: RequestHead | None = RequestHead()
         self._scanner: FrameScanner | None = None
         self._slow_timer: asyncio.TimerHandle | None = None
         self._close_timer: asyncio.TimerHandle | None = None
+        self._hold_timer: asyncio.TimerHandle | None = None
+        self._control_frames: TokenBucket | None = None
         self._turn_away: CloseCode | None = None
         self.transport: asyncio.Transport | None = None
         self._protocol = ServerProtocol(
@@ -96,23 +110,20 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the handshake's deadline."""
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
-        transport = self.transport
-        transport.set_write_buffer_limits(high=self._host.write_buffer_bytes_max)
-        self._close_timer = self._loop.call_later(
-            self._host.handshake_seconds_max, self._handshake_late
-        )
+        self.transport.set_write_buffer_limits(high=self._host.write_buffer_bytes_max)
+        self._close_timer = self._loop.call_later(self._host.handshake_seconds_max, self.abort)
         if not self._host.proxy_address_header:
             self._arrive(None)
 
     def data_received(self, data: bytes) -> None:
         """Take what was read: the hot path when the connection is open."""
         try:
-            if self._scanner is not None:
+            if self.closing:
+                self._await_close(data)
+            elif self._scanner is not None:
                 self._scan(data)
-            elif self.session is None and not self.closing:
-                self._handshake(data)
             else:
-                self._feed_library(data)
+                self._handshake(data)
         except Exception as error:  # noqa: BLE001 - one connection's fault must not reach others
             self._host.failed(self, error)
             self.abort()
@@ -125,7 +136,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the session; its deliveries are void."""
-        for timer in (self._slow_timer, self._close_timer):
+        for timer in (self._slow_timer, self._close_timer, self._hold_timer):
             if timer is not None:
                 timer.cancel()
         self.closing = True
@@ -133,9 +144,7 @@ class Connection(asyncio.Protocol):
         session, self.session = self.session, None
         if session is not None:
             session.lost()
-        received = self._protocol.close_rcvd
-        sent = self._protocol.close_sent
-        first = sent if sent is not None else received
+        first = self._protocol.close_sent or self._protocol.close_rcvd
         self._host.ended(self, None if first is None else int(first.code))
 
     def pause_writing(self) -> None:
@@ -165,9 +174,9 @@ class Connection(asyncio.Protocol):
         for message in messages:
             if isinstance(message, str):
                 encoded = message.encode()
-                pieces += (frame_header(_FIN_TEXT, len(encoded)), encoded)
+                pieces += (frame_header(FIN_TEXT, len(encoded)), encoded)
             else:
-                pieces += (frame_header(_FIN_BINARY, len(message)), message)
+                pieces += (frame_header(FIN_BINARY, len(message)), message)
         self.transport.write(b"".join(pieces))
 
     def close(self, code: CloseCode, reason: str = "") -> None:
@@ -175,7 +184,6 @@ class Connection(asyncio.Protocol):
         if self.closing or self.transport is None:
             return
         self.closing = True
-        self._scanner = None
         try:
             self._protocol.send_close(code, reason)
         except InvalidState:
@@ -195,7 +203,7 @@ class Connection(asyncio.Protocol):
         self._cut_later()
 
     def abort(self) -> None:
-        """Cut the connection at once."""
+        """Cut at once."""
         self.closing = True
         self._scanner = None
         if self.transport is not None:
@@ -219,6 +227,16 @@ class Connection(asyncio.Protocol):
         if self._pauses == 0 and self.transport is not None and not self.transport.is_closing():
             self.transport.resume_reading()
 
+    def hold(self, seconds: float) -> None:
+        """Leave the peer unread for a while: it sends faster than it may."""
+        if self._hold_timer is None and not self.closing:
+            self.pause_reading()
+            self._hold_timer = self._loop.call_later(seconds, self._let_go)
+
+    def _let_go(self) -> None:
+        self._hold_timer = None
+        self.resume_reading()
+
     @property
     def reading_paused(self) -> bool:
         """Whether the relay itself keeps this peer from being heard."""
@@ -229,8 +247,7 @@ class Connection(asyncio.Protocol):
     def _arrive(self, header: str | None) -> None:
         assert self.transport is not None
         peer = cast(tuple[str, int] | None, self.transport.get_extra_info("peername"))
-        address = peer[0] if peer else ""
-        address = self._host.client_address(header, address)
+        address = self._host.client_address(header, peer[0] if peer else "")
         self._turn_away = self._host.arrived(self, address)
 
     def _handshake(self, data: bytes) -> None:
@@ -277,9 +294,6 @@ class Connection(asyncio.Protocol):
         self.session = self._host.opened(self, role)
         self._scanner = FrameScanner(payload_bytes_max=MESSAGE_BYTES_MAX, unmask=apply_mask)
 
-    def _handshake_late(self) -> None:
-        self.abort()
-
     # -- open ------------------------------------------------------------------------------------
 
     def _scan(self, data: bytes) -> None:
@@ -288,6 +302,9 @@ class Connection(asyncio.Protocol):
         if not self._scanner.saw_raw:
             if found and self.session is not None:
                 self.session.received(found)  # type: ignore[arg-type]  # no raw frames among them
+            return
+        if self._scanner.flooded:
+            self.fail(CloseCode.RATE_LIMITED, "too many small frames")
             return
         batch: list[Payload] = []
         for item in found:
@@ -301,6 +318,24 @@ class Connection(asyncio.Protocol):
             self._feed_library(item.data)
         self._deliver(batch)
 
+    def _await_close(self, data: bytes) -> None:
+        """Pass over what still arrives after our close, but for the peer's own."""
+        self._late_bytes += len(data)
+        if self._late_bytes > LATE_BYTES_MAX:
+            self.abort()
+        elif self._scanner is None:
+            self._feed_library(data)  # which failed the connection and only discards
+        else:
+            closes = [
+                item
+                for item in self._scanner.feed(data)
+                if isinstance(item, RawFrame) and item.data[0] & OPCODE_BITS == Opcode.CLOSE
+            ]
+            if closes:
+                self._feed_library(closes[0].data)
+            elif self._scanner.rejected:
+                self.abort()
+
     def _deliver(self, batch: list[Payload]) -> None:
         if batch and self.session is not None and not self.closing:
             self.session.received(batch)
@@ -312,10 +347,14 @@ class Connection(asyncio.Protocol):
                 self._frame(event)
         self._send_library_output()
 
-    def _frame(self, frame: object) -> None:
-        assert isinstance(frame, Frame)
-        if frame.opcode is Opcode.PONG:
-            if self.session is not None:
+    def _frame(self, frame: Frame) -> None:
+        if frame.opcode in (Opcode.PING, Opcode.PONG):
+            now = self._loop.time()
+            if self._control_frames is None:
+                self._control_frames = TokenBucket(_CONTROL_FRAMES, now)
+            if self._control_frames.take(1, now) != 1:
+                self.fail(CloseCode.RATE_LIMITED, "too many pings")
+            elif frame.opcode is Opcode.PONG and self.session is not None:
                 self.session.pong()
         elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             self._fragment(frame)
@@ -359,13 +398,3 @@ class Connection(asyncio.Protocol):
         if self._close_timer is not None:
             self._close_timer.cancel()
             self._close_timer = None
-
-
-@lru_cache(maxsize=1024)  # most messages are of a few lengths: a bucket, or a short list of numbers
-def frame_header(head: int, length: int) -> bytes:
-    """Return the header of an unmasked frame (RFC 6455 section 5.2); `head` is FIN and opcode."""
-    if length < 126:
-        return _WS_SHORT.pack(head, length)
-    if length < 65536:
-        return _WS_MEDIUM.pack(head, 126, length)
-    return _WS_SHORT.pack(head, 127) + length.to_bytes(8, "big")

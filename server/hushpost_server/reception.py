@@ -62,6 +62,7 @@ class Reception:
         self._sessions: dict[Connection, Session] = {}
         self._slots: list[set[Session]] = [set() for _ in range(DEADLINE_SLOTS)]
         self._slot = 0
+        self._checked = now()
         self._number = 0
         self._turned_away = 0
         self._dirty: list[Session] = []
@@ -240,6 +241,10 @@ class Reception:
 
     def check_deadlines(self, now: float, *, everyone: bool = False) -> None:
         """Look at the deadlines of one slot of connections, or of all."""
+        if now < self._checked:  # else nobody would be pinged, or cut, until it is then again
+            for session in self._sessions.values():
+                session.machine.clock_set_back(now)
+        self._checked = now
         self._slot = (self._slot + 1) % DEADLINE_SLOTS
         slots = self._slots if everyone else [self._slots[self._slot]]
         for slot in slots:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from hushpost_server.login import Device
     from hushpost_server.services import Services
 
+# An over-eager peer is left unread for so long at most, or its refusals would cost a core.
+HOLD_SECONDS_MAX: Final = 1.0
 # After a store fault: long enough that a full disk is not asked twice a second.
 FAULT_RETRY_SECONDS: Final = 5
 
@@ -98,6 +100,9 @@ class Session:
             else:
                 machine.receive_data(payload, now)
         self._handle(machine.events_received(), now)
+        if machine.refused_unseen:
+            self._charge(machine.refused_unseen)
+            machine.refused_unseen = 0
         self.send_soon()
 
     def pong(self) -> None:
@@ -194,7 +199,19 @@ class Session:
         for event in events:
             if isinstance(event, Submit):
                 wanted += 1
-        return self.services.intake.grant(self, wanted)
+        granted = self.services.intake.grant(self, wanted)
+        if granted < wanted:
+            self._hold(self.bucket)
+        return granted
+
+    def _charge(self, refused: int) -> None:
+        """Take rate tokens for what the machine refused: malformed envelopes cost as much."""
+        if self.services.intake.grant(self, refused) < refused:
+            self._hold(self.bucket)
+
+    def _hold(self, bucket: TokenBucket) -> None:
+        # A refusal alone would be answered by the next frame at once: the socket is not read.
+        self._connection.hold(min(bucket.retry_after(), HOLD_SECONDS_MAX))
 
     def _queue(self, request: Control) -> None:
         if self._requests is None:
@@ -220,6 +237,7 @@ class Session:
             return
         try:
             if self.controls.take(1, services.loop_time()) != 1:
+                self._hold(self.controls)
                 raise RequestRefused(ErrorCode.SLOW_DOWN, self.controls.retry_after())
             await services.serve(self, request)
         except RequestRefused as refusal:

@@ -9,9 +9,18 @@ from hushpost_server.backup import make_backup, restore_backup
 from hushpost_server.clock import ManualClock
 from hushpost_server.errors import BackupFailed
 from hushpost_server.relay import RelayServer
-from hushpost_wire.control import CountPrekeys, PrekeyCount, Prekeys, PublishPrekeys, TakePrekeys
+from hushpost_wire import transcripts
+from hushpost_wire.control import (
+    CountPrekeys,
+    PrekeyCount,
+    Prekeys,
+    PublishPrekeys,
+    TakePrekeys,
+    Welcome,
+)
 from hushpost_wire.frames import Accepted, Deliver
 from hushpost_wire.prekey_records import PrekeyKind
+from nacl.signing import VerifyKey
 
 from tests.server.conftest import quiet
 from tests.server.device import TestDevice, dial, envelope_for
@@ -86,3 +95,40 @@ async def test_a_restore_never_overwrites_and_a_failed_one_changes_nothing(
         restore_backup(third, tmp_path / "backup")
     assert not (tmp_path / "third" / "relay.db").exists()
     assert not (tmp_path / "third" / "identity.json").exists()
+
+
+async def test_a_restored_relay_says_so_at_the_next_login(
+    clock: ManualClock, tmp_path: Path
+) -> None:
+    """The generation stands through restarts and changes with a restore, signed by the relay."""
+    old = quiet(store="sqlite", data_folder=tmp_path / "old", public_host="relay.test")
+    new = quiet(store="sqlite", data_folder=tmp_path / "new", public_host="relay.test")
+    device, generations = TestDevice(""), list[bytes]()
+    for configuration in (old, old, new):
+        if configuration is new:
+            make_backup(old, tmp_path / "backup")
+            restore_backup(new, tmp_path / "backup")
+        async with (
+            RelayServer(configuration, clock=clock) as relay,
+            dial(relay.url, "/v1/inbox") as wire,
+        ):
+            if not generations:
+                await device.create_on(wire)
+            login = device.login(wire)
+            welcome = await wire.ask(login, Welcome)
+            generations.append(welcome.generation)
+            signed = transcripts.welcome(
+                wire.challenge,
+                client_nonce=login.client_nonce,
+                protocol=1,
+                account_id=device.account_id,
+                device_id=device.device_id,
+                route=device.route,
+                prekeys_left=0,
+                device_list_version=1,
+                generation=welcome.generation,
+            )
+            VerifyKey(wire.hello.relay_key).verify(signed, welcome.signature)
+    first, restarted, restored = generations
+    assert first == restarted
+    assert restored != first

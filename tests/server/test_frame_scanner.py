@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import itertools
 
-from hushpost_server.frame_scanner import FrameScanner, Payload, RawFrame
+from hushpost_server.frame_scanner import (
+    RAW_FRAMES_PER_READ_MAX,
+    FrameScanner,
+    Payload,
+    RawFrame,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
@@ -102,3 +107,15 @@ def test_an_unmasked_frame_is_handed_on() -> None:
     scan = scanner()
     assert scan.feed(unmasked) == [RawFrame(unmasked)]
     assert scan.rejected
+
+
+def test_more_raw_frames_than_anyone_needs_are_a_flood() -> None:
+    """At the bound all are handed on; beyond it the scanner gives up the connection."""
+    ping = b"\x89\x80\0\0\0\0"
+    scanner = FrameScanner(payload_bytes_max=100, unmask=apply_mask)
+    assert len(scanner.feed(ping * RAW_FRAMES_PER_READ_MAX)) == RAW_FRAMES_PER_READ_MAX
+    assert not scanner.flooded
+    assert len(scanner.feed(ping * RAW_FRAMES_PER_READ_MAX)) == RAW_FRAMES_PER_READ_MAX
+    scanner.feed(ping * (RAW_FRAMES_PER_READ_MAX + 1))
+    assert scanner.flooded
+    assert scanner.rejected

@@ -206,12 +206,13 @@ def test_windows_are_enforced() -> None:
 
 
 def test_acknowledgements_name_the_sequences_of_their_tags() -> None:
-    """Any order of tags, any grouping; what is left is unacknowledged, oldest first."""
+    """Any order of tags, any grouping; what is left can still be acknowledged."""
     pair = Joined(Role.INBOX).open()
     tags = [pair.deliver(sequence) for sequence in (500, 501, 502, 503)]
     pair.relay.receive_data(encode_acknowledge([tags[2], tags[0]]), NOW)
     assert pair.relay.events_received() == [Acknowledged((502, 500))]
-    assert pair.relay.unacknowledged() == (501, 503)
+    pair.relay.receive_data(encode_acknowledge([tags[1], tags[3]]), NOW)
+    assert pair.relay.events_received() == [Acknowledged((501, 503))]
 
 
 @pytest.mark.parametrize("tags", [[0], [1, 1], [2], [1, 9]])
@@ -463,3 +464,23 @@ def test_login_is_an_event_with_its_fields() -> None:
     assert event == login(1)
     assert isinstance(event, Login)
     assert pair.relay.hello.nonce == b"n" * 32
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_clock_set_back_postpones_nothing(role: Role) -> None:
+    """After a correction by a day the next deadline is as near as it was, logged in or not."""
+    for pair in (Joined(role), Joined(role).open()):
+        before = pair.relay.next_deadline() - NOW
+        pair.relay.clock_set_back(NOW - 86_400)
+        assert pair.relay.next_deadline() - (NOW - 86_400) <= before
+        pair.relay.clock_set_back(NOW + 86_400)
+        assert pair.relay.next_deadline() < NOW
+
+
+def test_refusals_that_no_event_tells_are_counted() -> None:
+    """Who counts rates learns of submissions that the machine itself refused."""
+    pair = Joined(Role.POST).open()
+    pair.relay.receive_data(encode_submit(submitted(1)._replace(not_after=0)), NOW)
+    assert pair.relay.events_received() == []
+    pair.relay.receive_data(encode_submit(submitted(2)), NOW)
+    assert pair.relay.refused_unseen == 1

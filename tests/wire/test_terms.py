@@ -30,3 +30,8 @@ def test_terms_carry_their_rules() -> None:
     """All connections of a relay share one set of rules."""
     assert isinstance(TERMS.rules, SubmitRules)
     assert TERMS.rules is TERMS.rules
+
+
+def test_one_version_is_spoken() -> None:
+    """Neither an older nor a newer one is taken for it."""
+    assert [version for version in range(4) if Terms.speaks(version)] == [1]

@@ -39,33 +39,31 @@ from hushpost_wire.errors import (
     WindowFull,
 )
 from hushpost_wire.frames import (
+    ACKNOWLEDGE,
     NO_TAG,
     SUBMIT,
     Acknowledge,
-    Deliver,
     DeliverFlags,
     RefusalReason,
     Submit,
+    decode_acknowledge,
     decode_submit,
     decode_to_relay,
+    deliver_frame,
     encode_accepted,
-    encode_deliver,
     encode_refused,
 )
 from hushpost_wire.identifiers import DropReference, EnvelopeId
-from hushpost_wire.limits import (
-    DRAIN_SECONDS_MAX,
-    FRAME_NUMBERS_MAX,
-    PROTOCOL_VERSION_MAX,
-    PROTOCOL_VERSION_MIN,
-)
+from hushpost_wire.limits import DRAIN_SECONDS_MAX, FRAME_NUMBERS_MAX
 from hushpost_wire.relay_events import Acknowledged, PingDue, RelayEvent, complaint
 from hushpost_wire.terms import Terms
 from hushpost_wire.transitions import TRANSITIONS, State, Step, answer_step, request_step
 
 _OPEN: Final = State.OPEN
 _CLOSED: Final = State.CLOSED
-_new_tuple: Final = tuple[object, ...].__new__
+_INBOX: Final = Role.INBOX
+_BACKLOG: Final = int(DeliverFlags.BACKLOG)
+_EPHEMERAL: Final = int(DeliverFlags.EPHEMERAL)
 
 
 class RelayProtocol:
@@ -93,6 +91,7 @@ class RelayProtocol:
         "_terms",
         "heard",
         "nonce",
+        "refused_unseen",
         "role",
     )
 
@@ -102,6 +101,7 @@ class RelayProtocol:
         self._terms = terms
         self._connected = now
         self.heard = now
+        self.refused_unseen = 0  # submissions that no event told of, for who counts rates
         self._rules = terms.rules
         self._limits = terms.limits
         self._submits_max = terms.limits.submits_in_flight_max
@@ -123,7 +123,7 @@ class RelayProtocol:
 
     @property
     def hello(self) -> Hello:
-        """What this connection was greeted with; made anew, since an idle one keeps no copy."""
+        """What this connection was greeted with; made anew, as an idle one keeps no copy."""
         return self._terms.hello(self.role, self.nonce, self._connected)
 
     # ---- what came in
@@ -138,8 +138,10 @@ class RelayProtocol:
                 self._receive_control(decode_control_to_relay(data, self.role), now)
             elif data and data[0] == SUBMIT:
                 self._receive_submit(decode_submit(data), now)
+            elif data and data[0] == ACKNOWLEDGE:
+                self._receive_acknowledge(decode_acknowledge(data))
             else:
-                self._receive_frame(data)
+                decode_to_relay(data)  # raises: there is no other frame
         except PeerViolation as violation:
             self._violated(violation)
 
@@ -186,7 +188,7 @@ class RelayProtocol:
         try:
             self._submits.remove(request)
         except KeyError:
-            raise NotInThisState("accept: this request is not waiting for a verdict") from None
+            raise NotInThisState("accept: no such request waits for a verdict") from None
         self._accepted.append(request)
         if self._state is not _OPEN:
             self._end_if_drained()
@@ -223,8 +225,9 @@ class RelayProtocol:
         if len(self._sequences) >= self._deliveries_max:
             raise WindowFull("deliver: the window is full; look at deliveries_left first")
         tag = self._next_tag
-        fields = (int(backlog), tag, not_after, drop_ref, envelope_id, envelope)
-        self._outgoing.append(encode_deliver(_new_tuple(Deliver, fields)))
+        flags = _BACKLOG if backlog else 0
+        fields = (flags, tag, not_after, drop_ref, envelope_id, envelope)
+        self._outgoing.append(deliver_frame(*fields))
         self._next_tag = tag + 1
         self._sequences[tag] = sequence
         return tag
@@ -234,14 +237,8 @@ class RelayProtocol:
     ) -> None:
         """Deliver an envelope that is never queued and never acknowledged."""
         self._require_inbox_open("deliver_ephemeral")
-        deliver = Deliver(
-            DeliverFlags.EPHEMERAL, NO_TAG, not_after, drop_ref, envelope_id, envelope
-        )
-        self._outgoing.append(encode_deliver(deliver))
-
-    def unacknowledged(self) -> tuple[int, ...]:
-        """Give the sequences that were delivered and not acknowledged, oldest first."""
-        return tuple(self._sequences.values())
+        fields = (_EPHEMERAL, NO_TAG, not_after, drop_ref, envelope_id, envelope)
+        self._outgoing.append(deliver_frame(*fields))
 
     def answer(self, message: Answer) -> None:
         """Answer a control request; an error while logging in also closes (4002)."""
@@ -257,13 +254,13 @@ class RelayProtocol:
         self._end_if_drained()
 
     def notify(self, notice: Notice) -> None:
-        """Send a notice; one of expired envelopes is sent once on a connection."""
+        """Send a notice; one of expired envelopes once: a second answer would be a violation."""
         self._require_inbox_open("notify")
-        if isinstance(notice, Expired) and notice.notice in self._notices:
-            return  # told before: its second answer would be a violation
-        self._send_control(Step.NOTICE, notice)
         if isinstance(notice, Expired):
+            if notice.notice in self._notices:
+                return
             self._notices[notice.notice] = False
+        self._send_control(Step.NOTICE, notice)
 
     # ---- the end
 
@@ -288,9 +285,9 @@ class RelayProtocol:
 
     def next_deadline(self) -> float:
         """When `handle_deadline` must be called at the latest; infinity once closed."""
-        limits = self._limits
         if self._state is _CLOSED:
             return float("inf")
+        limits = self._limits
         if self._state is State.DRAINING:
             return self._since + DRAIN_SECONDS_MAX
         if self._state is not _OPEN:
@@ -319,12 +316,18 @@ class RelayProtocol:
             self._pinged = now
             self._events.append(PingDue())
 
+    def clock_set_back(self, now: float) -> None:
+        """Take `now` for the clock from here on; no deadline is further away than before."""
+        self._since = min(self._since, now)
+        self.heard = min(self.heard, now)
+        self._pinged = None
+
     # ---- within
 
     def _receive_submit(self, submit: Submit, now: float) -> None:
         if self._state is not _OPEN:
             self._require(Step.SUBMIT)
-        request = submit.request
+        request = submit[1]
         submits = self._submits
         if request in submits:
             raise RequestRepeated("SUBMIT: this request id is still unanswered")
@@ -335,17 +338,17 @@ class RelayProtocol:
         if reason is None and self._state is _OPEN:
             self._events.append(submit)
         else:
+            self.refused_unseen += 1
             self.refuse(request, reason or RefusalReason.RETRY)
 
-    def _receive_frame(self, data: bytes) -> None:
-        frame = decode_to_relay(data)
-        if isinstance(frame, Acknowledge):
+    def _receive_acknowledge(self, frame: Acknowledge) -> None:
+        if self._state is not _OPEN or self.role is not _INBOX:
             self._require(Step.ACKNOWLEDGE)
-            sequences = self._sequences
-            try:
-                self._events.append(Acknowledged(tuple([sequences.pop(tag) for tag in frame.tags])))
-            except KeyError:
-                raise TagUnknown("ACKNOWLEDGE: a tag is void or was never given") from None
+        take = self._sequences.pop
+        try:
+            self._events.append(Acknowledged(tuple([take(tag) for tag in frame.tags])))
+        except KeyError:
+            raise TagUnknown("ACKNOWLEDGE: a tag is void or was never given") from None
 
     def _receive_control(self, message: ControlToRelay, now: float) -> None:
         if isinstance(message, ExpiredSeen):
@@ -361,9 +364,7 @@ class RelayProtocol:
             raise RequestRepeated("control: this request id is still unanswered")
         if len(self._requests) >= self._limits.requests_in_flight_max:
             raise WindowExceeded("control: more in flight than requests_in_flight_max")
-        if isinstance(message, Login) and not (
-            PROTOCOL_VERSION_MIN <= message.protocol <= PROTOCOL_VERSION_MAX
-        ):
+        if isinstance(message, Login) and not self._terms.speaks(message.protocol):
             raise VersionUnknown("login: this protocol version is outside the range in hello")
         self._requests.add(message.id)
         self._move(step)
@@ -379,7 +380,7 @@ class RelayProtocol:
             raise MessageUnexpected(f"{step}: not allowed on {self.role} while {self._state}")
 
     def _require_inbox_open(self, command: str) -> None:
-        if self._state is not _OPEN or self.role is not Role.INBOX:
+        if self._state is not _OPEN or self.role is not _INBOX:
             raise NotInThisState(f"{command}: {self.role} is {self._state}, not an open inbox")
 
     def _move(self, step: Step) -> None:

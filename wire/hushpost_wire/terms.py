@@ -37,3 +37,8 @@ class Terms:
             limits=self.limits,
             registration=self.registration,
         )
+
+    @staticmethod
+    def speaks(protocol: int) -> bool:
+        """Say whether a client may choose this version."""
+        return PROTOCOL_VERSION_MIN <= protocol <= PROTOCOL_VERSION_MAX
