@@ -108,7 +108,7 @@ def issue_next(
     *,
     today: int,
 ) -> DeviceList:
-    """Issue the list after `previous`; weekly also with the same devices, so that none goes stale.
+    """Issue the list after `previous`; after 20 days with the same devices, so that none is stale.
 
     Store it before it is published: two different lists of one version are a fork for everybody.
     """

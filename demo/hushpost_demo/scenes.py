@@ -54,7 +54,7 @@ OFFLINE: Final = Scene(
 )
 KILLED: Final = Scene(
     "The relay is killed",
-    "Signal 9, as if the power failed: no goodbye, nothing tidied up. Alice writes once more. Her"
+    "Signal 9, as if it crashed: no goodbye, nothing tidied up. Alice writes once more. Her"
     " app keeps that message and tries again. The middle column is what the dead relay's disk"
     " holds.",
 )

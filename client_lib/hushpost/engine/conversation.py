@@ -44,7 +44,7 @@ def seal_typing(desk: Desk, account_id: bytes, *, began: bool) -> list[OutboxEnt
     if contact_row(desk, account_id).stage is not ContactStage.OPEN:
         return []
     inner_id = texts.new_inner_id(desk)
-    devices = devices_of(desk, account_id)
+    devices = texts.devices_ready(desk, account_id)
     return [outbox.seal_typing(desk, device, inner_id, began=began) for device in devices]
 
 

@@ -22,7 +22,13 @@ from hushpost.content import (
     split_text,
 )
 from hushpost.engine import event_log
-from hushpost.engine.contact_book import ContactRow, DeviceRow, contact_row, devices_of
+from hushpost.engine.contact_book import (
+    ContactRow,
+    DeviceRow,
+    PostPath,
+    contact_row,
+    devices_of,
+)
 from hushpost.engine.desk import Desk, StateChange
 from hushpost.engine.ledger import Table
 from hushpost.engine.outbox import Letter, OutboxEntry, post
@@ -212,13 +218,23 @@ def new_inner_id(desk: Desk) -> InnerId:
 
 def check_text(text: str) -> None:
     """Raise `MisuseError` for a text that no message can carry."""
-    size = len(text.encode())
+    size = len(text_bytes(text, "the text"))
     if size == 0:
         raise MisuseError("the text is empty; there is nothing to send")
     if size > TEXT_BYTES_MAX:
         raise MisuseError(
             f"the text has {size} bytes and a message carries {TEXT_BYTES_MAX}; cut it in pieces"
         )
+
+
+def text_bytes(text: object, what: str) -> bytes:
+    """Give the UTF-8 of what an app hands in as text; raises `MisuseError`."""
+    if not isinstance(text, str):
+        raise MisuseError(f"{what} is a str, not {type(text).__name__}")
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise MisuseError(f"{what} holds a lone surrogate, which is no character") from None
 
 
 def check_sendable(contact: ContactRow) -> None:
@@ -239,7 +255,7 @@ def _waiting(desk: Desk, account_id: bytes) -> list[MessageRow]:
 
 
 def _seal(desk: Desk, row: MessageRow) -> MessageRow:
-    devices = devices_of(desk, row.account_id)
+    devices = devices_ready(desk, row.account_id)
     parts = split_text(row.text)
     smallest = Bucket.SMALL if len(parts) == 1 else Bucket.LARGE
     unanswered = False
@@ -249,7 +265,7 @@ def _seal(desk: Desk, row: MessageRow) -> MessageRow:
             unanswered = unanswered or entry.sealed_first
     sealed = replace(
         row,
-        state=MessageState.SEALED,
+        state=MessageState.SEALED if devices else MessageState.REFUSED,
         unaccepted=tuple((device.device_id, len(parts)) for device in devices),
         not_after=not_after(DEFAULT_TTL, desk.now),
         reseal_hour=desk.hour + RESEAL_HOURS if unanswered and not row.repeats else 0,
@@ -259,8 +275,13 @@ def _seal(desk: Desk, row: MessageRow) -> MessageRow:
 
 
 def devices_ready(desk: Desk, account_id: bytes) -> list[DeviceRow]:
-    """Give the devices of a contact that can be posted to."""
-    return [row for row in devices_of(desk, account_id) if row.path_secret is not None]
+    """Give the devices that mail goes to: accepted, and in the newest list (content.md, 3)."""
+    listed = contact_row(desk, account_id).device_list
+    return [
+        row
+        for row in devices_of(desk, account_id)
+        if row.path is PostPath.CONTACT and listed.find(row.device_id) is not None
+    ]
 
 
 def _announce(desk: Desk, row: MessageRow) -> MessageRow:

@@ -6,11 +6,19 @@ import pytest
 from hushpost.contacts import ContactStage
 from hushpost.content import InnerId, ReceiptStatus
 from hushpost.engine import conversation, knocks, texts
-from hushpost.engine.contact_book import contact_row, save_contact
+from hushpost.engine.contact_book import (
+    PostPath,
+    contact_row,
+    devices_of,
+    save_contact,
+    save_device,
+)
 from hushpost.engine.desk import Desk
 from hushpost.errors import MisuseError
 from hushpost.events import MessageReceived
 from hushpost.messages import MessageState
+from hushpost_crypto.device_list import issue_next
+from hushpost_crypto.keys import DeviceKey, IdentityKey, device_entry
 
 from tests.client_lib.engine.people import DAY, Person, PostRoom, add, settle_refused
 
@@ -199,3 +207,48 @@ def test_what_waits_goes_out_in_the_order_it_was_written() -> None:
     bob.step(knocks.accept, alice.own.account_id)
     room.settle()
     assert [e.text for e in bob.events() if isinstance(e, MessageReceived)] == words
+
+
+def _second_device_of(alice: Person, bob: Person, path: PostPath) -> None:
+    """Have Alice know another device of Bob, in his list too, to which a drop leads."""
+
+    def change(desk: Desk) -> None:
+        row = contact_row(desk, bob.own.account_id)
+        first = devices_of(desk, row.account_id)[0]
+        entry = device_entry(DeviceKey(bytes(31) + b"d"), IdentityKey(bytes(31) + b"i"))
+        entries = sorted((*row.device_list.entries, entry), key=lambda item: item.device_id())
+        own = bob.own
+        newer = issue_next(own.account_key, own.genesis, row.device_list, entries, today=desk.day)
+        save_contact(desk, replace(row, list_bytes=newer.to_bytes()))
+        save_device(desk, replace(first, device_id=entry.device_id(), path=path))
+
+    alice.step(change)
+
+
+@pytest.mark.parametrize("path", [PostPath.NONE, PostPath.KNOCK, PostPath.INVITATION])
+def test_a_device_that_has_not_accepted_gets_no_text(path: PostPath) -> None:
+    """Texts, receipts and typing go to the devices whose contact drop stands, and no further."""
+    alice, bob, _ = friends()
+    _second_device_of(alice, bob, path)
+    alice.send(bob, "for one device")
+    assert {entry.device_id for entry in alice.outbox()} == {bob.own.device_id}
+    (typing,) = alice.step(conversation.seal_typing, bob.own.account_id, began=True)
+    assert typing.device_id == bob.own.device_id
+
+
+def test_a_device_that_left_the_list_gets_no_text() -> None:
+    """A revoked device reads nothing further; with no device left the message is refused."""
+    alice, bob, _ = friends()
+
+    def revoke(desk: Desk) -> None:
+        row = contact_row(desk, bob.own.account_id)
+        own = bob.own
+        entry = device_entry(DeviceKey(bytes(31) + b"d"), IdentityKey(bytes(31) + b"i"))
+        newer = issue_next(own.account_key, own.genesis, row.device_list, (entry,), today=desk.day)
+        save_contact(desk, replace(row, list_bytes=newer.to_bytes()))
+
+    alice.step(revoke)
+    before = alice.outbox()
+    message = alice.send(bob, "not for a thief")
+    assert alice.state(message) == "refused"
+    assert alice.outbox() == before
