@@ -63,7 +63,6 @@ _OPEN: Final = State.OPEN
 _CLOSED: Final = State.CLOSED
 _INBOX: Final = Role.INBOX
 _BACKLOG: Final = int(DeliverFlags.BACKLOG)
-_EPHEMERAL: Final = int(DeliverFlags.EPHEMERAL)
 
 
 class RelayProtocol:
@@ -225,8 +224,7 @@ class RelayProtocol:
         if len(self._sequences) >= self._deliveries_max:
             raise WindowFull("deliver: the window is full; look at deliveries_left first")
         tag = self._next_tag
-        flags = _BACKLOG if backlog else 0
-        fields = (flags, tag, not_after, drop_ref, envelope_id, envelope)
+        fields = (_BACKLOG if backlog else 0, tag, not_after, drop_ref, envelope_id, envelope)
         self._outgoing.append(deliver_frame(*fields))
         self._next_tag = tag + 1
         self._sequences[tag] = sequence
@@ -237,7 +235,7 @@ class RelayProtocol:
     ) -> None:
         """Deliver an envelope that is never queued and never acknowledged."""
         self._require_inbox_open("deliver_ephemeral")
-        fields = (_EPHEMERAL, NO_TAG, not_after, drop_ref, envelope_id, envelope)
+        fields = (DeliverFlags.EPHEMERAL, NO_TAG, not_after, drop_ref, envelope_id, envelope)
         self._outgoing.append(deliver_frame(*fields))
 
     def answer(self, message: Answer) -> None:
@@ -344,9 +342,8 @@ class RelayProtocol:
     def _receive_acknowledge(self, frame: Acknowledge) -> None:
         if self._state is not _OPEN or self.role is not _INBOX:
             self._require(Step.ACKNOWLEDGE)
-        take = self._sequences.pop
         try:
-            self._events.append(Acknowledged(tuple([take(tag) for tag in frame.tags])))
+            self._events.append(Acknowledged(tuple(map(self._sequences.pop, frame.tags))))
         except KeyError:
             raise TagUnknown("ACKNOWLEDGE: a tag is void or was never given") from None
 
