@@ -87,8 +87,8 @@ def start_initiator(keys: SharedKeys, remote_key: bytes, *, now: float, random: 
         (),
         0,
     )
-    first = _begin_sending(Ratchet(root, None, None, (), 0), now, random)
-    return replace(first, root=replace(first.root, kem=KemRatchet.begin(now)))
+    turned, sending = _begin_sending(root, 0, now, random)
+    return Ratchet(replace(turned, kem=KemRatchet.begin(now)), sending, None, (), 0)
 
 
 def start_responder(keys: SharedKeys, signed_secret: bytes, *, now: float) -> Ratchet:
@@ -120,13 +120,12 @@ def encrypt(
     ratchet: Ratchet, plaintext: bytes, *, commitment: bytes, now: float, random: Random
 ) -> tuple[Ratchet, bytes]:
     """Seal one message; store the new state before the message leaves the device."""
-    if ratchet.sending is None:
-        ratchet = _begin_sending(ratchet, now, random)
-    chain = ratchet.sending
-    assert chain is not None
+    root, chain = ratchet.root, ratchet.sending
+    if chain is None:
+        root, chain = _begin_sending(root, ratchet.messages, now, random)
     if chain.number >= CHAIN_MESSAGES_MAX:
         raise ChainExhausted("this chain is full until the peer answers; start a new session")
-    associated_data = ratchet.root.associated_data
+    associated_data = root.associated_data
     header = chain.header + chain.number.to_bytes(_NUMBER_BYTES, "big")
     header_nonce = random(NONCE_BYTES)
     encrypted_header = header_nonce + aead_encrypt(
@@ -136,7 +135,7 @@ def encrypt(
     key, nonce = _body_key(message_key, encrypted_header)
     body = aead_encrypt(key, nonce, plaintext, associated_data + commitment)
     sending = SendingChain(chain_key, chain.header_key, chain.header, chain.number + 1)
-    after = Ratchet(ratchet.root, sending, ratchet.receiving, ratchet.old, ratchet.messages + 1)
+    after = Ratchet(root, sending, ratchet.receiving, ratchet.old, ratchet.messages + 1)
     return after, encrypted_header + body
 
 
@@ -241,11 +240,12 @@ def _advance(ratchet: Ratchet, opened: _Opened, day: int, now: float) -> tuple[R
 # -- the DH ratchet -----------------------------------------------------------------------------
 
 
-def _begin_sending(ratchet: Ratchet, now: float, random: Random) -> Ratchet:
+def _begin_sending(
+    root: RootRatchet, messages: int, now: float, random: Random
+) -> tuple[RootRatchet, SendingChain]:
     """Turn the root with a fresh key of ours: a new sending chain."""
-    root = ratchet.root
     ratchet_secret = random(KEY_BYTES)
-    kem, fields, step = begin_sending(root.kem, ratchet.messages, now, random)
+    kem, fields, step = begin_sending(root.kem, messages, now, random)
     root_key, chain_key, next_header_key, link = _root_step(
         root.root_key, x25519(ratchet_secret, root.remote_key), step
     )
@@ -267,8 +267,7 @@ def _begin_sending(ratchet: Ratchet, now: float, random: Random) -> Ratchet:
         (*root.links, link)[-LINK_SECRETS_MAX:],
         root.chains_received,
     )
-    sending = SendingChain(chain_key, root.next_sending_header_key, header, 0)
-    return Ratchet(turned, sending, ratchet.receiving, ratchet.old, ratchet.messages)
+    return turned, SendingChain(chain_key, root.next_sending_header_key, header, 0)
 
 
 def _begin_receiving(
