@@ -835,6 +835,27 @@ def a_restart_is_told_and_closes_the_rest() -> None:
         assert other.accept(loser, sealed).start is SessionStart.RESTARTED
 
 
+def a_restart_waits_for_the_clock_to_pass_what_ran_ahead() -> None:
+    """After several sessions within a minute it is refused, and welcome once the clock is past."""
+    alice, bob = met()
+    alice.pass_on(bob)
+    for _ in range(2):
+        alice.start(bob)
+        assert alice.pass_on(bob).start is SessionStart.LINKED
+        bob.pass_on(alice)
+    alice.books.clear()
+    for minutes, welcome in ((1, False), (2, False), (3, True)):
+        alice.now = bob.now = NOW + 60 * minutes
+        alice.books.clear()
+        alice.start(bob)
+        sealed = alice.send(bob)
+        if welcome:
+            assert bob.accept(alice, sealed).start is SessionStart.RESTARTED
+            continue
+        with refused():
+            bob.accept(alice, sealed)
+
+
 def an_unheard_initiator_retries_without_alarm() -> None:
     """A peer that may never have got an answer starts again without a restart being told."""
     alice, bob = Device("alice"), Device("bob")
@@ -1157,6 +1178,7 @@ DUTIES: Mapping[str, tuple[Callable[[], Any], ...]] = {
         a_known_device_links,
         a_link_needs_the_secret,
         a_restart_is_told_and_closes_the_rest,
+        a_restart_waits_for_the_clock_to_pass_what_ran_ahead,
         an_unheard_initiator_retries_without_alarm,
         a_failed_link_is_not_tried_twice,
         books_are_bounded,

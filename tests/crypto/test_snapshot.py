@@ -1,11 +1,13 @@
 """Stored session books: every released format loads, every damage is said."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hushpost_crypto import snapshot
+from hushpost_crypto import limits, snapshot
 from hushpost_crypto.errors import SnapshotDamaged, SnapshotFault, SnapshotFormatUnknown
+from hushpost_crypto.receiving_chain import SkippedKey
 from hushpost_crypto.session import SessionBook
 from hushpost_wire.encoding import labelled_sha256
 from hushpost_wire.labels import SNAPSHOT_CHECK
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.crypto.make_snapshot import FOLDER, kept
 from tests.crypto.pairwise_duties import restored_snapshots_go_on
-from tests.crypto.pairwise_world import Device, met
+from tests.crypto.pairwise_world import DAY, Device, met
 
 
 def _books() -> list[SessionBook]:
@@ -120,3 +122,19 @@ def test_newest_format_is_kept() -> None:
     for number in range(1, snapshot.FORMAT + 1):
         assert (FOLDER / f"format_{number}.json").exists()
     assert kept().keys() == json.loads((FOLDER / "format_1.json").read_bytes()).keys()
+
+
+def test_the_largest_book_stays_small() -> None:
+    """Four sessions that each hold all the keys they may are stored in under 200,000 bytes."""
+    alice, bob = met()
+    (session,) = bob.book(alice).sessions
+    chain = session.ratchet.receiving
+    assert chain is not None
+    key = SkippedKey(bytes(32), DAY)
+    share = limits.SKIPPED_KEYS_MAX // (limits.OLD_HEADER_KEYS_MAX + 1) + 1
+    full = replace(chain, skipped=dict.fromkeys(range(share), key))
+    ratchet = replace(session.ratchet, receiving=full, old=(full,) * limits.OLD_HEADER_KEYS_MAX)
+    book = SessionBook((replace(session, ratchet=ratchet),) * limits.SESSIONS_MAX)
+    stored = snapshot.dump(book)
+    assert 160_000 < len(stored) < 200_000
+    assert snapshot.load(stored) == book
