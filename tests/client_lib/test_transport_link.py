@@ -1,6 +1,7 @@
 """One connection, against real WebSocket servers that behave and that do not."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -63,6 +64,13 @@ def hello(key: RelayKey = RELAY_KEY, version: int = 1, role: Role = Role.POST) -
     )
     assert isinstance(text, str)
     return text
+
+
+def hello_with(name: str, value: object) -> str:
+    """Greet with one limit changed."""
+    greeting = json.loads(hello())
+    greeting["limits"][name] = value
+    return json.dumps(greeting)
 
 
 @asynccontextmanager
@@ -142,6 +150,12 @@ async def test_nobody_there_is_clear() -> None:
         b"\x81\0\0\0\0\0\0\1",
         b"\x83" + bytes(43),
         b"\xff\xff",
+        hello_with("submits_in_flight_max", 2**40),
+        hello_with("deliveries_in_flight_max", 2**16 + 1),
+        hello_with("mailbox_bytes_max", 10**30),
+        hello_with("one_time_prekeys_batch_max", 2**31),
+        hello_with("envelope_buckets", [64]),
+        hello_with("ping_timeout_seconds", 0),
     ],
 )
 async def test_garbage_instead_of_a_greeting_is_reported(message: str | bytes) -> None:

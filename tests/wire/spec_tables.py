@@ -40,13 +40,25 @@ def limits_table() -> str:
         elif match:
             name = match[1]
             fresh = True
-            announced = f"`{name.lower()}`" if name.lower() in Limits.model_fields else ""
+            announced = _announced(name.lower())
             rows.append(
                 f"| `{name}` | {getattr(limits, name)} | {announced} | {' '.join(reason)} |"
             )
         elif not line:
             reason, fresh = ([] if fresh else reason), False
     return "\n".join(rows)
+
+
+def _announced(name: str) -> str:
+    """Name the field of `hello`, and what may be announced in it."""
+    field = Limits.model_fields.get(name)
+    if field is None:
+        return ""
+    if name == "envelope_buckets":
+        return f"`{name}`: {list(limits.ENVELOPE_BUCKETS)}"
+    span = _describe_field(field).removeprefix("integer, ")
+    low, _, high = span.partition(" to ")
+    return f"`{name}`: {low if low == high else span}"
 
 
 def close_codes_table() -> str:

@@ -112,6 +112,24 @@ def frame_cases() -> list[Case]:
     return cases
 
 
+# One of each span, by its first value outside, and fields of which version 1 has one value.
+BAD_LIMITS: tuple[tuple[str, object], ...] = (
+    ("envelope_buckets", [4096]),
+    ("envelope_buckets", [16384, 4096]),
+    ("bucket_enforcement", 1),
+    ("control_bytes_max", 65537),
+    ("frame_numbers_max", 255),
+    ("submits_in_flight_max", 0),
+    ("submits_in_flight_max", 2**16 + 1),
+    ("mailbox_bytes_max", 2**53 + 1),
+    ("mailbox_bytes_max", 1.5),
+    ("one_time_prekeys_max", 99),
+    ("one_time_prekeys_low", 101),
+    ("one_time_prekeys_batch_max", 2**31),
+    ("post_seconds_max", 86401),
+)
+
+
 def control_cases() -> list[Case]:
     """Give the cases of control.json: each message whole, then one defect a case."""
     cases = [_control(f"{e['type']}", "relay", filled(e), "ok") for e in TO_RELAY]
@@ -145,6 +163,15 @@ def control_cases() -> list[Case]:
     cases += [
         _control("hello without limits", "client", {**hello, "limits": {}}, "malformed"),
         _control("hello of an unknown limit", "client", {**hello, "limits": {"x": 1}}, "malformed"),
+        *(
+            _control(
+                f"hello with {name} of {value}",
+                "client",
+                {**hello, "limits": {**cast(Example, hello["limits"]), name: value}},
+                "malformed",
+            )
+            for name, value in BAD_LIMITS
+        ),
         _control("an unknown error code", "client", {"type": "error", "code": "x"}, "malformed"),
         _control("expired with no drop", "client", nothing, "malformed"),
     ]

@@ -6,7 +6,7 @@ those that are part of the protocol, the only value; the table in the spec is he
 
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 _KIB: Final = 1024
 
@@ -84,9 +84,13 @@ DRAIN_SECONDS_MAX: Final = 10
 # TTL classes end on a whole unit; a clock one unit ahead is still served (docs/spec/delivery.md).
 CLOCK_SKEW_UNITS_MAX: Final = 1
 
-Positive = Annotated[int, Field(ge=1, le=2**53)]
+# Bounds of what may be announced: outside them a relay is at fault, and the client closes.
+# Counts and sizes: what every JSON reader holds exactly.
+Count = Annotated[int, Field(ge=1, le=2**53)]
 # A peer keeps a number for each in flight: no relay can make a client keep millions.
 Window = Annotated[int, Field(ge=1, le=2**16)]
+# Nothing on a connection is waited for longer than a day.
+Seconds = Annotated[int, Field(ge=1, le=86_400)]
 
 
 class Limits(BaseModel):
@@ -94,30 +98,49 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
-    envelope_buckets: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=8)] = (
-        ENVELOPE_BUCKETS
-    )
+    # Those of one value are part of version 1, and are announced for a later one to differ.
+    envelope_buckets: Annotated[
+        tuple[Annotated[int, Field(ge=ENVELOPE_BUCKETS[0], le=ENVELOPE_BUCKETS[-1])], ...],
+        Field(min_length=len(ENVELOPE_BUCKETS), max_length=len(ENVELOPE_BUCKETS)),
+    ] = ENVELOPE_BUCKETS
     bucket_enforcement: bool = True
-    control_bytes_max: Positive = CONTROL_BYTES_MAX
-    frame_numbers_max: Window = FRAME_NUMBERS_MAX
+    control_bytes_max: Annotated[int, Field(ge=CONTROL_BYTES_MAX, le=MESSAGE_BYTES_MAX)] = (
+        CONTROL_BYTES_MAX
+    )
+    frame_numbers_max: Annotated[int, Field(ge=FRAME_NUMBERS_MAX, le=FRAME_NUMBERS_MAX)] = (
+        FRAME_NUMBERS_MAX
+    )
     submits_in_flight_max: Window = SUBMITS_IN_FLIGHT_MAX
     deliveries_in_flight_max: Window = DELIVERIES_IN_FLIGHT_MAX
     requests_in_flight_max: Window = REQUESTS_IN_FLIGHT_MAX
-    mailbox_envelopes_max: Positive = MAILBOX_ENVELOPES_MAX
-    mailbox_bytes_max: Positive = MAILBOX_BYTES_MAX
-    drop_envelopes_max: Positive = DROP_ENVELOPES_MAX
-    drop_bytes_max: Positive = DROP_BYTES_MAX
-    knocks_per_day: Positive = KNOCKS_PER_DAY
-    knock_bytes_max: Positive = KNOCK_BYTES_MAX
-    drops_per_mailbox_max: Positive = DROPS_PER_MAILBOX_MAX
-    one_time_prekeys_max: Positive = ONE_TIME_PREKEYS_MAX
-    one_time_prekeys_low: Positive = ONE_TIME_PREKEYS_LOW
-    one_time_prekeys_batch_max: Positive = ONE_TIME_PREKEYS_BATCH_MAX
-    device_lists_kept: Positive = DEVICE_LISTS_KEPT
-    login_seconds_max: Positive = LOGIN_SECONDS_MAX
-    ping_interval_seconds: Positive = PING_INTERVAL_SECONDS
-    ping_timeout_seconds: Positive = PING_TIMEOUT_SECONDS
-    post_seconds_max: Positive = POST_SECONDS_MAX
+    mailbox_envelopes_max: Count = MAILBOX_ENVELOPES_MAX
+    mailbox_bytes_max: Count = MAILBOX_BYTES_MAX
+    drop_envelopes_max: Count = DROP_ENVELOPES_MAX
+    drop_bytes_max: Count = DROP_BYTES_MAX
+    knocks_per_day: Count = KNOCKS_PER_DAY
+    knock_bytes_max: Count = KNOCK_BYTES_MAX
+    drops_per_mailbox_max: Count = DROPS_PER_MAILBOX_MAX
+    one_time_prekeys_max: Annotated[int, Field(ge=ONE_TIME_PREKEYS_MAX, le=2**16)] = (
+        ONE_TIME_PREKEYS_MAX
+    )
+    one_time_prekeys_low: Annotated[int, Field(ge=1, le=ONE_TIME_PREKEYS_MAX)] = (
+        ONE_TIME_PREKEYS_LOW
+    )
+    one_time_prekeys_batch_max: Annotated[
+        int, Field(ge=ONE_TIME_PREKEYS_BATCH_MAX, le=ONE_TIME_PREKEYS_BATCH_MAX)
+    ] = ONE_TIME_PREKEYS_BATCH_MAX
+    device_lists_kept: Window = DEVICE_LISTS_KEPT
+    login_seconds_max: Seconds = LOGIN_SECONDS_MAX
+    ping_interval_seconds: Seconds = PING_INTERVAL_SECONDS
+    ping_timeout_seconds: Seconds = PING_TIMEOUT_SECONDS
+    post_seconds_max: Seconds = POST_SECONDS_MAX
+
+    @field_validator("envelope_buckets")
+    @classmethod
+    def _buckets_of_version_1(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        if sizes != ENVELOPE_BUCKETS:
+            raise ValueError("envelopes of version 1 have these two sizes and no other")
+        return sizes
 
     def envelope_fits(self, size: int) -> bool:
         """Say whether an envelope of `size` bytes may be submitted to this relay."""
