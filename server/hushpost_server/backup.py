@@ -47,10 +47,13 @@ def make_backup(configuration: Configuration, target: Path) -> None:
         raise BackupFailed(f"the backup to {target} failed and was removed: {error}") from None
 
 
-def restore_backup(configuration: Configuration, source: Path) -> None:
+def restore_backup(configuration: Configuration, source: Path) -> bool:
     """Put the backup in `source` into the data folder; raises `BackupFailed`, changing nothing.
 
-    The relay must be stopped, and the old database moved away by the operator.
+    The relay must be stopped, and the old database moved away by the operator. An identity key in
+    the data folder that was rotated from the one in the backup stays: clients that followed the
+    rotation know no other, and those that did not are led to it. Says whether the identity in
+    use is the backup's; a rotation since then is lost with it.
     """
     folder = configuration.data_folder
     database = _database(configuration)
@@ -66,10 +69,10 @@ def restore_backup(configuration: Configuration, source: Path) -> None:
             " a restore never overwrites"
         )
     present = load_identity(folder)
-    if present is not None and present.public_key != identity.public_key:
+    if present is not None and not present.follows(identity.public_key):
         raise BackupFailed(
-            f"{folder / IDENTITY_FILE} holds another key than the backup: decide which one people"
-            " know, and move the other away"
+            f"{folder / IDENTITY_FILE} holds another key than the backup, and was not rotated from"
+            " it: decide which one people know, and move the other away"
         )
     try:
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
@@ -78,6 +81,7 @@ def restore_backup(configuration: Configuration, source: Path) -> None:
         raise BackupFailed(f"restoring from {source} failed: {error}") from None
     if present is None:
         save_identity(folder, identity)
+    return present is None or present.public_key == identity.public_key
 
 
 def _database(configuration: Configuration) -> Path:

@@ -243,7 +243,11 @@ def _rotate(arguments: Arguments) -> int:
     successor = rotated(identity, day_of(time.time()), secrets.token_bytes)
     save_identity(folder, successor)
     print(successor.public_key.hex())
-    print("restart the relay to use it; clients follow the handover", file=sys.stderr)
+    print(
+        "restart the relay to use it; clients follow the handover. Make a backup now: older ones"
+        " hold the old key, and clients that have followed will refuse a relay that shows it",
+        file=sys.stderr,
+    )
     return 0
 
 
@@ -275,8 +279,15 @@ def _backup(arguments: Arguments) -> int:
 
 def _restore(arguments: Arguments) -> int:
     configuration = _configuration(arguments)
-    backup.restore_backup(configuration, arguments.source)
+    key_of_backup = backup.restore_backup(configuration, arguments.source)
     print(f"restored into {configuration.data_folder}; start the relay")
+    hint = "kept the identity in the data folder, which was rotated since the backup was made"
+    if key_of_backup:
+        hint = (
+            "if the identity was rotated after this backup was made, put the newer identity.json"
+            " into the data folder first: clients that followed the rotation refuse the old key"
+        )
+    print(hint, file=sys.stderr)
     return 0
 
 

@@ -42,6 +42,10 @@ class RelayIdentity:
         """The Ed25519 public key that `hello` announces."""
         return auth.public_key(self.seed)
 
+    def follows(self, key: bytes) -> bool:
+        """Say whether a client that knows `key` takes this identity: the same, or handed over."""
+        return key == self.public_key or any(key == past.old_key for past in self.handovers)
+
     def sign(self, message: bytes) -> bytes:
         """Sign with the identity key; `message` must come from a labelled transcript."""
         return auth.sign(self.seed, message)

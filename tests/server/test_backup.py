@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 import pytest
 from hushpost_server.backup import make_backup, restore_backup
 from hushpost_server.clock import ManualClock
 from hushpost_server.errors import BackupFailed
+from hushpost_server.identity import load_identity, new_identity, rotated, save_identity
 from hushpost_server.relay import RelayServer
 from hushpost_wire import transcripts
 from hushpost_wire.control import (
@@ -20,10 +22,11 @@ from hushpost_wire.control import (
 )
 from hushpost_wire.frames import Accepted, Deliver
 from hushpost_wire.prekey_records import PrekeyKind
+from hushpost_wire.relay_records import Handover
 from nacl.signing import VerifyKey
 
 from tests.server.conftest import quiet
-from tests.server.device import TestDevice, dial, envelope_for
+from tests.server.device import TODAY, TestDevice, dial, envelope_for
 
 
 async def test_acknowledged_mail_and_taken_prekeys_do_not_come_back(
@@ -61,6 +64,42 @@ async def test_acknowledged_mail_and_taken_prekeys_do_not_come_back(
             submit = envelope_for(device.route, secret)
             assert isinstance(await post.submit(submit), Accepted)
             assert (await inbox.wait_for(Deliver)).envelope == submit.envelope
+
+
+async def test_a_restored_relay_keeps_the_identity_that_was_rotated_since(
+    clock: ManualClock, tmp_path: Path
+) -> None:
+    """Clients that followed the rotation meet the key they know, with the handover that led there.
+
+    An identity that was not rotated from the backup's is left alone, and refused.
+    """
+    configuration = quiet(store="sqlite", data_folder=tmp_path / "data", public_host="relay.test")
+    async with RelayServer(configuration, clock=clock) as relay:
+        device = TestDevice(relay.url)
+        async with device.inbox(create=True) as inbox:
+            old_key = inbox.hello.relay_key
+        make_backup(configuration, tmp_path / "backup")
+    first = load_identity(tmp_path / "data")
+    assert first is not None
+    newer = rotated(rotated(first, TODAY, secrets.token_bytes), TODAY, secrets.token_bytes)
+    save_identity(tmp_path / "data", newer)
+    for name in ("relay.db", "relay.db-wal", "relay.db-shm"):
+        (tmp_path / "data" / name).unlink(missing_ok=True)
+    assert not restore_backup(configuration, tmp_path / "backup")
+    assert load_identity(tmp_path / "data") == newer
+    async with RelayServer(configuration, clock=clock) as relay:
+        device.url = relay.url
+        async with device.inbox() as inbox:
+            assert inbox.hello.relay_key == newer.public_key
+            assert Handover.from_bytes(inbox.hello.handovers[0]).old_key == old_key
+    for name in ("relay.db", "relay.db-wal", "relay.db-shm"):
+        (tmp_path / "data" / name).unlink(missing_ok=True)
+    save_identity(tmp_path / "data", new_identity(secrets.token_bytes))
+    with pytest.raises(BackupFailed, match="not rotated from"):
+        restore_backup(configuration, tmp_path / "backup")
+    (tmp_path / "data" / "identity.json").unlink()
+    assert restore_backup(configuration, tmp_path / "backup")
+    assert load_identity(tmp_path / "data") == first
 
 
 def test_what_is_no_backup_or_would_overwrite_is_refused(tmp_path: Path) -> None:

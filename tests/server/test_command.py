@@ -115,8 +115,10 @@ def test_identity_is_shown_rotated_and_renewed_only_when_lost(
     first = capsys.readouterr().out.strip()
     assert main(["identity", "renew", "--lost", *folder]) == 1
     assert main(["identity", "rotate", *folder]) == 0
-    second = capsys.readouterr().out.strip()
+    told = capsys.readouterr()
+    second = told.out.strip()
     assert first != second
+    assert "Make a backup now" in told.err
     assert main(["identity", "show", *folder]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == second
@@ -136,7 +138,13 @@ def test_a_running_relay_is_backed_up_and_restored_elsewhere(
     assert main(["restore", str(target), "--data-folder", str(running)]) == 1
     assert main(["restore", str(target), "--data-folder", str(new)]) == 0
     assert (new / "identity.json").read_bytes() == (running / "identity.json").read_bytes()
-    assert "move that file away" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "move that file away" in told
+    assert "put the newer identity.json" in told
+    (new / "relay.db").unlink()
+    assert main(["identity", "rotate", "--data-folder", str(new)]) == 0
+    assert main(["restore", str(target), "--data-folder", str(new)]) == 0
+    assert "kept the identity in the data folder" in capsys.readouterr().err
 
 
 def test_an_unknown_command_is_argparses_own_error() -> None:

@@ -36,6 +36,16 @@ def test_no_file_is_no_identity(tmp_path: Path) -> None:
     assert load_identity(tmp_path) is None
 
 
+def test_an_identity_follows_every_key_that_was_handed_over() -> None:
+    """Its own and those before it, and no other; what comes later is not followed."""
+    first = new_identity(secrets.token_bytes)
+    second = rotated(first, 20_000, secrets.token_bytes)
+    third = rotated(second, 20_001, secrets.token_bytes)
+    assert all(third.follows(identity.public_key) for identity in (first, second, third))
+    assert not second.follows(third.public_key)
+    assert not third.follows(new_identity(secrets.token_bytes).public_key)
+
+
 def test_a_rotation_is_signed_by_the_old_key() -> None:
     """A client that knows the old key can follow to the new one."""
     old = new_identity(secrets.token_bytes)
