@@ -65,6 +65,7 @@ async def test_the_prekey_stock_is_bounded_at_what_is_announced(relay: RelayServ
         limits = inbox.hello.limits
         batch, whole = limits.one_time_prekeys_batch_max, limits.one_time_prekeys_max
         stock = [device.prekey() for _ in range(whole)]
+        left = 0
         for start in range(0, whole, batch):
             records = tuple(stock[start : start + batch])
             publish = PublishPrekeys(
