@@ -7,12 +7,11 @@ step left to do at relays happens after its commit, in the tasks of `running`.
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from pathlib import Path
 from ssl import SSLContext
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, cast
 
 from hushpost_crypto.address import Address, Invitation
 from hushpost_crypto.primitives import random_bytes
@@ -23,7 +22,6 @@ from hushpost_wire.identifiers import AccountId
 from hushpost import keys_of_others
 from hushpost.contacts import Contact, Knock
 from hushpost.content import INNER_ID_BYTES, InnerId
-from hushpost.couriers import post_once
 from hushpost.engine import conversation, first_contact, knocks, own_drops, receipts, texts
 from hushpost.engine.account_setup import make_account, mark_registered, set_read_receipts
 from hushpost.engine.contact_book import (
@@ -35,7 +33,7 @@ from hushpost.engine.contact_book import (
 from hushpost.engine.desk import Desk
 from hushpost.engine.own_account import OwnAccount, own_account
 from hushpost.engine.texts import MessageRow
-from hushpost.errors import MisuseError, RelayUnreachable
+from hushpost.errors import LoginRefused, MisuseError, RelayUnreachable
 from hushpost.event_stream import EventStream
 from hushpost.events import Connection, Event, MessageReceived
 from hushpost.inputs import read_relay, read_target, read_token, secret_of
@@ -46,6 +44,7 @@ from hushpost.steps import Steps
 from hushpost.transport_dial import Dial
 from hushpost.transport_pins import VaultPins
 from hushpost.vault import Vault
+from hushpost.vault_file import remove_files
 
 # Who just made an account hands out the address at once: keys and knock drop should be at the relay
 # by then. A relay that is slower than this gets them in the background.
@@ -67,7 +66,7 @@ class Client:
         self._steps = steps
         self._running = running
         self._way = way
-        self._closed = False
+        self._ending: asyncio.Task[None] | None = None
         own = steps.look(own_account)
         self._address = Address(own.host, own.account_id)
         # The 24 words that alone can replace the account key. Only `create` gives them: show them
@@ -96,7 +95,7 @@ class Client:
         Show `recovery_words` once. If the relay cannot be reached or refuses, nothing is left on
         the disk. Raises `VaultExists`, `RelayUnreachable`, `RegistrationRefused`, `MisuseError`.
         """
-        host, dial = read_relay(relay), Dial(socks_proxy, tls)
+        host, dial = read_relay(relay, tls=tls is not None), Dial(socks_proxy, tls)
         token = read_token(registration_token)
         vault = await Vault.create(path, secret_of(passphrase, key))
         try:
@@ -105,12 +104,16 @@ class Client:
             way = Way(host, dial, VaultPins(vault), random_bytes)
             await create_at_relay(way, own, token=token)
             await steps.run(mark_registered)
+            client = await cls._start(vault, steps, way, words)
+            try:
+                await client._running.settled(PUBLISH_SECONDS_MAX)
+            except BaseException:
+                await client.close()
+                raise
         except BaseException:
             await vault.close()
-            _remove_vault(vault.path)
+            remove_files(vault.path)
             raise
-        client = await cls._start(vault, steps, way, words)
-        await client._running.settled(PUBLISH_SECONDS_MAX)
         return client
 
     @classmethod
@@ -146,14 +149,31 @@ class Client:
     async def _start(cls, vault: Vault, steps: Steps, way: Way, words: tuple[str, ...]) -> Self:
         surroundings = Surroundings(way.dial, way.pins, steps.clock, steps.random)
         running = Running(steps, surroundings, steps.look(own_account))
-        await running.start()
+        try:
+            await running.start()
+        except BaseException:
+            await running.close()
+            raise
         return cls(vault, steps, running, way, words)
 
     async def close(self) -> None:
-        """End all connections and close the vault. What is not sent goes on at the next `open`."""
-        if not self._closed:
-            self._closed = True
+        """End all connections and close the vault. What is not sent goes on at the next `open`.
+
+        Begun, it is finished: a caller that is cancelled leaves no vault open. Twice is no error.
+        """
+        await self._end(self._close())
+
+    async def _end(self, work: Coroutine[None, None, None]) -> None:
+        if self._ending is None:
+            self._ending = asyncio.get_running_loop().create_task(work)
+        else:
+            work.close()
+        await asyncio.shield(self._ending)
+
+    async def _close(self) -> None:
+        try:
             await self._running.close()
+        finally:
             await self._vault.close()
 
     async def __aenter__(self) -> Self:
@@ -204,7 +224,11 @@ class Client:
         try:
             async with asyncio.timeout(PUBLISH_SECONDS_MAX):
                 await self._running.errands.done(errand)
-        except TimeoutError:
+        except (TimeoutError, asyncio.CancelledError) as error:
+            # Nobody will hold it: it takes up no place at the relay.
+            await self._steps.run(own_drops.take_back, invitation.drop.hash())
+            if isinstance(error, asyncio.CancelledError):
+                raise
             raise RelayUnreachable(
                 f"the relay did not register the invitation ({self.connection_explanation}); it"
                 " would lead nowhere: make another when you are connected"
@@ -220,14 +244,23 @@ class Client:
         await self._steps.run(set_read_receipts, allowed=allowed)
 
     async def delete_account(self) -> None:
-        """Delete the account at the relay with all that waits there, and the vault. No way back."""
-        await self._running.close()
-        self._closed = True
+        """Delete the account at the relay with all that waits there, and the vault. No way back.
+
+        The client is closed whatever comes of it. If it raises, the vault is kept: open it and try
+        again. An account that the relay does not know any more counts as deleted.
+        """
+        if self._ending is not None:
+            raise MisuseError("this client is closed: open it again")
+        await self._end(self._delete())
+
+    async def _delete(self) -> None:
         try:
-            await delete_at_relay(self._way, self._own())
+            await self._running.close()
+            with suppress(LoginRefused):
+                await delete_at_relay(self._way, self._own())
         finally:
             await self._vault.close()
-        _remove_vault(self._vault.path)
+        remove_files(self._vault.path)
 
     # -- contacts --------------------------------------------------------------------------------
 
@@ -270,38 +303,38 @@ class Client:
 
         Raises `HostUnconfirmed` if they are at another relay than yours (see `add_contact`).
         """
-        row = self._steps.look(knocks.find_knock, knock.account_id)
+        row = self._steps.look(knocks.find_knock, _who(knock))
         keys_of_others.check_host(row.host, self._trusted(row.host, trust_host=trust_host))
-        return public_contact(await self._steps.run(knocks.accept, knock.account_id))
+        return public_contact(await self._steps.run(knocks.accept, _who(knock)))
 
     async def decline(self, knock: Knock) -> None:
         """Drop a stranger's request, and later ones, without a word to them."""
-        await self._steps.run(knocks.decline, knock.account_id)
+        await self._steps.run(knocks.decline, _who(knock))
 
     async def block(self, contact: Contact) -> None:
         """Revoke the contact's way to you and drop what is on its way to them."""
-        await self._steps.run(conversation.block, contact.account_id)
+        await self._steps.run(conversation.block, _who(contact))
 
     async def remove_contact(self, contact: Contact) -> None:
         """Forget a contact. They may knock again."""
-        await self._steps.run(conversation.remove, contact.account_id)
+        await self._steps.run(conversation.remove, _who(contact))
 
     def safety_number(self, contact: Contact) -> str:
         """Give the 60 digits that both people see alike if nobody stands between them."""
         own = self._own().account_id
-        return str(safety_number(own, AccountId(contact.account_id)))
+        return str(safety_number(own, AccountId(_who(contact))))
 
     async def mark_verified(self, contact: Contact, *, verified: bool = True) -> None:
         """Remember that you compared the safety number by another way."""
-        await self._steps.run(conversation.mark_verified, contact.account_id, verified=verified)
+        await self._steps.run(conversation.mark_verified, _who(contact), verified=verified)
 
     async def allow_read_receipts(self, contact: Contact, *, allowed: bool | None) -> None:
         """Choose read receipts for one contact; None: as `set_read_receipts` says."""
-        await self._steps.run(conversation.allow_read_receipts, contact.account_id, allowed=allowed)
+        await self._steps.run(conversation.allow_read_receipts, _who(contact), allowed=allowed)
 
     async def restart_session(self, contact: Contact) -> None:
         """Begin a new session, at most once a day: when mail of this contact cannot be opened."""
-        await self._steps.run(first_contact.restart_session, AccountId(contact.account_id))
+        await self._steps.run(first_contact.restart_session, AccountId(_who(contact)))
 
     # -- messages --------------------------------------------------------------------------------
 
@@ -311,7 +344,7 @@ class Client:
         The first text to a new contact goes with the request; what follows waits until the person
         accepted. Watch ``message.state``, or await ``message.reached("delivered")``.
         """
-        row = await self._steps.run(first_contact.send, contact.account_id, text)
+        row = await self._steps.run(first_contact.send, _who(contact), text)
         return self._message(row)
 
     async def send_again(self, message: Message | str) -> Message:
@@ -330,13 +363,12 @@ class Client:
     async def mark_read(self, received: MessageReceived) -> None:
         """Tell the sender that the person read it, if read receipts are allowed."""
         inner_id = _inner_id(received.message_id)
-        await self._steps.run(receipts.note_read, received.contact.account_id, inner_id)
+        await self._steps.run(receipts.note_read, _who(received.contact), inner_id)
 
     async def send_typing(self, contact: Contact, *, began: bool = True) -> None:
         """Tell that the person writes, or stopped; lost without a word if they are not online."""
-        sealed = await self._steps.run(conversation.seal_typing, contact.account_id, began=began)
-        for entry in sealed:
-            await post_once(self._running.office, entry)
+        sealed = await self._steps.run(conversation.seal_typing, _who(contact), began=began)
+        self._running.post_once(sealed)
 
     def events(self) -> EventStream:
         """Give the events: ``async for event in client.events()``.
@@ -378,17 +410,17 @@ def _contacts(desk: Desk) -> list[Contact]:
     return [public_contact(row) for row in all_contacts(desk)]
 
 
+def _who(person: Contact | Knock) -> bytes:
+    if not isinstance(cast("object", person), Contact | Knock):
+        raise MisuseError("give a Contact or Knock, as contacts(), add_contact() or events give it")
+    return person.account_id
+
+
 def _inner_id(message_id: str) -> InnerId:
     try:
         inner_id = bytes.fromhex(message_id)
-    except ValueError:
+    except (ValueError, TypeError):
         inner_id = b""
     if len(inner_id) != INNER_ID_BYTES:
         raise MisuseError("a message id is 32 hexadecimal digits, as Message.message_id gives it")
     return InnerId(inner_id)
-
-
-def _remove_vault(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm", ".lock"):
-        with suppress(FileNotFoundError):
-            os.unlink(f"{path}{suffix}")

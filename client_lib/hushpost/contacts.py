@@ -1,6 +1,6 @@
 """A contact as the app sees it (docs/spec/content.md, 3 and 8)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -51,5 +51,5 @@ class Knock:
     address: str
     account_id: bytes
     name: str
-    text: str
+    text: str = field(repr=False)
     invited: bool

@@ -14,13 +14,14 @@ from itertools import takewhile
 
 from hushpost_wire.ttl import has_passed
 
-from hushpost.engine import outbox
+from hushpost.engine import event_log, outbox
 from hushpost.engine.desk import Desk
-from hushpost.engine.outbox import UNACCEPTED_MAX, OutboxEntry
+from hushpost.engine.outbox import RETRY_SECONDS_MAX, UNACCEPTED_MAX, OutboxEntry
 from hushpost.engine.posting_results import posting_accepted, posting_expired, posting_refused
-from hushpost.errors import RelayError, VaultError
+from hushpost.errors import RelayError, RelayIdentityChanged, VaultError
+from hushpost.events import AlarmKind
 from hushpost.retry import Backoff
-from hushpost.steps import VAULT_RETRY_SECONDS, Steps
+from hushpost.steps import VAULT_RETRY_SECONDS, Steps, report
 from hushpost.transport_post import PostOffice
 from hushpost.transport_posting import Posting, Verdict
 
@@ -42,6 +43,7 @@ class Couriers:
         self._steps = steps
         self._office = office
         self._couriers: dict[bytes, Courier] = {}
+        self._closed = False
 
     def start(self) -> None:
         """Take up what an earlier run left in the outbox."""
@@ -49,6 +51,8 @@ class Couriers:
 
     def mail(self, keys: Sequence[bytes]) -> None:
         """Post these entries, in this order, behind what is there already."""
+        if self._closed:
+            return  # they are in the outbox, and go at the next open
         for key in keys:
             device_key = key[:_DEVICE_KEY_BYTES]
             courier = self._couriers.get(device_key)
@@ -64,6 +68,7 @@ class Couriers:
 
     async def close(self) -> None:
         """End all tasks; what has no verdict stays in the outbox."""
+        self._closed = True
         couriers = list(self._couriers.values())
         for courier in couriers:
             courier.task.cancel()
@@ -99,6 +104,9 @@ class Courier:
                 # The verdicts are not stored: the same bytes are posted again, and known there.
                 await asyncio.sleep(VAULT_RETRY_SECONDS)
                 continue
+            except Exception as error:  # noqa: BLE001  what waits for this device may not be stuck
+                report("hushpost could not post", error)
+                went_well = False
             failures = 0 if went_well else failures + 1
             if failures:
                 await asyncio.sleep(self._backoff.delay(failures, self._steps.random))
@@ -127,7 +135,7 @@ class Courier:
                 self._keys.remove(key)
             elif entry.waits_for is not None:
                 return ready, None
-            elif entry.not_before > now:
+            elif 0 < entry.not_before - now <= RETRY_SECONDS_MAX:
                 return ready, entry.not_before - now
             else:
                 ready.append(entry)
@@ -141,7 +149,10 @@ class Courier:
             pending = await self._office.submit_all(
                 first.account_id, first.host, [_posting(entry) for entry in same]
             )
-        except RelayError:
+        except RelayError as error:
+            if isinstance(error, RelayIdentityChanged):
+                kind = AlarmKind.RELAY_KEY_CHANGED
+                await self._steps.run(event_log.safety_alarm, first.account_id, kind, str(error))
             pending = []
         verdicts = await asyncio.gather(*pending, return_exceptions=True)
         answered = [verdict if isinstance(verdict, Verdict) else None for verdict in verdicts]

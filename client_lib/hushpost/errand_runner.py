@@ -14,7 +14,7 @@ from hushpost.engine import errands, relay_errands
 from hushpost.engine.contact_book import ContactRow, find_contact
 from hushpost.engine.errands import INBOX_ERRANDS, Errand, ErrandKind
 from hushpost.errors import RelayError, VaultError
-from hushpost.steps import VAULT_RETRY_SECONDS, Steps
+from hushpost.steps import VAULT_RETRY_SECONDS, Steps, report
 from hushpost.transport_inbox import Inbox
 from hushpost.transport_post import PostOffice
 
@@ -65,19 +65,22 @@ class ErrandRunner:
                 await self._round()
             except VaultError:
                 await asyncio.sleep(VAULT_RETRY_SECONDS)
+            except Exception as error:  # noqa: BLE001  registrations of others wait behind it
+                report("hushpost could not run an errand", error)
+                await asyncio.sleep(VAULT_RETRY_SECONDS)
 
     async def _round(self) -> None:
         """Do what is due, or wait for it."""
         self._woken.clear()
         pending = self._steps.look(errands.pending)
         now = self._steps.clock()
-        due = [errand for errand in pending if errand.not_before <= now]
+        due = [errand for errand in pending if errands.is_due(errand, now)]
         for errand in due:
             if errand.kind not in INBOX_ERRANDS and errand.key not in self._fetches:
                 self._start_fetch(errand)
         if self._online and await self._inbox_errands(due):
             return
-        later = [errand.not_before - now for errand in pending if errand.not_before > now]
+        later = [item.not_before - now for item in pending if not errands.is_due(item, now)]
         await self._sleep(min(later, default=None))
 
     async def _inbox_errands(self, due: list[Errand]) -> bool:
@@ -117,6 +120,11 @@ class ErrandRunner:
             try:
                 await self._fetch_for(errand, account_id, contact)
             except RelayError:
+                await self._steps.run(errands.defer, errand, None)
+            except VaultError:
+                raise
+            except Exception as error:  # noqa: BLE001  asked again at once, it would spin
+                report("hushpost could not use what a relay served", error)
                 await self._steps.run(errands.defer, errand, None)
         except VaultError:
             # Kept as an errand; not asked again at once, since each answer may use up a prekey.

@@ -10,7 +10,7 @@ from typing import Final
 
 from hushpost.engine import event_log
 from hushpost.errors import MisuseError
-from hushpost.events import ConnectionChanged, Event, TransientEvent, TypingReceived
+from hushpost.events import ConnectionChanged, Event, StorageChanged, TransientEvent, TypingReceived
 from hushpost.steps import Steps
 
 # Nobody reads: the newest notices of the moment are enough.
@@ -34,10 +34,16 @@ class EventStream:
     async def __anext__(self) -> Event:
         if self._waiting:
             raise MisuseError("another loop reads the events already; one at a time")
+        if self._closed:
+            raise StopAsyncIteration
         self._waiting = True
         try:
             await self._consume_shown()
             return await self._next()
+        except MisuseError:
+            if self._closed:  # closed while this waited for its turn at the vault
+                raise StopAsyncIteration from None
+            raise
         finally:
             self._waiting = False
 
@@ -57,7 +63,7 @@ class EventStream:
 
     async def consume(self, event: Event) -> None:
         """Count the event shown last as consumed, before the next is asked for."""
-        if isinstance(event, TypingReceived | ConnectionChanged):
+        if isinstance(event, TypingReceived | ConnectionChanged | StorageChanged):
             return
         if self._shown is None or self._shown[0] is not event:
             raise MisuseError("only the event that was shown last can be consumed, and once")

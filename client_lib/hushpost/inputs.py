@@ -1,7 +1,7 @@
 """What an app hands in, read strictly: a relay, an address, a way to open the vault."""
 
 import re
-from typing import Final
+from typing import Final, cast
 
 from hushpost_crypto.address import Address, Invitation, parse
 from hushpost_crypto.errors import BadText
@@ -20,8 +20,10 @@ class BadInput(MisuseError):
     """Text from a person or a setting does not read; the message says which part and why."""
 
 
-def read_relay(text: str) -> Host:
+def read_relay(text: str, *, tls: bool = False) -> Host:
     """Read ``wss://relay.example``, ``ws://127.0.0.1:8440`` or a bare host; raises `BadInput`."""
+    if not isinstance(cast("object", text), str):
+        raise BadInput("the relay's address is text like wss://relay.example")
     plain = text.startswith("ws://")
     name = text
     for scheme in _SCHEMES:
@@ -32,13 +34,20 @@ def read_relay(text: str) -> Host:
         raise BadInput(f"the relay's address does not read: {error}") from None
     if plain and not is_loopback(host):
         raise BadInput(f"plain ws:// is for this machine only; write wss://{host}")
+    if text.startswith("wss://") and is_loopback(host) and not tls:
+        raise BadInput(
+            f"a relay on this machine is reached by ws://{host}; for wss:// pass tls=, a context"
+            " that knows its certificate"
+        )
     return host
 
 
 def read_target(target: Address | Invitation | str) -> Address | Invitation:
     """Read an address or invitation; raises `BadInput`."""
-    if not isinstance(target, str):
+    if isinstance(target, Address | Invitation):
         return target
+    if not isinstance(cast("object", target), str):
+        raise BadInput("an address is text like hushpost://relay.example/..., or an Address")
     try:
         return parse(target)
     except BadText as error:
@@ -47,7 +56,7 @@ def read_target(target: Address | Invitation | str) -> Address | Invitation:
 
 def read_token(token: str | None) -> str | None:
     """Check that text can be a registration token at all; raises `BadInput`."""
-    if token is None or _TOKEN.fullmatch(token):
+    if token is None or (isinstance(cast("object", token), str) and _TOKEN.fullmatch(token)):
         return token
     raise BadInput(
         f"a registration token has 1 to {TOKEN_CHARACTERS_MAX} letters, digits or signs and no"
@@ -59,4 +68,8 @@ def secret_of(passphrase: str | None, key: bytes | None) -> VaultSecret:
     """Give what opens the vault: exactly one of a passphrase and a key of 32 bytes."""
     if (passphrase is None) == (key is None):
         raise MisuseError("give either passphrase=... or key=... (32 bytes), and not both")
+    if not isinstance(cast("object", passphrase), str | None):
+        raise MisuseError("a passphrase is text; for 32 bytes use key=...")
+    if not isinstance(cast("object", key), bytes | None):
+        raise MisuseError("a key is 32 bytes; for text use passphrase=...")
     return Passphrase(passphrase) if passphrase is not None else KeychainKey(key or b"")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from hushpost.errors import HushpostError
+from hushpost.errors import HushpostError, MisuseError
 
 
 class MessageState(StrEnum):
@@ -60,6 +60,7 @@ class Message:
     contact_address: str
     state: MessageState
     _changed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    _ended: bool = field(default=False, repr=False)
 
     async def reached(self, state: MessageState | str, *, timeout: float | None = None) -> None:  # noqa: ASYNC109  what an app writes every time
         """Wait until the message came as far as ``state``, e.g. ``"delivered"``.
@@ -67,14 +68,27 @@ class Message:
         Raises `MessageNotDelivered` when it failed instead, and `TimeoutError` after ``timeout``
         seconds; the message is then still on its way.
         """
-        wanted = MessageState(state)
+        try:
+            wanted = MessageState(state)
+        except ValueError:
+            states = ", ".join(MessageState)
+            raise MisuseError(f"there is no state {state!r}; the states are: {states}") from None
         async with asyncio.timeout(timeout):
             while not has_reached(self.state, wanted):
                 if self.state in FAILED:
                     raise MessageNotDelivered(
                         f"the message is {self.state}; client.send_again(message) tries once more"
                     )
+                if self._ended:
+                    raise MisuseError(
+                        "the client was closed; open it again and ask client.message(message_id)"
+                    )
                 await self._changed.wait()
+
+    def end(self) -> None:
+        """Wake who waits, because no state will come any more."""
+        self._ended = True
+        self._changed.set()
 
     def move(self, state: MessageState) -> None:
         """Take on a state that the client committed, and wake who waits."""

@@ -17,7 +17,7 @@ from hushpost.engine.event_log import EVENTS_WAITING_MAX
 from hushpost.engine.own_account import own_account, save_own
 from hushpost.engine.seen import Arrival
 from hushpost.errors import VaultError
-from hushpost.steps import VAULT_RETRY_SECONDS, Steps
+from hushpost.steps import VAULT_RETRY_SECONDS, Steps, report
 from hushpost.transport_inbox import Delivery, Inbox
 
 # One commit for many envelopes, and yet none waits long for its acknowledgement.
@@ -74,7 +74,7 @@ class Receiver:
         except VaultError:
             raise
         except Exception as error:  # noqa: BLE001  one envelope may not stop the mail of a person
-            _report(error)
+            report("hushpost could not take in a delivery", error)
             for arrival in arrivals:
                 await self._one(arrival)
         for delivery, _ in batch:
@@ -107,10 +107,4 @@ def _arrival(delivery: Delivery, login_number: int) -> Arrival:
         not_after=deliver.not_after,
         envelope=deliver.envelope,
         login_number=login_number,
-    )
-
-
-def _report(error: Exception) -> None:
-    asyncio.get_running_loop().call_exception_handler(
-        {"message": "hushpost could not take in a delivery", "exception": error}
     )

@@ -16,19 +16,26 @@ from typing import Final
 from hushpost_wire.client_protocol import Damaged
 from hushpost_wire.control import Expired, Hello, PrekeysLow, Welcome
 
-from hushpost.couriers import Couriers
+from hushpost.couriers import Couriers, post_once
 from hushpost.engine import deadlines, event_log, inbox, prekey_upkeep
 from hushpost.engine.desk import Desk
 from hushpost.engine.ledger import Table
+from hushpost.engine.outbox import OutboxEntry
 from hushpost.engine.own_account import OwnAccount
 from hushpost.engine.relay_greeting import Greeting, greeted
 from hushpost.errand_runner import ErrandRunner
-from hushpost.errors import LoginDisplaced, RelayError, RelayIdentityChanged, VaultError
+from hushpost.errors import (
+    LoginDisplaced,
+    MisuseError,
+    RelayError,
+    RelayIdentityChanged,
+    VaultError,
+)
 from hushpost.event_stream import EventStream
-from hushpost.events import AlarmKind, Connection, ConnectionChanged
+from hushpost.events import AlarmKind, Connection, ConnectionChanged, StorageChanged
 from hushpost.messages import Message
 from hushpost.receiver import Receiver
-from hushpost.steps import VAULT_RETRY_SECONDS, Steps
+from hushpost.steps import VAULT_RETRY_SECONDS, Steps, report
 from hushpost.transport_dial import Dial, RelayPins
 from hushpost.transport_inbox import Credentials, Delivery, Inbox
 from hushpost.transport_post import PostOffice
@@ -75,20 +82,31 @@ class Running:
         self._stirred = asyncio.Event()
         self._side_tasks: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
-        self._online = asyncio.Event()
+        self._turned = asyncio.Event()
+        # Why the inbox ended for good, if it did.
+        self._final: RelayError | None = None
+        self._closed = False
+        self._busy: set[object] = set()
         steps.set_follower(self)
 
     async def start(self) -> None:
         """Do what is due, take up the outbox, connect."""
         # The outbox first: what is due now, such as receipts, goes behind what was sealed before.
         self.couriers.start()
-        await self.steps.run(deadlines.handle_deadline)
+        with suppress(VaultError):  # what is there can be read all the same; the clock task retries
+            await self.steps.run(deadlines.handle_deadline)
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._run_inbox()), loop.create_task(self._run_clock())]
 
     async def online(self) -> None:
-        """Wait until the inbox is open."""
-        await self._online.wait()
+        """Wait until the inbox is open; raises why it never will be, or `MisuseError` if closed."""
+        while self.connection is not Connection.ONLINE:
+            if self._closed:
+                raise MisuseError("this client is closed: open it again")
+            if self._final is not None:
+                raise type(self._final)(*self._final.args)
+            self._turned.clear()
+            await self._turned.wait()
 
     async def settled(self, seconds: float) -> bool:
         """Wait until nothing is left to do at relays, no longer than this; says whether so."""
@@ -97,11 +115,14 @@ class Running:
                 while not self.steps.look(_nothing_left):
                     self._stirred.clear()
                     await self._stirred.wait()
+                    if self._closed:
+                        raise MisuseError("this client is closed: open it again")
         return self.steps.look(_nothing_left)
 
     async def close(self) -> None:
         """End everything; what is not done is durable and goes on at the next open."""
-        for task in self._tasks:
+        self._closed = True
+        for task in (*self._tasks, *self._side_tasks):
             task.cancel()
         await self.inbox.close()
         await self._receiver.close()
@@ -109,7 +130,12 @@ class Running:
         await self.couriers.close()
         await self.office.close()
         await asyncio.gather(*self._tasks, *self._side_tasks, return_exceptions=True)
+        self.connection, self.connection_explanation = Connection.OFFLINE, "this client is closed"
         self.events.close()
+        for message in list(self.messages.values()):
+            message.end()
+        self._turned.set()
+        self._stirred.set()
 
     # -- after each commit ---------------------------------------------------------------------
 
@@ -133,6 +159,16 @@ class Running:
         self._clock_woken.set()
         self._stirred.set()
 
+    def troubled(self, error: VaultError | None) -> None:
+        """Tell the app at once that the disk refuses, or stores again."""
+        explanation = "the vault stores again" if error is None else str(error)
+        self.events.show([StorageChanged(error is None, explanation)])
+
+    def post_once(self, entries: list[OutboxEntry]) -> None:
+        """Post what is never repeated; not while the last for the same device is on its way."""
+        for entry in entries:
+            self._aside(post_once(self.office, entry), once=entry.device_key)
+
     # -- what the inbox tells -------------------------------------------------------------------
 
     def connected(self, welcome: Welcome, hello: Hello) -> None:
@@ -141,13 +177,13 @@ class Running:
         self._aside(self._logged_in(welcome))
         self.errands.set_online(online=True)
         self.couriers.wake()
-        self._online.set()
+        self._final = None
         self._show(Connection.ONLINE, f"connected to {hello.host}")
 
     def disconnected(self, error: RelayError | None, retry_seconds: float | None) -> None:
         """Take note of a lost connection."""
         self.errands.set_online(online=False)
-        self._online.clear()
+        self._final = None if retry_seconds is not None else error
         explanation = "closed" if error is None else str(error)
         if retry_seconds is not None:
             self._show(Connection.OFFLINE, explanation)
@@ -162,14 +198,15 @@ class Running:
 
     def damaged(self, damaged: Damaged) -> None:
         """Report an envelope that is not its id."""
-        self._aside(self._alarm(AlarmKind.ALTERED, _DAMAGED))
+        self._aside(self._alarm(AlarmKind.ALTERED, _DAMAGED), once=AlarmKind.ALTERED)
 
     def noticed(self, notice: PrekeysLow | Expired) -> None:
         """Refill prekeys, or tell whose mail expired."""
         if isinstance(notice, PrekeysLow):
-            self._aside(self._refill(notice.left))
+            self._aside(self._refill(notice.left), once=PrekeysLow)
         else:
-            self._aside(self._expired(notice))
+            # The relay repeats at the next login what has not been seen.
+            self._aside(self._expired(notice), once=Expired)
 
     # -- tasks ----------------------------------------------------------------------------------
 
@@ -193,6 +230,9 @@ class Running:
                 await self.steps.run(deadlines.handle_deadline)
             except VaultError:
                 await asyncio.sleep(VAULT_RETRY_SECONDS)
+            except Exception as error:  # noqa: BLE001  receipts and repeats of others hang on it
+                report("hushpost could not do what was due", error)
+                await asyncio.sleep(VAULT_RETRY_SECONDS)
 
     async def _doze(self, seconds: float) -> None:
         try:
@@ -201,10 +241,17 @@ class Running:
         except TimeoutError:
             pass
 
-    def _aside(self, work: Coroutine[None, None, None]) -> None:
+    def _aside(self, work: Coroutine[None, None, None], *, once: object = None) -> None:
+        """Begin a task; none while one of that name runs, however often a relay asks for it."""
+        if self._closed or (once is not None and once in self._busy):
+            work.close()
+            return
+        if once is not None:
+            self._busy.add(once)
         task = asyncio.get_running_loop().create_task(_unless_disk_full(work))
         self._side_tasks.add(task)
         task.add_done_callback(self._side_tasks.discard)
+        task.add_done_callback(lambda _: self._busy.discard(once))
 
     async def _logged_in(self, welcome: Welcome) -> None:
         greeting = Greeting(
@@ -230,6 +277,7 @@ class Running:
         self.connection = connection
         self.connection_explanation = explanation
         self.events.show([ConnectionChanged(connection, explanation)])
+        self._turned.set()
 
 
 def _nothing_left(desk: Desk) -> bool:

@@ -3,10 +3,12 @@
 Nothing leaves this device and nothing is shown before the step that made it is durable.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from hushpost.engine.desk import Desk
+from hushpost.errors import MisuseError, VaultError, VaultFull, VaultUncertain
 from hushpost.vault import Table, Vault
 
 # A disk that is full is asked again this often; what could not be stored has not happened.
@@ -16,11 +18,20 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+def report(message: str, error: Exception) -> None:
+    """Let a defect be heard by whoever watches the loop; the client goes on."""
+    asyncio.get_running_loop().call_exception_handler({"message": message, "exception": error})
+
+
 class Follower(Protocol):
     """Told after each commit what the step left to do."""
 
     def follow(self, desk: Desk) -> None:
         """Post, run errands, show events; synchronous."""
+        ...
+
+    def troubled(self, error: VaultError | None) -> None:
+        """Hear at once that the disk refuses to store; None when it stores again."""
         ...
 
 
@@ -34,6 +45,10 @@ class Steps:
         self.random: Final = random
         self._vault = vault
         self._follower: Follower | None = None
+        self._loop = asyncio.get_running_loop()
+        self._running: set[asyncio.Task[object]] = set()
+        self._trouble: VaultError | None = None
+        vault.troubled = self._tell
 
     def set_follower(self, follower: Follower) -> None:
         """Name who acts on what the steps leave to do."""
@@ -42,19 +57,45 @@ class Steps:
     async def run(
         self, do: Callable[Concatenate[Desk, P], R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Run one step; on return it is durable. If it raises, nothing of it happened."""
-        async with self._vault.transaction() as transaction:
-            desk = Desk(transaction, self.clock(), self.random)
-            result = do(desk, *args, **kwargs)
-        if self._follower is not None:
-            self._follower.follow(desk)
-        return result
+        """Run one step; on return it is durable. If it raises, nothing of it happened.
+
+        A caller that is cancelled meanwhile cuts nothing in two: the step goes on to its end, and
+        what it left to do is done.
+        """
+        if asyncio.get_running_loop() is not self._loop:
+            raise MisuseError("this client belongs to another event loop: use it there")
+
+        async def whole() -> R:
+            async with self._vault.transaction() as transaction:
+                desk = Desk(transaction, self.clock(), self.random)
+                result = do(desk, *args, **kwargs)
+            self._tell(None)
+            if self._follower is not None:
+                self._follower.follow(desk)
+            return result
+
+        task = self._loop.create_task(whole())
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
 
     def look(
         self, do: Callable[Concatenate[Desk, P], R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Run a step that only reads, on what is durable."""
         return do(Desk(_ReadOnly(self._vault), self.clock(), self.random), *args, **kwargs)
+
+    def _ended(self, task: asyncio.Task[object]) -> None:
+        self._running.discard(task)
+        # Looked at here, since who called may be gone.
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, VaultFull | VaultUncertain):
+            self._tell(error)
+
+    def _tell(self, error: VaultError | None) -> None:
+        before, self._trouble = self._trouble, error
+        if type(before) is not type(error) and self._follower is not None:
+            self._follower.troubled(error)
 
 
 class _ReadOnly:

@@ -17,6 +17,7 @@ import sqlite3
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -24,7 +25,7 @@ from typing import Final, Self, TypeVar
 from hushpost_crypto.primitives import random_bytes
 
 from hushpost.errors import MisuseError, VaultError, VaultFull, VaultInUse, VaultUncertain
-from hushpost.vault_file import lay_out, take_lock, unlock
+from hushpost.vault_file import lay_out, remove_files, take_lock, unlock
 from hushpost.vault_header import Argon2Cost, VaultSecret, make_header, open_header
 from hushpost.vault_lock import FileLock
 from hushpost.vault_rows import Row, RowReader, RowWriter, Table
@@ -80,6 +81,8 @@ class Vault:
         self._erasure: asyncio.TimerHandle | None = None
         self._closed = False
         self._uncertain: VaultUncertain | None = None
+        # Told of a disk that refuses work in the background, which no caller would hear of.
+        self.troubled: Callable[[VaultError], None] | None = None
 
     @classmethod
     async def create(
@@ -96,12 +99,20 @@ class Vault:
         """
         vault_path = Path(path)
         lock = take_lock(vault_path, existing=False)
+        work = partial(lay_out, vault_path, secret, cost or Argon2Cost(), random)
+        laying = asyncio.ensure_future(asyncio.to_thread(work))
         try:
-            await asyncio.to_thread(lay_out, vault_path, secret, cost or Argon2Cost(), random)
+            await _whole(laying)
         except BaseException:
+            if not laying.cancelled() and laying.exception() is None:
+                remove_files(vault_path)  # made although the caller is gone
             lock.release()
             raise
-        return await cls._open_locked(vault_path, secret, lock, random)
+        try:
+            return await cls._open_locked(vault_path, secret, lock, random)
+        except BaseException:
+            remove_files(vault_path)
+            raise
 
     @classmethod
     async def open(
@@ -126,9 +137,13 @@ class Vault:
     ) -> Self:
         thread = ThreadPoolExecutor(1, thread_name_prefix="hushpost-vault")
         loop = asyncio.get_running_loop()
+        opening = loop.run_in_executor(thread, unlock, path, secret)
         try:
-            connections, unlocked = await loop.run_in_executor(thread, unlock, path, secret)
+            connections, unlocked = await _whole(opening)
         except BaseException:
+            if not opening.cancelled() and opening.exception() is None:
+                for connection in opening.result()[0]:
+                    connection.close()
             thread.shutdown(wait=False)
             lock.release()
             raise
@@ -339,7 +354,9 @@ class Vault:
             await self.erase()
         except MisuseError:
             return  # closed meanwhile, which erases
-        except VaultError:
+        except VaultError as error:
+            if self.troubled is not None and isinstance(error, VaultFull | VaultUncertain):
+                self.troubled(error)
             self._erase_soon()
 
     def _truncate(self) -> None:
@@ -386,6 +403,22 @@ class Vault:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+async def _whole(work: "asyncio.Future[_Result]") -> _Result:
+    """Wait for a thread's work to its end, also when the caller is cancelled: then raises that.
+
+    A thread cannot be stopped, and until it ended its files are neither whole nor gone.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait((work,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    return work.result()
 
 
 def _look_at(group: asyncio.Future[None]) -> None:

@@ -101,6 +101,12 @@ def unlock(path: Path, secret: VaultSecret) -> tuple[Connections, UnlockedHeader
     return (writer, reader), unlocked
 
 
+def remove_files(path: Path) -> None:
+    """Remove a vault that nobody has open, with all that lies beside it."""
+    for suffix in ("", "-wal", "-shm", ".lock"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
 def _sync_folder(folder: Path) -> None:
     if os.name != "posix":
         return  # the other systems sync a name with its file

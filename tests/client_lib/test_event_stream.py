@@ -20,7 +20,7 @@ async def test_an_event_is_gone_when_the_next_is_asked_for(tmp_path: Path) -> No
     async with a_vault(tmp_path) as (_, steps):
         stream = EventStream(steps)
         for count in (1, 2):
-            await steps.run(event_log.mail_expired, b"", count)
+            await steps.run(event_log.mail_expired, bytes(count), count)
         assert await anext(stream) == Expired(None, 1)
         assert await anext(EventStream(steps)) == Expired(None, 1)
         assert steps.look(event_log.waiting) == 2

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from hushpost.errors import MisuseError
 from hushpost.messages import FAILED, Message, MessageNotDelivered, MessageState, has_reached
 
 
@@ -50,6 +51,6 @@ async def test_waiting_may_time_out_and_then_the_message_is_still_on_its_way() -
     with pytest.raises(TimeoutError):
         await message.reached("delivered", timeout=0.01)
     assert message.state is MessageState.SEALED
-    with pytest.raises(ValueError, match="nonsense"):
+    with pytest.raises(MisuseError, match="nonsense"):
         await message.reached("nonsense")
     assert "changed" not in repr(message)

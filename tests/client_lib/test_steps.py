@@ -8,6 +8,7 @@ import pytest
 from hushpost.engine import event_log
 from hushpost.engine.desk import Desk
 from hushpost.engine.ledger import Table
+from hushpost.errors import VaultError
 from hushpost.steps import Steps
 from hushpost.vault import Vault
 from hushpost.vault_header import KeychainKey
@@ -22,12 +23,17 @@ class Followed:
     def __init__(self, vault: Vault) -> None:
         self.desks: list[Desk] = []
         self.durable: list[int] = []
+        self.troubles: list[VaultError | None] = []
         self._vault = vault
 
     def follow(self, desk: Desk) -> None:
         """Remember."""
         self.desks.append(desk)
         self.durable.append(self._vault.count(Table.EVENTS))
+
+    def troubled(self, error: VaultError | None) -> None:
+        """Remember what the disk did."""
+        self.troubles.append(error)
 
 
 @asynccontextmanager

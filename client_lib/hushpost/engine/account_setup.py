@@ -9,6 +9,7 @@ from hushpost.engine.desk import Desk
 from hushpost.engine.own_account import OwnAccount, create_account, own_account, save_own
 from hushpost.engine.own_drops import register_knock_drop
 from hushpost.engine.prekey_upkeep import refill, upkeep
+from hushpost.engine.texts import text_bytes
 from hushpost.errors import MisuseError
 
 
@@ -16,7 +17,7 @@ def make_account(
     desk: Desk, *, host: Host, knocks: bool, name: str
 ) -> tuple[OwnAccount, tuple[str, ...]]:
     """Make keys, prekeys and the knock drop, to be published; gives the recovery words too."""
-    if len(name.encode()) > NAME_BYTES_MAX:
+    if len(text_bytes(name, "a name")) > NAME_BYTES_MAX:
         raise MisuseError(f"a name has at most {NAME_BYTES_MAX} bytes")
     made = create_account(desk, host=host, knocks=knocks, name=name)
     upkeep(desk)

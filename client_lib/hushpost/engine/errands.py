@@ -81,6 +81,11 @@ def pending(desk: Desk) -> list[Errand]:
     return list(_SHELF.all(desk.ledger))
 
 
+def is_due(errand: Errand, now: float) -> bool:
+    """Whether its time has come, also where the clock went back behind what put it off."""
+    return not 0 < errand.not_before - now <= DEFER_SECONDS_MAX
+
+
 def find_errand(desk: Desk, key: bytes) -> Errand | None:
     """Give an errand that may be done by now."""
     return _SHELF.get(desk.ledger, key)
@@ -94,9 +99,10 @@ def finish(desk: Desk, errand: Errand) -> None:
 def defer(desk: Desk, errand: Errand, retry_after: int | None) -> Errand:
     """Put an errand off: as long as the relay says, or a time that doubles."""
     doubled = min(DEFER_SECONDS * 2 ** min(errand.attempts, 16), DEFER_SECONDS_MAX)
+    hint = doubled if retry_after is None else retry_after
     later = replace(
         errand,
-        not_before=int(desk.now) + max(1, retry_after if retry_after is not None else doubled),
+        not_before=int(desk.now) + min(max(1, hint), DEFER_SECONDS_MAX),
         attempts=errand.attempts + 1,
     )
     _SHELF.put(desk.ledger, errand.key, later)

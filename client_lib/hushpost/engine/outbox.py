@@ -43,6 +43,8 @@ from hushpost.engine.shelf import ROW_CONFIG, Shelf
 
 # Asked to wait without a hint: short enough that nobody notices, long enough to be no flood.
 RETRY_SECONDS: Final = 2
+# A relay that hints at years is asked again all the same: it may have been mended meanwhile.
+RETRY_SECONDS_MAX: Final = 3600
 # Envelopes for one device posted and not yet accepted: covers a slow line, and lets a receiver tell
 # a sender's repeat from a relay's replay (content.md, 5 and 8).
 UNACCEPTED_MAX: Final = 16
@@ -159,7 +161,7 @@ def refused(desk: Desk, entry: OutboxEntry, reason: RefusalReason, retry_after: 
         return Outcome.GONE
     if reason in (RefusalReason.FULL, RefusalReason.RETRY, RefusalReason.SLOW_DOWN):
         # Rounded up, so that the same second is never tried twice.
-        later = int(desk.now) + max(retry_after, RETRY_SECONDS)
+        later = int(desk.now) + min(max(retry_after, RETRY_SECONDS), RETRY_SECONDS_MAX)
         _SHELF.put(desk.ledger, entry.key, replace(entry, not_before=later))
         desk.changed_mail = True
         return Outcome.AGAIN

@@ -93,6 +93,13 @@ def create_invitation(desk: Desk) -> tuple[Invitation, bytes]:
     return Invitation(Address(own.host, own.account_id), drop), errand.key
 
 
+def take_back(desk: Desk, drop: DropHash) -> None:
+    """Have one drop of ours revoked, registered or not."""
+    row = find_drop(desk, drop_reference(drop))
+    if row is not None:
+        _revoke(desk, row)
+
+
 def register_knock_drop(desk: Desk) -> None:
     """Open the door to strangers, if this account has one."""
     own = own_account(desk)
@@ -114,9 +121,13 @@ def register_all_again(desk: Desk) -> None:
 def revoke_drops_of(desk: Desk, account_id: bytes) -> None:
     """Have every drop of a contact revoked; the rows stay, to recognise mail still queued."""
     for _, row in _SHELF.find(desk.ledger, account_id):
-        save_drop(desk, replace(row, revoked_day=desk.day))
-        errands.finish(desk, Errand(ErrandKind.REGISTER_DROP, row.drop_hash, _KINDS[row.use]))
-        errands.queue(desk, Errand(ErrandKind.REVOKE_DROP, row.drop_hash))
+        _revoke(desk, row)
+
+
+def _revoke(desk: Desk, row: DropRow) -> None:
+    save_drop(desk, replace(row, revoked_day=desk.day))
+    errands.finish(desk, Errand(ErrandKind.REGISTER_DROP, row.drop_hash, _KINDS[row.use]))
+    errands.queue(desk, Errand(ErrandKind.REVOKE_DROP, row.drop_hash))
 
 
 def _is_over(desk: Desk, row: DropRow) -> bool:
