@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hushpost_server.clock import ManualClock
 from hushpost_server.relay import RelayServer
+from hushpost_server.session import Session
 from hushpost_store.memory import MemoryStore
+from hushpost_wire.close_codes import CloseCode
 from hushpost_wire.frames import Accepted, encode_submit
+from websockets.exceptions import ConnectionClosed
 
 from tests.server.conftest import quiet
 from tests.server.device import TestDevice, dial, envelope_for
-from tests.waiting import until
+from tests.waiting import SECONDS_MAX, until
 
 
 class BehindStore(MemoryStore):
@@ -68,3 +72,31 @@ async def test_connections_are_counted_out_as_they_were_counted_in(relay: RelayS
     assert relay.metrics.get("hushpost_connections", "post").value == 0
     assert relay.metrics.get("hushpost_connections", "inbox").value == 0
     assert relay.metrics.get("hushpost_closes_total", "lost").value == 1
+
+
+async def test_the_silent_are_pinged_and_then_cut_and_counted_out(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only so many are held; one that answers pings stays, and room comes when the silent go."""
+    answered = asyncio.Event()
+    note_pong = Session.pong
+
+    def pong(session: Session) -> None:
+        note_pong(session)
+        answered.set()
+
+    monkeypatch.setattr(Session, "pong", pong)
+    async with RelayServer(quiet(connections_max=1), clock=clock) as relay:
+        async with dial(relay.url, "/v1/post") as alive:
+            with pytest.raises(ConnectionClosed) as turned_away:
+                async with dial(relay.url, "/v1/post"):
+                    pass
+            assert turned_away.value.rcvd is not None
+            assert turned_away.value.rcvd.code == CloseCode.AT_CAPACITY
+            clock.advance(alive.hello.limits.ping_interval_seconds)
+            relay.reception.check_deadlines(clock.now(), everyone=True)
+            await asyncio.wait_for(answered.wait(), SECONDS_MAX)
+            assert relay.metrics.get("hushpost_rejected_total").value == 1
+            relay.reception.drain()
+            assert await alive.ended() == CloseCode.DRAIN
+        await until(lambda: len(relay.reception) == 0)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hushpost_server.clock import ManualClock
 from hushpost_server.relay import RelayServer
+from hushpost_server.session import Session
 from hushpost_store.errors import StorageFull
 from hushpost_store.memory import MemoryStore
 from hushpost_wire.close_codes import CloseCode
@@ -13,6 +16,7 @@ from hushpost_wire.frames import Accepted, Deliver, encode_acknowledge, encode_s
 
 from tests.server.conftest import quiet
 from tests.server.device import TestDevice, dial, envelope_for
+from tests.waiting import SECONDS_MAX
 
 
 @pytest.mark.parametrize(
@@ -134,3 +138,49 @@ async def test_an_own_defect_ends_that_connection_and_is_logged_by_class(
         await other.ask(CountPrekeys(id=other.id()), PrekeyCount)
     assert "connection_failed error=ZeroDivisionError" in caplog.text
     assert "secret" not in caplog.text
+
+
+async def test_a_ping_is_answered_and_silence_is_the_end(
+    relay: RelayServer, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pong keeps a connection beyond the time that ends one without it."""
+    answered = asyncio.Event()
+    note_pong = Session.pong
+
+    def pong(session: Session) -> None:
+        note_pong(session)
+        answered.set()
+
+    monkeypatch.setattr(Session, "pong", pong)
+    async with dial(relay.url, "/v1/post") as post:
+        limits = post.hello.limits
+        clock.advance(limits.ping_interval_seconds)
+        relay.reception.check_deadlines(clock.now(), everyone=True)
+        await asyncio.wait_for(answered.wait(), SECONDS_MAX)
+        clock.advance(limits.ping_timeout_seconds)
+        relay.reception.check_deadlines(clock.now(), everyone=True)
+        post.socket.protocol.send_pong = lambda data: None  # type: ignore[method-assign]  # dead
+        clock.advance(limits.ping_interval_seconds)
+        relay.reception.check_deadlines(clock.now(), everyone=True)
+        clock.advance(limits.ping_timeout_seconds)
+        relay.reception.check_deadlines(clock.now(), everyone=True)
+        assert await post.ended() == CloseCode.TIMEOUT
+
+
+async def test_a_drained_inbox_is_told_and_a_reader_that_pauses_is_spared(
+    relay: RelayServer,
+) -> None:
+    """Pushing stops while the socket is full and goes on after; a drain ends it with 1012."""
+    device = TestDevice(relay.url)
+    async with device.inbox(create=True) as inbox, dial(relay.url, "/v1/post") as post:
+        secret = await device.open_drop(inbox)
+        session = relay.services.presence.by_route(device.route)
+        assert session is not None
+        session.write_paused()
+        submit = envelope_for(device.route, secret)
+        assert isinstance(await post.submit(submit), Accepted)
+        assert not [kept for kept in inbox.kept if isinstance(kept, Deliver)]
+        session.write_resumed()
+        assert (await inbox.wait_for(Deliver)).envelope == submit.envelope
+        session.drain()
+        assert await inbox.ended() == CloseCode.DRAIN
