@@ -118,6 +118,8 @@ class DeviceRow:
     held_bytes: int = 0
     gap_since: int = 0
     restarted_day: int = 0
+    # Typing notices sealed since this device was last heard: each uses up a message key.
+    typed: int = 0
 
     @property
     def key(self) -> bytes:

@@ -1,6 +1,7 @@
 """What a person decides about a contact: verify, block, remove (docs/spec/content.md, 3 and 8)."""
 
 from dataclasses import replace
+from typing import Final
 
 from hushpost_crypto.address import Address, Invitation
 from hushpost_wire.host import Host
@@ -13,11 +14,15 @@ from hushpost.engine.contact_book import (
     devices_of,
     remove_contact,
     save_contact,
+    save_device,
 )
 from hushpost.engine.desk import Desk
 from hushpost.engine.ledger import Table
 from hushpost.engine.outbox import OutboxEntry
 from hushpost.engine.own_drops import revoke_drops_of
+
+# To somebody who is away they are all lost, and a session bridges a thousand lost messages at most.
+TYPED_MAX: Final = 100
 
 
 def prepare_contact(
@@ -44,8 +49,12 @@ def seal_typing(desk: Desk, account_id: bytes, *, began: bool) -> list[OutboxEnt
     if contact_row(desk, account_id).stage is not ContactStage.OPEN:
         return []
     inner_id = texts.new_inner_id(desk)
-    devices = texts.devices_ready(desk, account_id)
-    return [outbox.seal_typing(desk, device, inner_id, began=began) for device in devices]
+    sealed: list[OutboxEntry] = []
+    for device in texts.devices_ready(desk, account_id):
+        if device.typed < TYPED_MAX:
+            sealed.append(outbox.seal_typing(desk, device, inner_id, began=began))
+            save_device(desk, replace(device, typed=device.typed + 1))
+    return sealed
 
 
 def mark_verified(desk: Desk, account_id: bytes, *, verified: bool) -> None:

@@ -6,6 +6,7 @@ Every path ends normally: the caller commits and acknowledges whatever arrived. 
 an envelope becomes an event and never an answer.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from hushpost_crypto.envelope import check_envelope
@@ -189,7 +190,9 @@ def _deliver(
     compared = compare_views(desk, device, inner.header)
     if compared is None:
         return
-    device = compared
+    device = replace(compared, typed=0)
+    if compared.typed:
+        save_device(desk, device)
     warn_if_stale(desk, device.account_id)
     if isinstance(inner.body, Typing):
         contact = public_contact(contact_row(desk, device.account_id))

@@ -318,3 +318,20 @@ def test_a_blocked_contact_stays_blocked_if_adding_fails() -> None:
     assert row.stage == "new"
     alice.send(bob, "again")
     assert add(room, alice, bob).stage == "requested"
+
+
+def test_typing_towards_somebody_away_uses_up_no_session() -> None:
+    """However long one types to a person who is away, the next message opens, and they reply."""
+    alice, bob, room = _friends()
+    sealed = [
+        len(alice.step(conversation.seal_typing, bob.own.account_id, began=True))
+        for _ in range(1_100)
+    ]
+    assert sum(sealed) == conversation.TYPED_MAX
+    alice.send(bob, "are you there?")
+    room.settle()
+    got = [event.text for event in bob.events() if isinstance(event, MessageReceived)]
+    assert got[-1:] == ["are you there?"]
+    bob.send(alice, "yes")
+    room.settle()
+    assert len(alice.step(conversation.seal_typing, bob.own.account_id, began=True)) == 1
