@@ -171,3 +171,18 @@ async def test_a_restored_relay_says_so_at_the_next_login(
     first, restarted, restored = generations
     assert first == restarted
     assert restored != first
+
+
+async def test_a_target_that_is_taken_or_cannot_be_made_is_refused(
+    clock: ManualClock, tmp_path: Path
+) -> None:
+    """A backup overwrites nothing, and says which folder stands in its way."""
+    configuration = quiet(store="sqlite", data_folder=tmp_path / "data")
+    async with RelayServer(configuration, clock=clock):
+        pass
+    (tmp_path / "file").write_bytes(b"kept")
+    with pytest.raises(BackupFailed, match="exists already"):
+        make_backup(configuration, tmp_path / "file")
+    with pytest.raises(BackupFailed, match="cannot be made"):
+        make_backup(configuration, tmp_path / "file" / "inner")
+    assert (tmp_path / "file").read_bytes() == b"kept"
