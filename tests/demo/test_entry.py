@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
+from hushpost_demo import entry
 
 BLOCKED = """
 import sys
@@ -58,3 +60,42 @@ def test_ctrl_c_while_loading_shows_no_traceback() -> None:
     """An impatient person sees a prompt again, and a script the usual status."""
     result = start("click", "KeyboardInterrupt")
     assert (result.returncode, result.stderr) == (130, "")
+
+
+def _loading(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fail(_name: str) -> ModuleType:
+        raise error
+
+    monkeypatch.setattr(entry, "import_module", fail)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ModuleNotFoundError("absent", name="rich"), "hushpost[demo]"),
+        (KeyboardInterrupt(), "130"),
+    ],
+)
+def test_what_stops_the_loading_ends_the_script(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, told: str
+) -> None:
+    """The same within one process: the exit carries the advice or the status."""
+    _loading(monkeypatch, error)
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert told in str(ended.value.code)
+
+
+def test_a_fault_of_the_installation_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing module of hushpost itself is not swallowed."""
+    _loading(monkeypatch, ModuleNotFoundError("absent", name="hushpost_demo.place"))
+    with pytest.raises(ModuleNotFoundError):
+        entry.main()
+
+
+def test_the_command_is_run_within_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script's last step is the command, with the arguments as they are."""
+    monkeypatch.setattr(sys, "argv", ["hushpost", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert ended.value.code in (0, None)

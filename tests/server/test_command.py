@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -145,6 +148,51 @@ def test_a_running_relay_is_backed_up_and_restored_elsewhere(
     assert main(["identity", "rotate", "--data-folder", str(new)]) == 0
     assert main(["restore", str(target), "--data-folder", str(new)]) == 0
     assert "kept the identity in the data folder" in capsys.readouterr().err
+
+
+@pytest.fixture
+def settled_collector() -> Iterator[None]:
+    """Give the process its collector back as it was: `serve` changes it for a relay's sake."""
+    thresholds = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
+
+
+@pytest.fixture
+def spared() -> Iterator[None]:
+    """Keep a SIGTERM that comes too early from ending the tests."""
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("settled_collector", "spared")
+@pytest.mark.parametrize("more", [["--json"], ["--unsafe-no-bucket-enforcement"]])
+def test_serve_runs_within_one_process_until_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    """It prints where it listens and what is unsafe, and ends with status 0 when told."""
+    ended = threading.Event()
+
+    def tell() -> None:
+        while not (tmp_path / "relay" / "relay.db").exists() and not ended.is_set():
+            time.sleep(0.05)
+        if not ended.is_set():  # the relay listens for signals before it opens its store
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    teller = threading.Thread(target=tell)
+    teller.start()
+    try:
+        arguments = ["serve", "--listen-port", "0", "--metrics-port", "0", *more]
+        status = main([*arguments, "--data-folder", str(tmp_path / "relay")])
+    finally:
+        ended.set()
+        teller.join()
+    assert status == 0
+    told = capsys.readouterr().out
+    assert "ws://127.0.0.1:" in told
+    assert ("UNSAFE" in told) == ("--json" not in more)
 
 
 def test_an_unknown_command_is_argparses_own_error() -> None:
