@@ -51,6 +51,9 @@ from hushpost.transport_posting import Posting, Verdict
 # A relay that breaks the protocol is asked again this often in a row (docs/spec/wire.md, 9): it may
 # have been updated in between; after that a person has to look.
 MISBEHAVED_TIMES_MAX: Final = 3
+# A relay that lets in and closes at once must not be dialled without end: only a connection that
+# lasted this long makes the waits short again.
+STEADY_SECONDS_MIN: Final = 10.0
 _FOR_A_PERSON: Final = (LoginRefused, LoginDisplaced, RelayIdentityChanged, RelayVersionUnknown)
 
 
@@ -123,9 +126,12 @@ class Inbox:
     async def run(self) -> None:
         """Stay connected until `close`, or until a person must decide: then raises why."""
         failures = misbehaved = 0
+        now = asyncio.get_running_loop().time
         while not self._closed:
+            began = now()
             error, was_open = await self._connect_once()
-            failures = 1 if was_open else failures + 1
+            was_steady = was_open and now() - began >= STEADY_SECONDS_MIN
+            failures = 1 if was_steady else failures + 1
             misbehaved = misbehaved + 1 if isinstance(error, RelayMisbehaved) else 0
             if self._closed:
                 break

@@ -112,6 +112,26 @@ async def test_nothing_is_handed_over_before_the_welcome_is_checked(
         assert [type(one) for one in heard] == ([Welcome] + [Delivery] * 5 if genuine else [])
 
 
+@pytest.mark.parametrize(("steady_seconds", "counted"), [(3600.0, [1, 2, 3]), (0.0, [1, 1, 1])])
+async def test_waits_grow_until_a_connection_was_steady(
+    host: Host, monkeypatch: pytest.MonkeyPatch, steady_seconds: float, counted: list[int]
+) -> None:
+    """A relay that lets in and closes at once is dialled ever more rarely."""
+    failures: list[int] = []
+
+    def note(_self: Backoff, failed: int, _random: Random) -> float:
+        failures.append(failed)
+        return 0.01
+
+    monkeypatch.setattr(transport_inbox, "STEADY_SECONDS_MIN", steady_seconds)
+    monkeypatch.setattr(Backoff, "delay", note)
+    async with person(host) as bob:
+        for times in (2, 3, 4):
+            await reconnect(bob.inbox)
+            await bob.ear.until_heard(Welcome, times)
+    assert failures[:3] == counted
+
+
 async def test_a_login_of_a_stranger_is_refused(host: Host) -> None:
     """An account that the relay does not know is refused once, with what to do, and not retried."""
     credentials = Credentials(

@@ -144,6 +144,16 @@ class PseudoTerminal:
         self._seen = found + len(words)
         return between
 
+    def expect_each(self, *words: str, seconds: float = 60) -> None:
+        """Wait until all of the words are there behind what was expected before, in any order."""
+        ends: list[int] = []
+        begin = self._seen
+        for one in words:
+            self._seen = begin
+            self.expect(one, seconds)
+            ends.append(self._seen)
+        self._seen = max(ends)
+
     def ended(self, seconds: float = 60) -> int:
         """Wait for the end; gives the exit status."""
         deadline = time.monotonic() + seconds
