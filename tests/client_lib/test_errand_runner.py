@@ -1,13 +1,16 @@
 """Errands are done while the relay is there, kept while it is not, and fetches stand apart."""
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hushpost import Connection, SafetyAlarm
-from hushpost.engine import errands
+from hushpost.engine import errands, relay_errands
 from hushpost.engine.errands import Errand, ErrandKind
 from hushpost.errand_runner import fetch_chain
-from hushpost.errors import RelayUnreachable
+from hushpost.errors import RelayUnreachable, VaultFull
 from hushpost_wire.control import Error, ErrorCode
 from hushpost_wire.identifiers import AccountId
 
@@ -89,6 +92,51 @@ async def test_a_fetch_that_fails_is_put_off_and_holds_up_nothing(tmp_path: Path
         assert "hushpost://" in await alice.create_invitation()
         proxy.tamper = lambda _, message: [message]
         assert await alice.settled(timeout=60)
+
+
+def fail_first(function: Callable[..., Any], error: Exception) -> Callable[..., Any]:
+    """Let the first call raise `error`; later ones do what the function does."""
+    errors = [error]
+
+    def run(*arguments: Any, **more: Any) -> Any:
+        if errors:
+            raise errors.pop()
+        return function(*arguments, **more)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "told"),
+    [
+        ("request_for", RuntimeError("a fault"), True),
+        ("request_for", VaultFull("no room"), False),
+        ("list_answer", RuntimeError("a fault"), True),
+        ("list_answer", VaultFull("no room"), False),
+    ],
+)
+async def test_a_fault_is_told_and_the_errand_done_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, error: Exception, told: bool
+) -> None:
+    """Whatever one errand meets, the task lives on and the errand is done when it can be."""
+    monkeypatch.setattr("hushpost.errand_runner.VAULT_RETRY_SECONDS", 0.05)
+    faults: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    async with (
+        relay() as server,
+        await person(tmp_path, "alice", server.url) as alice,
+        await person(tmp_path, "bob", server.url) as bob,
+    ):
+        contact, _ = await befriend(alice, bob)
+        assert await alice.settled(timeout=60)
+        failing = fail_first(getattr(relay_errands, name), error)
+        monkeypatch.setattr(relay_errands, name, failing)
+        steps = inside(alice).steps
+        errand = Errand(ErrandKind.FETCH_LISTS, contact.account_id)
+        await steps.run(errands.queue, errand)
+        assert "hushpost://" in await alice.create_invitation()
+        assert await alice.settled(timeout=60)
+    assert [context.get("exception") for context in faults] == ([error] if told else [])
 
 
 async def test_an_invitation_without_a_relay_is_refused(
