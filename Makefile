@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-CODE := crypto wire store server client_lib demo tests tools benchmarks
+CODE := crypto wire store server client_lib demo proof tests tools benchmarks
 # Two workers: the suite starts relays and clients of its own beside them.
 PARALLEL := -n 2 -m "not serial"
 COVER := --cov --cov-context=test --cov-report=
@@ -10,7 +10,7 @@ COVER := --cov --cov-context=test --cov-report=
 OWN_TESTS := $(addprefix tests/,crypto wire store server client_lib demo) --ignore-glob='*_mutants.py'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench coverage format lint types imports words links fmt lock clean
+.PHONY: help demo test prove check bench coverage format lint types imports words links fmt lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ coverage: $(INSTALLED) ## Judge each module by what its own test file covers
 	$(BIN)/pytest -q $(COVER) -m serial $(OWN_TESTS) || [ $$? -eq 5 ]
 	$(BIN)/pytest -q $(COVER) --cov-append $(PARALLEL) $(OWN_TESTS)
 	$(BIN)/python tools/coverage_by_file.py
+
+prove: $(INSTALLED) ## Try to break what is claimed, and print what was found (SHARD=1/2, LONG=1)
+	@$(BIN)/hushpost-prove $(if $(SHARD),--shard $(SHARD)) $(if $(LONG),--long)
 
 bench: $(INSTALLED) ## Measure speed and memory beside a bare forwarder
 	$(BIN)/python -m benchmarks

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 from hushpost import Client, Contact, ContactStage, KnockReceived, MessageReceived
-
-from tests.system.harness.capture import read_capture
-from tests.system.harness.hunt import hunt_ciphertext
-from tests.system.harness.recording_proxy import RecordingProxy
-from tests.system.harness.relay_process import RelayProcess, relay_process
-from tests.system.harness.waiting import until
+from hushpost_proof.harness.capture import read_capture
+from hushpost_proof.harness.hunt import hunt_ciphertext
+from hushpost_proof.harness.recording_proxy import RecordingProxy
+from hushpost_proof.harness.relay_process import RelayProcess, relay_process
+from hushpost_proof.harness.waiting import until
 
 # docs/policy.md: what is acknowledged is gone from database and log within this time.
 DELETION_SECONDS_MAX = 30.0

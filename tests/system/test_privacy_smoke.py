@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from hushpost import Client
+from hushpost_proof.harness.capture import read_capture
+from hushpost_proof.harness.hunt import Trace, guises, hunt_words
 
-from tests.system.harness.capture import read_capture
-from tests.system.harness.hunt import Trace, guises, hunt_words
 from tests.system.test_deletion import KEYS, Scene, meet, scene
 
 SAID = ("the heron nests behind the mill", "bring the yellow lantern on Thursday")

@@ -7,13 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-
-from tests.system.harness.chance import chosen_seed
-from tests.system.harness.journal import Journal, What, read_histories
-from tests.system.harness.relay_process import RelayProcess, relay_process
-from tests.system.harness.waiting import until
-from tests.system.harness.wire_person import WINDOW, LoginFailed, WirePerson
-from tests.system.history import Fault, Report, check, summary
+from hushpost_proof.harness.chance import chosen_seed
+from hushpost_proof.harness.journal import Journal, What, read_histories
+from hushpost_proof.harness.relay_process import RelayProcess, relay_process
+from hushpost_proof.harness.waiting import until
+from hushpost_proof.harness.wire_person import WINDOW, LoginFailed, WirePerson
+from hushpost_proof.history import Fault, Report, check, summary
 
 PAIRS = 10
 KILLS = 20

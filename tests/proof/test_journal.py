@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from tests.system.harness.journal import (
+from hushpost_proof.harness.journal import (
     HistoryDamaged,
     Journal,
     What,
@@ -16,11 +15,10 @@ from tests.system.harness.journal import (
     read_histories,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
 WRITER = """
 import sys
 from pathlib import Path
-from tests.system.harness.journal import Journal, What
+from hushpost_proof.harness.journal import Journal, What
 with Journal(Path(sys.argv[1]), "anna", 1) as journal:
     number = 0
     while True:
@@ -47,9 +45,7 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
 
 def test_signal_9_takes_nothing_that_was_claimed(tmp_path: Path) -> None:
     """Every line whose `write` returned is there after signal 9."""
-    writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, cwd=ROOT
-    )
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE)
     assert writer.stdout is not None
     claimed = [int(writer.stdout.readline()) for _ in range(500)]
     writer.kill()

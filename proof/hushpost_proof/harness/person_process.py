@@ -5,9 +5,8 @@ import sys
 from pathlib import Path
 from typing import IO
 
-from tests.system.harness.person import Place
+from hushpost_proof.harness.person import Place
 
-ROOT = Path(__file__).resolve().parents[3]
 _END_SECONDS_MAX = 20.0
 
 
@@ -80,11 +79,10 @@ class PersonProcess:
     async def _spawn(self, log: IO[bytes]) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "tests.system.harness.person"),
+            *("-m", "hushpost_proof.harness.person"),
             *self._arguments,
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
-            cwd=ROOT,
         )
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from tests.system.harness.relay_process import free_port
+from hushpost_proof.harness.relay_process import free_port
 
 _CHUNK_BYTES = 1 << 16
 _HOLD_SECONDS_MAX = 5.0

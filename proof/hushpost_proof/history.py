@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tests.system.harness.journal import Event, HistoryDamaged, Incarnation, What
+from hushpost_proof.harness.journal import Event, HistoryDamaged, Incarnation, What
 
 
 class Fault(StrEnum):

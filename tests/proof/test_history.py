@@ -6,12 +6,12 @@ from itertools import pairwise
 from typing import TypeVar
 
 import pytest
+from hushpost_proof.harness.journal import Event, HistoryDamaged, What, digest
+from hushpost_proof.history import Fault, check, summary
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.system.harness.journal import Event, HistoryDamaged, What, digest
-from tests.system.harness.story import Life, Story
-from tests.system.history import Fault, check, summary
+from tests.proof.story import Life, Story
 
 Choice = TypeVar("Choice")
 # Picks one of several places for a violation; Hypothesis or "the first" decides.

@@ -23,8 +23,8 @@ from hushpost_wire.encoding import Reader
 from hushpost_wire.frames import Submit
 from hushpost_wire.identifiers import EnvelopeId
 
-from tests.system.harness.capture import Capture
-from tests.system.harness.key_log import AeadUse, KeyLog, SealKey
+from hushpost_proof.harness.capture import Capture
+from hushpost_proof.harness.key_log import AeadUse, KeyLog, SealKey
 
 
 class Leak(StrEnum):

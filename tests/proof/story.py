@@ -6,7 +6,7 @@ a history without fault: what was sent is accepted and received once, in the ord
 
 from dataclasses import dataclass, field
 
-from tests.system.harness.journal import Event, Incarnation, What, digest
+from hushpost_proof.harness.journal import Event, Incarnation, What, digest
 
 
 @dataclass(slots=True)

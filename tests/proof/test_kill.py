@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-
-from tests.system.harness.chance import chosen_seed
-from tests.system.harness.person import Place
-from tests.system.kill import Plan, judge, run
+from hushpost_proof.harness.chance import chosen_seed
+from hushpost_proof.harness.person import Place
+from hushpost_proof.kill import Plan, judge, run
 
 
 @pytest.mark.serial

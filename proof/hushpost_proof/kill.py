@@ -1,6 +1,6 @@
 """The kill test: people and their relay, all real processes, killed by signal 9 at random moments.
 
-    python -m tests.system.kill --relay-kills 200 --client-kills 200 --minutes 10
+    python -m hushpost_proof.kill --relay-kills 200 --client-kills 200 --minutes 10
 
 Pairs of `hushpost.Client` with vaults on disk write to each other through `hushpost-relay serve`
 with SQLite on disk, over a proxy that records the wire. Relay and people are killed while they work
@@ -20,17 +20,17 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.system.harness.capture import read_capture
-from tests.system.harness.chance import chosen_seed
-from tests.system.harness.journal import Incarnation, What, read_histories
-from tests.system.harness.key_log import read_key_logs
-from tests.system.harness.person import Place
-from tests.system.harness.person_process import PersonProcess
-from tests.system.harness.recording_proxy import RecordingProxy
-from tests.system.harness.relay_process import RelayProcess, relay_process
-from tests.system.harness.waiting import until
-from tests.system.history import Fault, Report, check, summary
-from tests.system.wire_audit import Audit, Leak, audit
+from hushpost_proof.harness.capture import read_capture
+from hushpost_proof.harness.chance import chosen_seed
+from hushpost_proof.harness.journal import Incarnation, What, read_histories
+from hushpost_proof.harness.key_log import read_key_logs
+from hushpost_proof.harness.person import Place
+from hushpost_proof.harness.person_process import PersonProcess
+from hushpost_proof.harness.recording_proxy import RecordingProxy
+from hushpost_proof.harness.relay_process import RelayProcess, relay_process
+from hushpost_proof.harness.waiting import until
+from hushpost_proof.history import Fault, Report, check, summary
+from hushpost_proof.wire_audit import Audit, Leak, audit
 
 # How long a dead process stays dead: from at once to long enough that others notice.
 DOWN_SECONDS_MAX = 0.5
@@ -230,7 +230,7 @@ def _alarms(histories: Sequence[Incarnation]) -> Counter[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; 0 if every promise was kept."""
-    parser = argparse.ArgumentParser(prog="python -m tests.system.kill", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m hushpost_proof.kill", description=__doc__)
     parser.add_argument("--pairs", type=int, default=10)
     parser.add_argument("--relay-kills", type=int, default=20)
     parser.add_argument("--client-kills", type=int, default=20)

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from hushpost_crypto.envelope import Bucket, Opening, assemble, pad
+from hushpost_proof.harness.capture import CaptureUnreadable, messages, read_capture
+from hushpost_proof.harness.key_log import KeyLogDamaged, log_keys, read_key_logs
+from hushpost_proof.wire_audit import Audit, Leak, audit
 from hushpost_wire.frames import (
     Deliver,
     Submit,
@@ -17,9 +20,6 @@ from hushpost_wire.identifiers import DropReference, DropSecret, Route, envelope
 from websockets.frames import Frame, Opcode
 
 from tests.crypto.pairwise_world import NOW, Device, met, stream
-from tests.system.harness.capture import CaptureUnreadable, messages, read_capture
-from tests.system.harness.key_log import KeyLogDamaged, log_keys, read_key_logs
-from tests.system.wire_audit import Audit, Leak, audit
 
 
 @dataclass

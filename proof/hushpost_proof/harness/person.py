@@ -1,6 +1,6 @@
 """A person of the kill test: a small program around `hushpost.Client`, run to be killed.
 
-    python -m tests.system.harness.person FOLDER NAME PEER RELAY-URL SEED
+    python -m hushpost_proof.harness.person FOLDER NAME PEER RELAY-URL SEED
 
 It makes or opens its vault, meets its peer by an invitation, and writes to it at random moments
 until the file `quiet` is there; then it sends one last message, waits until all that it sent is
@@ -24,10 +24,10 @@ from hushpost.events import Event, KnockReceived, MessageReceived, MessageStateC
 from hushpost.messages import MessageState, has_reached
 from hushpost.retry import Backoff
 
-from tests.system.harness.journal import Event as Claim
-from tests.system.harness.journal import Journal, What, next_incarnation, read_client
-from tests.system.harness.key_log import log_keys
-from tests.system.harness.waiting import until
+from hushpost_proof.harness.journal import Event as Claim
+from hushpost_proof.harness.journal import Journal, What, next_incarnation, read_client
+from hushpost_proof.harness.key_log import log_keys
+from hushpost_proof.harness.waiting import until
 
 # Messages of one person a second: 20 people keep two cores half busy, so that a kill finds work
 # under way and the run does not measure the machine instead.

@@ -1,0 +1,1 @@
+"""People, relays and places for experiments: real processes, real sockets, real kills."""
