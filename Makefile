@@ -3,12 +3,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CODE := crypto wire store server client_lib demo proof tests tools benchmarks
-# Two workers: the suite starts relays and clients of its own beside them.
-PARALLEL := -n 2 -m "not serial"
-COVER := --cov --cov-context=test --cov-report=
-# A module is judged by its own test file: runs of the whole, of tools and of mutants add nothing.
-OWN_TESTS := $(addprefix tests/,crypto wire store server client_lib demo) --ignore-glob='*_mutants.py'
-
 .DEFAULT_GOAL := help
 .PHONY: help demo test prove check bench coverage format lint types imports words links fmt lock clean
 
@@ -22,12 +16,10 @@ $(INSTALLED): requirements.lock pyproject.toml tools/make_venv.sh
 demo: $(INSTALLED) ## Show two people, and between them what the relay sees
 	@$(BIN)/hushpost demo
 
-# pytest answers 5 when no test carries the mark.
 test: $(INSTALLED) ## Run the tests
-	$(BIN)/pytest -q -m serial || [ $$? -eq 5 ]
-	$(BIN)/pytest -q $(PARALLEL)
+	@tools/run_tests.sh $(BIN)
 
-check: format lint types imports words links coverage test ## Do all that CI does, tests included
+check: format lint types imports words links prove test coverage ## Do all that CI does, tests included
 
 format: $(INSTALLED) ## Fail on code that is not formatted
 	$(BIN)/ruff format --check $(CODE)
@@ -49,10 +41,8 @@ words: $(INSTALLED) ## Check that no file holds what does not belong in the proj
 links: $(INSTALLED) ## Check the links between the pages
 	$(BIN)/python tools/doc_links.py
 
-coverage: $(INSTALLED) ## Judge each module by what its own test file covers
-	$(BIN)/coverage erase
-	$(BIN)/pytest -q $(COVER) -m serial $(OWN_TESTS) || [ $$? -eq 5 ]
-	$(BIN)/pytest -q $(COVER) --cov-append $(PARALLEL) $(OWN_TESTS)
+coverage: $(INSTALLED) ## Judge each module by what its own test file covered in the last tests
+	@test -f .coverage || tools/run_tests.sh $(BIN)
 	$(BIN)/python tools/coverage_by_file.py
 
 prove: $(INSTALLED) ## Try to break what is claimed, and print what was found (SHARD=1/2, LONG=1)

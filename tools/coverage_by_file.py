@@ -3,7 +3,7 @@
 `wire/hushpost_wire/frames.py` belongs to `tests/wire/test_frames.py`. Of the lines of a module,
 those count that ran while its own test file ran, or at import. A module that importing alone
 covers (constants, an error tree) needs no test file. Reads the contexts that
-`pytest --cov-context=test` recorded; exits with 1 and a line for each module below the threshold.
+`make test` recorded; exits with 1 and a line for each module below the threshold.
 """
 
 import re
@@ -109,7 +109,7 @@ def main() -> int:
     root = Path(__file__).resolve().parent.parent
     data_file = root / ".coverage"
     if not data_file.is_file():
-        sys.stdout.write("no coverage recorded: run `make coverage`\n")
+        sys.stdout.write("no coverage recorded: run `make test`\n")
         return 1
     modules = list(measured(root, data_file))
     found = list(violations(root, modules))

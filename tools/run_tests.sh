@@ -1,0 +1,42 @@
+#!/bin/sh
+# Runs every test once: first those that cover a module by their own file, recording which lines
+# each test ran, then the others. All four runs are made even if one fails; the last line says which.
+# Usage: tools/run_tests.sh FOLDER-OF-THE-TOOLS
+set -u
+bin=$1
+# Runs of the whole, of tools and of mutants say nothing about a module's own test file.
+own="tests/crypto tests/wire tests/store tests/server tests/client_lib tests/demo"
+mutants=$(find tests -name '*_mutants.py')
+rest=$mutants
+for place in tests/*/ tests/test_*.py; do
+    case " $own " in
+        *" ${place%/} "*) ;;
+        *) case $place in *__pycache__*) ;; *) rest="$rest ${place%/}" ;; esac ;;
+    esac
+done
+cover="--cov --cov-context=test --cov-append --cov-report="
+failed=
+
+run() {
+    what=$1
+    shift
+    echo "-- $what"
+    "$bin/pytest" -q "$@"
+    status=$?
+    # pytest answers 5 when no test carries the mark.
+    [ $status -eq 0 ] || [ $status -eq 5 ] || failed="$failed $what;"
+}
+
+"$bin/coverage" erase
+# Two workers: the suite starts relays and clients of its own beside them.
+# shellcheck disable=SC2086  # the lists are words
+{
+    run "modules, alone" $cover -m serial --ignore-glob='*_mutants.py' $own
+    run "modules" $cover -n 2 -m "not serial" --ignore-glob='*_mutants.py' $own
+    run "the whole, alone" -m serial $rest
+    run "the whole" -n 2 -m "not serial" $rest
+}
+if [ -n "$failed" ]; then
+    echo "failed:$failed"
+    exit 1
+fi
