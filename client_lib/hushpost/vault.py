@@ -25,6 +25,7 @@ from typing import Final, Self, TypeVar
 from hushpost_crypto.primitives import random_bytes
 
 from hushpost.errors import MisuseError, VaultError, VaultFull, VaultInUse, VaultUncertain
+from hushpost.vault_commits import Commits
 from hushpost.vault_file import lay_out, remove_files, take_lock, unlock
 from hushpost.vault_header import Argon2Cost, VaultSecret, make_header, open_header
 from hushpost.vault_lock import FileLock
@@ -76,11 +77,12 @@ class Vault:
         self.find, self.count = reader.find, reader.count
         self._turn = asyncio.Lock()
         self._holder: asyncio.Task[object] | None = None
-        self._group: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._erasure: asyncio.TimerHandle | None = None
         self._closed = False
-        self._uncertain: VaultUncertain | None = None
+        self._commits = Commits(
+            self._writer, thread, begun=self._group_begun, settled=self._erase_soon
+        )
         # Told of a disk that refuses work in the background, which no caller would hear of.
         self.troubled: Callable[[VaultError], None] | None = None
 
@@ -174,13 +176,13 @@ class Vault:
         """
         await self._take_turn()
         try:
-            group = self._begin()
+            group = self._commits.begin()
             writer = RowWriter(self._writer, self._sealer)
             try:
                 yield writer
-                self._keep()
+                self._commits.keep()
             except BaseException:
-                self._undo(group)
+                self._commits.undo(group)
                 raise
             finally:
                 writer.end()
@@ -238,9 +240,9 @@ class Vault:
         if self._closed:
             self._turn.release()
             raise MisuseError("this vault is closed: open it again")
-        if self._uncertain is not None and not last:
+        if self._commits.uncertain is not None and not last:
             self._turn.release()
-            raise VaultUncertain(*self._uncertain.args)
+            raise VaultUncertain(*self._commits.uncertain.args)
         self._holder = asyncio.current_task()
 
     def _give_turn(self) -> None:
@@ -259,9 +261,9 @@ class Vault:
     async def _take_turn_for(self, work: Callable[[], None], *, last: bool) -> None:
         await self._take_turn(last=last)
         try:
-            await self._settle()
+            await self._commits.settle()
             self._closed = last
-            await self._run(work)
+            await self._commits.run(work)
         finally:
             self._give_turn()
             if last:
@@ -274,73 +276,20 @@ class Vault:
         self._thread.shutdown(wait=False)
         self._lock.release()
 
-    # -- groups: transactions that wait for one commit ------------------------------------------
-
-    def _begin(self) -> asyncio.Future[None]:
-        try:
-            if self._group is None:
-                self._writer.execute("BEGIN IMMEDIATE")
-                self._group = asyncio.get_running_loop().create_future()
-                # A caller may be cancelled before it looks; the failure is then nobody's.
-                self._group.add_done_callback(_look_at)
-                self._start(self._commit_later())
-            self._writer.execute("SAVEPOINT one")
-        except sqlite3.Error as error:
-            raise vault_error(error) from None
-        return self._group
-
-    def _keep(self) -> None:
-        try:
-            self._writer.execute("RELEASE one")
-        except sqlite3.Error as error:
-            raise vault_error(error) from None
-
-    def _undo(self, group: asyncio.Future[None]) -> None:
-        """Undo one transaction; if SQLite has undone them all (disk full), fail the whole group."""
-        with suppress(sqlite3.Error):
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK TO one")
-                self._writer.execute("RELEASE one")
-                return
-        roll_back(self._writer)
-        self._group = None
-        group.set_exception(VaultFull("the disk refused to store a change: free some space"))
+    def _group_begun(self) -> None:
+        self._start(self._commit_later())
 
     async def _commit_later(self) -> None:
         await self._turn.acquire()
         try:
-            await self._settle()
+            await self._commits.settle()
         finally:
             self._turn.release()
-
-    async def _settle(self) -> None:
-        """Commit the open group, if there is one, and tell its callers. Needs the turn."""
-        group, self._group = self._group, None
-        if group is None:
-            return
-        try:
-            await self._run(self._commit)
-        except VaultError as error:
-            group.set_exception(error)
-        except BaseException as error:
-            # The interpreter ends or the thread is gone: nobody may wait for ever.
-            group.set_exception(VaultFull(f"a commit was cut off ({type(error).__name__})"))
-            raise
-        else:
-            group.set_result(None)
-            self._erase_soon()
-
-    def _commit(self) -> None:
-        try:
-            self._writer.execute("COMMIT")
-        except sqlite3.Error as error:
-            roll_back(self._writer)
-            raise vault_error(error) from None
 
     # -- erasure ------------------------------------------------------------------------------
 
     def _erase_soon(self) -> None:
-        if self._erasure is None and not self._closed and self._uncertain is None:
+        if self._erasure is None and not self._closed and self._commits.uncertain is None:
             loop = asyncio.get_running_loop()
             self._erasure = loop.call_later(ERASE_SECONDS, self._erase_now)
 
@@ -387,17 +336,6 @@ class Vault:
 
     # -- the thread -----------------------------------------------------------------------------
 
-    def _run(self, function: Callable[[], _Result]) -> asyncio.Future[_Result]:
-        return asyncio.get_running_loop().run_in_executor(self._thread, self._watch, function)
-
-    def _watch(self, function: Callable[[], _Result]) -> _Result:
-        """Run ``function``; after a sync that failed, no other change may follow (docs, 4)."""
-        try:
-            return function()
-        except VaultUncertain as error:
-            self._uncertain = error
-            raise
-
     def _start(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
@@ -419,8 +357,3 @@ async def _whole(work: "asyncio.Future[_Result]") -> _Result:
     if cancelled is not None:
         raise cancelled
     return work.result()
-
-
-def _look_at(group: asyncio.Future[None]) -> None:
-    if not group.cancelled():
-        group.exception()

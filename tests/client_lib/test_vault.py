@@ -16,7 +16,6 @@ from hushpost.errors import (
     MisuseError,
     VaultDamaged,
     VaultExists,
-    VaultFull,
     VaultInUse,
     VaultLocked,
     VaultMissing,
@@ -24,7 +23,8 @@ from hushpost.errors import (
 from hushpost.vault import Table, Vault
 from hushpost.vault_header import KeychainKey, Passphrase
 
-KEY = KeychainKey(bytes(range(32)))
+from tests.client_lib.vault_rows_put import KEY, put
+
 WRITER = Path(__file__).with_name("vault_writer.py")
 KILLS = 20
 
@@ -36,36 +36,12 @@ async def vault(tmp_path: Path) -> AsyncIterator[Vault]:
         yield opened
 
 
-async def put(vault: Vault, table: Table, key: bytes, value: bytes) -> None:
-    """Store one record in a transaction of its own."""
-    async with vault.transaction() as transaction:
-        transaction.put(table, key, value)
-
-
-async def fail_after_writing(vault: Vault) -> None:
-    """Write two records and raise before the block ends."""
-    async with vault.transaction() as transaction:
-        transaction.put(Table.SETTINGS, b"a", b"2")
-        transaction.put(Table.SETTINGS, b"b", b"2")
-        _ = 1 // 0
-
-
 async def test_what_was_put_is_there_after_reopening(tmp_path: Path) -> None:
     """A record survives close and open."""
     async with await Vault.create(tmp_path / "v", KEY) as vault:
         await put(vault, Table.CONTACTS, b"k", b"value")
     async with await Vault.open(tmp_path / "v", KEY) as vault:
         assert vault.get(Table.CONTACTS, b"k") == b"value"
-
-
-async def test_an_exception_undoes_its_transaction_only(vault: Vault) -> None:
-    """A body that raises leaves nothing behind; those before and after it stand."""
-    await put(vault, Table.SETTINGS, b"a", b"1")
-    with pytest.raises(ZeroDivisionError):
-        await fail_after_writing(vault)
-    await put(vault, Table.SETTINGS, b"c", b"3")
-    found = [vault.get(Table.SETTINGS, key) for key in (b"a", b"b", b"c")]
-    assert found == [b"1", None, b"3"]
 
 
 async def test_reads_outside_see_only_what_is_durable(vault: Vault) -> None:
@@ -75,41 +51,6 @@ async def test_reads_outside_see_only_what_is_durable(vault: Vault) -> None:
         assert transaction.get(Table.SETTINGS, b"a") == b"1"
         assert vault.get(Table.SETTINGS, b"a") is None
     assert vault.get(Table.SETTINGS, b"a") == b"1"
-
-
-async def test_waiting_transactions_share_a_commit(
-    vault: Vault, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Fifty transactions begun together, each counting on, need far fewer than fifty commits."""
-    commits: list[int] = []
-    commit = vault._commit  # pyright: ignore[reportPrivateUsage]  # counts, then does the same
-
-    def counted() -> None:
-        commits.append(1)
-        commit()
-
-    monkeypatch.setattr(vault, "_commit", counted)
-
-    async def add_one() -> None:
-        async with vault.transaction() as transaction:
-            old = transaction.get(Table.SETTINGS, b"n") or b"\0"
-            transaction.put(Table.SETTINGS, b"n", bytes([old[0] + 1]))
-
-    await asyncio.gather(*(add_one() for _ in range(50)))
-    assert vault.get(Table.SETTINGS, b"n") == b"\x32"
-    assert 1 <= len(commits) <= 5
-
-
-async def test_a_cancelled_caller_does_not_undo_or_block(vault: Vault) -> None:
-    """Cancelling a task that waits for its commit leaves the commit whole and the vault usable."""
-    task = asyncio.ensure_future(put(vault, Table.SETTINGS, b"a", b"1"))
-    await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    await put(vault, Table.SETTINGS, b"b", b"2")
-    assert vault.get(Table.SETTINGS, b"b") == b"2"
-    assert vault.get(Table.SETTINGS, b"a") in (None, b"1")
 
 
 async def test_a_nested_transaction_is_refused(vault: Vault) -> None:
@@ -297,39 +238,6 @@ async def test_a_changed_row_is_reported_and_others_are_served(tmp_path: Path) -
         with pytest.raises(VaultDamaged):
             vault.rows(Table.SETTINGS)
         assert vault.get(Table.SETTINGS, b"b") == b"2"
-
-
-async def test_sqlite_refusing_to_grow_is_full_and_recovers(vault: Vault) -> None:
-    """At the page limit of SQLite itself a write is VaultFull and undone; with room it works."""
-    writer = vault._writer  # pyright: ignore[reportPrivateUsage]  # sets a real limit of SQLite
-    await put(vault, Table.SETTINGS, b"a", b"1")
-    (pages,) = writer.execute("PRAGMA page_count").fetchone()
-    writer.execute(f"PRAGMA max_page_count={pages + 3}")
-    with pytest.raises(VaultFull):
-        await put(vault, Table.MESSAGES, b"large", bytes(200_000))
-    assert vault.get(Table.SETTINGS, b"a") == b"1"
-    assert vault.count(Table.MESSAGES) == 0
-    writer.execute("PRAGMA max_page_count=1000000")
-    await put(vault, Table.MESSAGES, b"large", bytes(200_000))
-    assert vault.get(Table.MESSAGES, b"large") == bytes(200_000)
-
-
-async def test_a_full_disk_fails_all_that_waited_and_loses_nothing(vault: Vault) -> None:
-    """Whoever was in the group with a refused write hears of it; nobody is told a false success."""
-    writer = vault._writer  # pyright: ignore[reportPrivateUsage]  # sets a real limit of SQLite
-    (pages,) = writer.execute("PRAGMA page_count").fetchone()
-    writer.execute(f"PRAGMA max_page_count={pages + 40}")
-    sizes = {b"%d" % number: 300 if number % 2 else 60_000 for number in range(10)}
-    outcomes = await asyncio.gather(
-        *(put(vault, Table.MESSAGES, key, bytes(size)) for key, size in sizes.items()),
-        return_exceptions=True,
-    )
-    writer.execute("PRAGMA max_page_count=1000000")
-    assert any(isinstance(outcome, VaultFull) for outcome in outcomes)
-    for key, outcome in zip(sizes, outcomes, strict=True):
-        there = vault.get(Table.MESSAGES, key) is not None
-        assert there == (outcome is None)
-    await put(vault, Table.MESSAGES, b"later", b"1")
 
 
 async def test_a_reader_from_outside_delays_erasure_with_a_clear_word(vault: Vault) -> None:
