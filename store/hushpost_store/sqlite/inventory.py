@@ -1,25 +1,43 @@
 """Every table and column that a relay's database has, why, and until when.
 
 The one declaration: `schema` makes the database from it, so that nothing can be stored that does
-not stand here with its purpose and retention. docs/spec/store.md, "What is stored".
+not stand here with its purpose, clause and retention; and `owned_rows` finds by it which rows an
+account owns. docs/spec/store.md, "What is stored".
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Final
+
+from hushpost_store.policy_clauses import Clause
 
 ENVELOPE_TABLE_PREFIX: Final = "envelope_"
 
 
+class Owner(Enum):
+    """How a row of a table leads to the one account that it belongs to."""
+
+    NOBODY = auto()
+    """It describes the database."""
+    ACCOUNT = auto()
+    """By its column `account_id`."""
+    MAILBOX = auto()
+    """By its column `slot`: that of a device, which belongs to an account."""
+    ENVELOPE = auto()
+    """By the upper half of its column `id`, which is such a slot."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One stored column. `retention` says what ends its life."""
+    """One stored column. `retention` says what ends its life; `clause` None: its table's."""
 
     name: str
     declaration: str
     purpose: str
     retention: str
+    clause: Clause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +50,8 @@ class Table:
     constraint: str = ""
     options: str = "WITHOUT ROWID, STRICT"
     indexes: tuple[str, ...] = ()
+    clause: Clause = field(kw_only=True)
+    owner: Owner = field(kw_only=True)
 
     def statements(self) -> tuple[str, ...]:
         """Return the SQL that creates the table and its indexes."""
@@ -50,6 +70,8 @@ _PREKEY_LIFE: Final = "until expiry_day, or the device leaves"
 META: Final = Table(
     name="store_meta",
     purpose="what describes the database itself",
+    clause=Clause.SERVICE,
+    owner=Owner.NOBODY,
     columns=(
         Column("name", "TEXT PRIMARY KEY", "name of the entry", "as long as the database"),
         Column(
@@ -61,6 +83,8 @@ META: Final = Table(
 ACCOUNT: Final = Table(
     name="account",
     purpose="who may log in here, and serving of prekeys",
+    clause=Clause.ACCOUNT,
+    owner=Owner.ACCOUNT,
     columns=(
         Column("account_id", "BLOB PRIMARY KEY", "names the account", _ACCOUNT_LIFE),
         Column("genesis", "BLOB NOT NULL", "proves the account id to contacts", _ACCOUNT_LIFE),
@@ -70,6 +94,7 @@ ACCOUNT: Final = Table(
             "INTEGER NOT NULL",
             "1 while a deletion is under way, so that a crash cannot leave half of one",
             "until the deletion is finished",
+            Clause.DELETION,
         ),
     ),
 )
@@ -77,6 +102,8 @@ ACCOUNT: Final = Table(
 DEVICE_LIST: Final = Table(
     name="device_list",
     purpose="lets contacts follow the chain of an account's devices",
+    clause=Clause.ACCOUNT,
+    owner=Owner.ACCOUNT,
     columns=(
         Column("account_id", "BLOB NOT NULL", "whose list", _ACCOUNT_LIFE),
         Column("version", "INTEGER NOT NULL", "place in the chain", "the last 64 are kept"),
@@ -89,6 +116,8 @@ DEVICE_LIST: Final = Table(
 DEVICE: Final = Table(
     name="device",
     purpose="the key that a login must sign with, and the mailbox it opens",
+    clause=Clause.ACCESS,
+    owner=Owner.ACCOUNT,
     columns=(
         Column("account_id", "BLOB NOT NULL", "whose device", _DEVICE_LIFE),
         Column("position", "INTEGER NOT NULL", "place in the device list", _DEVICE_LIFE),
@@ -102,6 +131,8 @@ DEVICE: Final = Table(
 MAILBOX: Final = Table(
     name="mailbox",
     purpose="maps the route on the wire to rows",
+    clause=Clause.SERVICE,
+    owner=Owner.MAILBOX,
     columns=(
         Column(
             "slot",
@@ -111,11 +142,25 @@ MAILBOX: Final = Table(
         ),
         Column("route", "BLOB NOT NULL UNIQUE", "names the mailbox to senders", _DEVICE_LIFE),
         Column(
-            "knock_day", "INTEGER NOT NULL", "day that knocks counts for", "until the next knock"
+            "knock_day",
+            "INTEGER NOT NULL",
+            "day that knocks counts for",
+            "until the next knock",
+            Clause.SECURITY,
         ),
-        Column("knocks", "INTEGER NOT NULL", "bounds strangers' envelopes a day", "one day"),
         Column(
-            "notices_closed", "INTEGER NOT NULL", "number of the last expired notice", _DEVICE_LIFE
+            "knocks",
+            "INTEGER NOT NULL",
+            "bounds strangers' envelopes a day",
+            "until the next knock of another day",
+            Clause.SECURITY,
+        ),
+        Column(
+            "notices_closed",
+            "INTEGER NOT NULL",
+            "number of the last expired notice",
+            _DEVICE_LIFE,
+            Clause.UNDELIVERED,
         ),
     ),
     options="STRICT",
@@ -124,6 +169,8 @@ MAILBOX: Final = Table(
 DROP: Final = Table(
     name="mailbox_drop",
     purpose="who may post, as hashes of secrets that the relay never keeps",
+    clause=Clause.SECURITY,
+    owner=Owner.MAILBOX,
     columns=(
         Column("slot", "INTEGER NOT NULL", "into which mailbox", "until revoked or used up"),
         Column(
@@ -146,6 +193,8 @@ DROP: Final = Table(
 EXPIRED: Final = Table(
     name="expired_notice",
     purpose="tells an owner how many envelopes through which drop were never fetched",
+    clause=Clause.UNDELIVERED,
+    owner=Owner.MAILBOX,
     columns=(
         Column("slot", "INTEGER NOT NULL", "whose mailbox", "until the owner has seen it"),
         Column("notice_id", "INTEGER NOT NULL", "number of the notice", "until seen"),
@@ -158,6 +207,8 @@ EXPIRED: Final = Table(
 ONE_TIME_PREKEY: Final = Table(
     name="one_time_prekey",
     purpose="starts a session with a device that is offline",
+    clause=Clause.ENCRYPTION,
+    owner=Owner.ACCOUNT,
     columns=(
         Column("account_id", "BLOB NOT NULL", "whose", _PREKEY_LIFE),
         Column("device_id", "BLOB NOT NULL", "which device's", _PREKEY_LIFE),
@@ -174,6 +225,8 @@ ONE_TIME_PREKEY: Final = Table(
 STANDING_RECORD: Final = Table(
     name="standing_record",
     purpose="signed prekey and seal record of each device",
+    clause=Clause.ENCRYPTION,
+    owner=Owner.ACCOUNT,
     columns=(
         Column("account_id", "BLOB NOT NULL", "whose", _PREKEY_LIFE),
         Column("device_id", "BLOB NOT NULL", "which device's", _PREKEY_LIFE),
@@ -207,6 +260,8 @@ def envelope_table(bucket: int) -> Table:
     return Table(
         name=name,
         purpose=f"queued envelopes of {bucket} bytes",
+        clause=Clause.UNDELIVERED,
+        owner=Owner.ENVELOPE,
         columns=(
             Column("id", "INTEGER PRIMARY KEY", "mailbox and place in it", _ENVELOPE_LIFE),
             Column(

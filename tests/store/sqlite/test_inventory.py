@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
+from hushpost_store.policy_clauses import Clause
 from hushpost_store.sqlite import inventory
 
 
@@ -17,6 +18,8 @@ def test_a_declaration_is_the_sql_that_makes_it() -> None:
         constraint="PRIMARY KEY (b, a)",
         options="WITHOUT ROWID",
         indexes=("CREATE INDEX t_a ON t (a)",),
+        clause=Clause.SERVICE,
+        owner=inventory.Owner.NOBODY,
     )
     create, index = table.statements()
     assert create == "CREATE TABLE t (a INTEGER NOT NULL, b , PRIMARY KEY (b, a)) WITHOUT ROWID"
