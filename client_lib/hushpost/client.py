@@ -7,23 +7,20 @@ step left to do at relays happens after its commit, in the tasks of `running`.
 import asyncio
 import os
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable
 from ssl import SSLContext
 from types import TracebackType
-from typing import Final, Self, cast
+from typing import Self
 
 from hushpost_crypto.address import Address, Invitation
-from hushpost_crypto.primitives import random_bytes
 from hushpost_crypto.safety_number import safety_number
 from hushpost_wire.host import Host
 from hushpost_wire.identifiers import AccountId
 
 from hushpost import keys_of_others
 from hushpost.contacts import Contact, Knock
-from hushpost.content import INNER_ID_BYTES, InnerId
 from hushpost.engine import conversation, first_contact, knocks, own_drops, receipts, texts
-from hushpost.engine.account_setup import make_account, mark_registered, set_read_receipts
+from hushpost.engine.account_setup import set_read_receipts
 from hushpost.engine.contact_book import (
     ContactRow,
     all_contacts,
@@ -33,22 +30,20 @@ from hushpost.engine.contact_book import (
 from hushpost.engine.desk import Desk
 from hushpost.engine.own_account import OwnAccount, own_account
 from hushpost.engine.texts import MessageRow
-from hushpost.errors import LoginRefused, MisuseError, RelayUnreachable
+from hushpost.errors import MisuseError, RelayUnreachable
 from hushpost.event_stream import EventStream
 from hushpost.events import Connection, Event, MessageReceived
-from hushpost.inputs import read_relay, read_target, read_token, secret_of
+from hushpost.inputs import (
+    account_of,
+    read_message_id,
+    read_relay,
+    read_target,
+    read_token,
+    secret_of,
+)
+from hushpost.lifetime import PUBLISH_SECONDS_MAX, Lifetime, Means, NewAccount
 from hushpost.messages import Message
-from hushpost.registration import Way, create_at_relay, delete_at_relay
-from hushpost.running import Running, Surroundings
-from hushpost.steps import Steps
 from hushpost.transport_dial import Dial
-from hushpost.transport_pins import VaultPins
-from hushpost.vault import Vault
-from hushpost.vault_file import remove_files
-
-# Who just made an account hands out the address at once: keys and knock drop should be at the relay
-# by then. A relay that is slower than this gets them in the background.
-PUBLISH_SECONDS_MAX: Final = 20.0
 
 
 class Client:
@@ -59,19 +54,16 @@ class Client:
     connection.
     """
 
-    def __init__(
-        self, vault: Vault, steps: Steps, running: Running, way: Way, words: tuple[str, ...]
-    ) -> None:
-        self._vault = vault
-        self._steps = steps
-        self._running = running
-        self._way = way
-        self._ending: asyncio.Task[None] | None = None
-        own = steps.look(own_account)
+    def __init__(self, life: Lifetime) -> None:
+        self._life = life
+        self._vault = life.vault
+        self._steps = life.steps
+        self._running = life.running
+        own = self._own()
         self._address = Address(own.host, own.account_id)
         # The 24 words that alone can replace the account key. Only `create` gives them: show them
         # once, on paper; they are stored nowhere.
-        self.recovery_words = words
+        self.recovery_words = life.recovery_words
 
     # -- making, opening, closing ----------------------------------------------------------------
 
@@ -96,25 +88,9 @@ class Client:
         the disk. Raises `VaultExists`, `RelayUnreachable`, `RegistrationRefused`, `MisuseError`.
         """
         host, dial = read_relay(relay, tls=tls is not None), Dial(socks_proxy, tls)
-        token = read_token(registration_token)
-        vault = await Vault.create(path, secret_of(passphrase, key))
-        try:
-            steps = Steps(vault, clock=clock, random=random_bytes)
-            own, words = await steps.run(make_account, host=host, knocks=knocks, name=name)
-            way = Way(host, dial, VaultPins(vault), random_bytes)
-            await create_at_relay(way, own, token=token)
-            await steps.run(mark_registered)
-            client = await cls._start(vault, steps, way, words)
-            try:
-                await client._running.settled(PUBLISH_SECONDS_MAX)
-            except BaseException:
-                await client.close()
-                raise
-        except BaseException:
-            await vault.close()
-            remove_files(vault.path)
-            raise
-        return client
+        account = NewAccount(host, name, knocks, read_token(registration_token))
+        secret = secret_of(passphrase, key)
+        return cls(await Lifetime.begin(path, secret, account, Means(dial, clock)))
 
     @classmethod
     async def open(
@@ -131,50 +107,15 @@ class Client:
 
         Raises `VaultMissing`, `VaultLocked`, `VaultInUse`, `VaultDamaged`, `VaultNewer`.
         """
-        vault = await Vault.open(path, secret_of(passphrase, key))
-        try:
-            steps = Steps(vault, clock=clock, random=random_bytes)
-            own = steps.look(own_account)
-            way = Way(own.host, Dial(socks_proxy, tls), VaultPins(vault), random_bytes)
-            if not own.registered:
-                # The process ended between making the account and hearing from the relay.
-                await create_at_relay(way, own, token=None)
-                await steps.run(mark_registered)
-            return await cls._start(vault, steps, way, ())
-        except BaseException:
-            await vault.close()
-            raise
-
-    @classmethod
-    async def _start(cls, vault: Vault, steps: Steps, way: Way, words: tuple[str, ...]) -> Self:
-        surroundings = Surroundings(way.dial, way.pins, steps.clock, steps.random)
-        running = Running(steps, surroundings, steps.look(own_account))
-        try:
-            await running.start()
-        except BaseException:
-            await running.close()
-            raise
-        return cls(vault, steps, running, way, words)
+        means = Means(Dial(socks_proxy, tls), clock)
+        return cls(await Lifetime.resume(path, secret_of(passphrase, key), means))
 
     async def close(self) -> None:
         """End all connections and close the vault. What is not sent goes on at the next `open`.
 
         Begun, it is finished: a caller that is cancelled leaves no vault open. Twice is no error.
         """
-        await self._end(self._close())
-
-    async def _end(self, work: Coroutine[None, None, None]) -> None:
-        if self._ending is None:
-            self._ending = asyncio.get_running_loop().create_task(work)
-        else:
-            work.close()
-        await asyncio.shield(self._ending)
-
-    async def _close(self) -> None:
-        try:
-            await self._running.close()
-        finally:
-            await self._vault.close()
+        await self._life.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -249,18 +190,7 @@ class Client:
         The client is closed whatever comes of it. If it raises, the vault is kept: open it and try
         again. An account that the relay does not know any more counts as deleted.
         """
-        if self._ending is not None:
-            raise MisuseError("this client is closed: open it again")
-        await self._end(self._delete())
-
-    async def _delete(self) -> None:
-        try:
-            await self._running.close()
-            with suppress(LoginRefused):
-                await delete_at_relay(self._way, self._own())
-        finally:
-            await self._vault.close()
-        remove_files(self._vault.path)
+        await self._life.delete()
 
     # -- contacts --------------------------------------------------------------------------------
 
@@ -303,38 +233,40 @@ class Client:
 
         Raises `HostUnconfirmed` if they are at another relay than yours (see `add_contact`).
         """
-        row = self._steps.look(knocks.find_knock, _who(knock))
+        row = self._steps.look(knocks.find_knock, account_of(knock))
         keys_of_others.check_host(row.host, self._trusted(row.host, trust_host=trust_host))
-        return public_contact(await self._steps.run(knocks.accept, _who(knock)))
+        return public_contact(await self._steps.run(knocks.accept, account_of(knock)))
 
     async def decline(self, knock: Knock) -> None:
         """Drop a stranger's request, and later ones, without a word to them."""
-        await self._steps.run(knocks.decline, _who(knock))
+        await self._steps.run(knocks.decline, account_of(knock))
 
     async def block(self, contact: Contact) -> None:
         """Revoke the contact's way to you and drop what is on its way to them."""
-        await self._steps.run(conversation.block, _who(contact))
+        await self._steps.run(conversation.block, account_of(contact))
 
     async def remove_contact(self, contact: Contact) -> None:
         """Forget a contact. They may knock again."""
-        await self._steps.run(conversation.remove, _who(contact))
+        await self._steps.run(conversation.remove, account_of(contact))
 
     def safety_number(self, contact: Contact) -> str:
         """Give the 60 digits that both people see alike if nobody stands between them."""
         own = self._own().account_id
-        return str(safety_number(own, AccountId(_who(contact))))
+        return str(safety_number(own, AccountId(account_of(contact))))
 
     async def mark_verified(self, contact: Contact, *, verified: bool = True) -> None:
         """Remember that you compared the safety number by another way."""
-        await self._steps.run(conversation.mark_verified, _who(contact), verified=verified)
+        await self._steps.run(conversation.mark_verified, account_of(contact), verified=verified)
 
     async def allow_read_receipts(self, contact: Contact, *, allowed: bool | None) -> None:
         """Choose read receipts for one contact; None: as `set_read_receipts` says."""
-        await self._steps.run(conversation.allow_read_receipts, _who(contact), allowed=allowed)
+        await self._steps.run(
+            conversation.allow_read_receipts, account_of(contact), allowed=allowed
+        )
 
     async def restart_session(self, contact: Contact) -> None:
         """Begin a new session, at most once a day: when mail of this contact cannot be opened."""
-        await self._steps.run(first_contact.restart_session, AccountId(_who(contact)))
+        await self._steps.run(first_contact.restart_session, AccountId(account_of(contact)))
 
     # -- messages --------------------------------------------------------------------------------
 
@@ -344,30 +276,30 @@ class Client:
         The first text to a new contact goes with the request; what follows waits until the person
         accepted. Watch ``message.state``, or await ``message.reached("delivered")``.
         """
-        row = await self._steps.run(first_contact.send, _who(contact), text)
+        row = await self._steps.run(first_contact.send, account_of(contact), text)
         return self._message(row)
 
     async def send_again(self, message: Message | str) -> Message:
         """Send a refused or unconfirmed message once more; the reader never sees it twice."""
         message_id = message if isinstance(message, str) else message.message_id
-        row = await self._steps.run(first_contact.send_again, _inner_id(message_id))
+        row = await self._steps.run(first_contact.send_again, read_message_id(message_id))
         return self._message(row)
 
     def message(self, message_id: str) -> Message:
         """Give a message sent before, by its id; raises `MisuseError` once it is forgotten."""
-        row = self._steps.look(texts.find_message, _inner_id(message_id))
+        row = self._steps.look(texts.find_message, read_message_id(message_id))
         if row is None:
             raise MisuseError("no message of that id is remembered; states are kept for 30 days")
         return self._message(row)
 
     async def mark_read(self, received: MessageReceived) -> None:
         """Tell the sender that the person read it, if read receipts are allowed."""
-        inner_id = _inner_id(received.message_id)
-        await self._steps.run(receipts.note_read, _who(received.contact), inner_id)
+        inner_id = read_message_id(received.message_id)
+        await self._steps.run(receipts.note_read, account_of(received.contact), inner_id)
 
     async def send_typing(self, contact: Contact, *, began: bool = True) -> None:
         """Tell that the person writes, or stopped; lost without a word if they are not online."""
-        sealed = await self._steps.run(conversation.seal_typing, _who(contact), began=began)
+        sealed = await self._steps.run(conversation.seal_typing, account_of(contact), began=began)
         self._running.post_once(sealed)
 
     def events(self) -> EventStream:
@@ -408,19 +340,3 @@ def _rows(desk: Desk) -> list[ContactRow]:
 
 def _contacts(desk: Desk) -> list[Contact]:
     return [public_contact(row) for row in all_contacts(desk)]
-
-
-def _who(person: Contact | Knock) -> bytes:
-    if not isinstance(cast("object", person), Contact | Knock):
-        raise MisuseError("give a Contact or Knock, as contacts(), add_contact() or events give it")
-    return person.account_id
-
-
-def _inner_id(message_id: str) -> InnerId:
-    try:
-        inner_id = bytes.fromhex(message_id)
-    except (ValueError, TypeError):
-        inner_id = b""
-    if len(inner_id) != INNER_ID_BYTES:
-        raise MisuseError("a message id is 32 hexadecimal digits, as Message.message_id gives it")
-    return InnerId(inner_id)

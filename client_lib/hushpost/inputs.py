@@ -1,4 +1,4 @@
-"""What an app hands in, read strictly: a relay, an address, a way to open the vault."""
+"""What an app hands in, read strictly: a relay, an address, a person, a way to open the vault."""
 
 import re
 from typing import Final, cast
@@ -9,6 +9,8 @@ from hushpost_wire.errors import MalformedRecord
 from hushpost_wire.host import Host, is_loopback, parse_host
 from hushpost_wire.limits import TOKEN_CHARACTERS_MAX
 
+from hushpost.contacts import Contact, Knock
+from hushpost.content import INNER_ID_BYTES, InnerId
 from hushpost.errors import MisuseError
 from hushpost.vault_header import KeychainKey, Passphrase, VaultSecret
 
@@ -73,3 +75,21 @@ def secret_of(passphrase: str | None, key: bytes | None) -> VaultSecret:
     if not isinstance(cast("object", key), bytes | None):
         raise MisuseError("a key is 32 bytes; for text use passphrase=...")
     return Passphrase(passphrase) if passphrase is not None else KeychainKey(key or b"")
+
+
+def account_of(person: Contact | Knock) -> bytes:
+    """Give whose account a contact or knock is; raises `MisuseError` for anything else."""
+    if not isinstance(cast("object", person), Contact | Knock):
+        raise MisuseError("give a Contact or Knock, as contacts(), add_contact() or events give it")
+    return person.account_id
+
+
+def read_message_id(message_id: str) -> InnerId:
+    """Read a message id; raises `MisuseError`."""
+    try:
+        inner_id = bytes.fromhex(message_id)
+    except (ValueError, TypeError):
+        inner_id = b""
+    if len(inner_id) != INNER_ID_BYTES:
+        raise MisuseError("a message id is 32 hexadecimal digits, as Message.message_id gives it")
+    return InnerId(inner_id)

@@ -1,7 +1,6 @@
 """The client against a real relay: what an app developer is promised (docs/embedding.md)."""
 
 import asyncio
-import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ from hushpost import (
     Address,
     AlarmKind,
     BadInput,
-    Client,
     Connection,
     ConnectionChanged,
     ContactStage,
@@ -24,15 +22,10 @@ from hushpost.errors import (
     HostUnconfirmed,
     MisuseError,
     PeerUnreachable,
-    RegistrationRefused,
-    RelayUnreachable,
-    VaultInUse,
-    VaultLocked,
 )
 from hushpost_wire.identifiers import AccountId
 
 from tests.client_lib.client_world import (
-    KEY,
     again,
     befriend,
     person,
@@ -288,40 +281,6 @@ async def test_a_session_can_be_restarted(tmp_path: Path) -> None:
         assert await texts(alice, 1) == ["well"]
 
 
-async def test_the_vault_is_one_clients_at_a_time_and_needs_its_secret(tmp_path: Path) -> None:
-    """A second client on the file, and a wrong or missing secret, are refused with a reason."""
-    async with relay() as server:
-        path = tmp_path / "alice.vault"
-        async with await Client.create(path, relay=server.url, passphrase="old") as alice:
-            with pytest.raises(VaultInUse):
-                await Client.open(path, passphrase="old")
-            await alice.change_passphrase("old", "new")
-            address = alice.address
-        with pytest.raises(VaultLocked):
-            await Client.open(path, passphrase="old")
-        with pytest.raises(MisuseError, match="either passphrase"):
-            await Client.open(path)
-        with pytest.raises(MisuseError, match="either passphrase"):
-            await Client.open(path, passphrase="new", key=KEY)
-        async with await Client.open(path, passphrase="new") as alice:
-            assert alice.address == address
-
-
-async def test_creating_without_a_relay_leaves_nothing_behind(tmp_path: Path) -> None:
-    """A relay that is not there, closed or oddly named is said so, and no file stays."""
-    path = tmp_path / "alice.vault"
-    with pytest.raises(RelayUnreachable, match="hushpost-relay serve"):
-        await Client.create(path, relay="ws://127.0.0.1:9", key=KEY)
-    with pytest.raises(BadInput, match="this machine only"):
-        await Client.create(path, relay="ws://relay.example", key=KEY)
-    with pytest.raises(MisuseError, match="64 bytes"):
-        await Client.create(path, relay="ws://127.0.0.1:9", key=KEY, name="n" * 65)
-    async with relay(registration="closed") as server:
-        with pytest.raises(RegistrationRefused, match="no new accounts"):
-            await Client.create(path, relay=server.url, key=KEY)
-    assert os.listdir(tmp_path) == []
-
-
 async def test_adding_says_what_is_wrong_with_an_address(tmp_path: Path) -> None:
     """No address, one's own, an unknown account, a foreign relay: each has its error."""
     async with (
@@ -352,18 +311,6 @@ async def test_adding_says_what_is_wrong_with_an_address(tmp_path: Path) -> None
             alice.message("xyz")
         with pytest.raises(MisuseError, match="30 days"):
             alice.message("00" * 16)
-
-
-async def test_a_deleted_account_is_gone(tmp_path: Path) -> None:
-    """After deletion the relay knows no such account, and the vault's files are gone."""
-    async with relay() as server, await person(tmp_path, "alice", server.url) as alice:
-        bob = await person(tmp_path, "bob", server.url)
-        address = bob.address
-        await bob.delete_account()
-        await bob.close()
-        with pytest.raises(PeerUnreachable, match="no such account"):
-            await alice.add_contact(address)
-        assert [name for name in os.listdir(tmp_path) if "bob" in name] == []
 
 
 async def test_a_relay_that_serves_foreign_keys_is_found_out(tmp_path: Path) -> None:

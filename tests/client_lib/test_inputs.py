@@ -1,8 +1,17 @@
 """What an app hands in is read strictly, and each mistake is named."""
 
 import pytest
+from hushpost.contacts import Contact, ContactStage
 from hushpost.errors import MisuseError
-from hushpost.inputs import BadInput, read_relay, read_target, read_token, secret_of
+from hushpost.inputs import (
+    BadInput,
+    account_of,
+    read_message_id,
+    read_relay,
+    read_target,
+    read_token,
+    secret_of,
+)
 from hushpost.vault_header import KeychainKey, Passphrase
 from hushpost_crypto.address import Address
 from hushpost_wire.host import Host
@@ -66,3 +75,19 @@ def test_a_token_is_checked_before_it_goes_anywhere() -> None:
     for wrong in ("", "two words", "x" * 129, "naïve"):
         with pytest.raises(BadInput, match="copy it again"):
             read_token(wrong)
+
+
+def test_a_person_is_a_contact_or_a_knock() -> None:
+    """An address in the place of a contact is told from one."""
+    contact = Contact(str(ADDRESS), ADDRESS.account_id, "", ContactStage.OPEN, verified=False)
+    assert account_of(contact) == ADDRESS.account_id
+    with pytest.raises(MisuseError, match="give a Contact"):
+        account_of(str(ADDRESS))  # type: ignore[arg-type]  # what an app may do all the same
+
+
+def test_a_message_id_is_32_digits() -> None:
+    """Anything else is told what an id looks like."""
+    assert read_message_id("00" * 16) == bytes(16)
+    for wrong in ("", "00" * 15, "xy" * 16, None):
+        with pytest.raises(MisuseError, match="32 hexadecimal"):
+            read_message_id(wrong)  # type: ignore[arg-type]  # what an app may do all the same
