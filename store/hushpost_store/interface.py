@@ -224,6 +224,40 @@ class MailboxStore(Protocol):
         ...
 
 
+class CommitHold(Protocol):
+    """Holding commits back, for the quiet profile (docs/spec/store.md, "Holding commits")."""
+
+    def begin(self) -> None:
+        """Keep what is admitted, and what is deleted, in memory from now on, until `commit`.
+
+        All the rest of the contract stands: what is held is found by `read_backlog`, joined by a
+        repetition and withdrawn by its acknowledgement. The caller bounds what it submits.
+        """
+        ...
+
+    async def decided(self) -> None:
+        """Return when each submission made before the call was refused or admitted."""
+        ...
+
+    async def commit(self) -> None:
+        """Commit what is held; its listeners know the end when this returns.
+
+        It takes as long whether anything was held or not: one sync. Raises StoreFault when that
+        failed; what was held has then been told `failed`.
+        """
+        ...
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """A store that can hold commits back. Its hold is new each time it opens."""
+
+    @property
+    def commit_hold(self) -> CommitHold:
+        """Return the switch."""
+        ...
+
+
 @runtime_checkable
 class Lifecycle(Protocol):
     """Opening, closing and looking after a store."""

@@ -57,6 +57,19 @@ class _Mailbox:
         return tuple(self.notices)
 
 
+class NothingToCommit:
+    """The `CommitHold` of a store that never writes: it is always decided and committed."""
+
+    def begin(self) -> None:
+        """See `CommitHold`."""
+
+    async def decided(self) -> None:
+        """See `CommitHold`."""
+
+    async def commit(self) -> None:
+        """See `CommitHold`."""
+
+
 class MemoryStore:
     """A `Store` in dictionaries."""
 
@@ -67,6 +80,7 @@ class MemoryStore:
         self._epochs = 0
         self._committed = 0
         self._generation = secrets.token_bytes(16)
+        self.commit_hold = NothingToCommit()
 
     async def open(self) -> None:
         """Do nothing: there is nothing to make ready."""

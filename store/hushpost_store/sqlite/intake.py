@@ -35,6 +35,10 @@ class Intake:
         self._cache = cache
         self._quotas = quotas
         self._pending: dict[int, Entry] = {}
+        self.kept_back: dict[int, list[Entry]] = {}
+        """While the writer holds: what it has not been given yet, by mailbox (its slot)."""
+        self.unerased: list[MailboxState] = []
+        """While the writer holds: whose deletions it has not been given yet; they stay pinned."""
         self._held: dict[bytes, list[Held]] = {}
         self._held_bytes = 0
         self._buckets: tuple[int, ...] = ()
@@ -96,6 +100,10 @@ class Intake:
         self.count_out(stored_bytes, count)
         for bucket, keys in gone.items():
             writer.delete(bucket, keys, now)
+        if gone and writer.is_holding:
+            # Loaded anew from the disk it would have them again.
+            mailbox.pins += 1
+            self.unerased.append(mailbox)
 
     def count_out(self, stored_bytes: int, envelopes: int = 1) -> None:
         """Note that envelopes left the store."""
@@ -191,6 +199,8 @@ class Intake:
             [listener],
         )
         self._pending[key] = entry
+        if writer.is_holding:
+            self.kept_back.setdefault(mailbox.slot, []).append(entry)
         writer.enqueue(entry)
         listener.admitted(decision)
 

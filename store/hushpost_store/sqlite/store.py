@@ -35,6 +35,7 @@ from hushpost_store.rows import (
 from hushpost_store.sqlite import backup, drops, mailboxes, prekeys, schema, sweeper
 from hushpost_store.sqlite.census import Census, take_census
 from hushpost_store.sqlite.checkpointer import Checkpointer, truncate_log
+from hushpost_store.sqlite.commit_hold import SqliteCommitHold
 from hushpost_store.sqlite.database import Database, fault
 from hushpost_store.sqlite.deletion_clock import DeletionClock
 from hushpost_store.sqlite.intake import RETRY_SECONDS, Intake
@@ -71,6 +72,7 @@ class SqliteStore:
         self._database = Database(self._path, options)
         self._deletion_clock = DeletionClock()
         self._writer = Writer(self._database, options, self._intake.finished, self._deletion_clock)
+        self.commit_hold = SqliteCommitHold(self._writer, self._intake)
         self._checkpointer = Checkpointer(self._writer, options, self._deletion_clock)
         self._running = False
         self._epochs: dict[bytes, int] = {}
@@ -281,16 +283,20 @@ class SqliteStore:
         mailbox = self._cache.peek(route)
         if mailbox is None or self._epochs.get(route) != epoch:
             return []
-        return await self._writer.run(
-            lambda connection: mailboxes.read_backlog(
-                connection,
-                mailbox.slot,
-                self._buckets,
-                after_sequence=after_sequence,
-                limit=limit,
-                hour=admission.hour_of(now),
-            )
+        hold, hour = self.commit_hold, admission.hour_of(now)
+        read = functools.partial(
+            mailboxes.read_backlog, slot=mailbox.slot, buckets=self._buckets, limit=limit, hour=hour
         )
+        while True:
+            held = hold.kept_back(mailbox, after_sequence)
+            rows = await self._writer.run(functools.partial(read, after_sequence=after_sequence))
+            if not self._writer.is_holding:
+                return rows
+            page = hold.completed(mailbox, rows, held, limit=limit, now=now)
+            if page or len(rows) < limit:
+                return page
+            # All of it is acknowledged, and only its deletion is held: there may be more behind.
+            after_sequence = rows[-1].sequence
 
     def acknowledge(self, route: bytes, epoch: int, sequences: Sequence[int], now: float) -> None:
         """See `MailboxStore`."""

@@ -1,8 +1,9 @@
 """The writer task: it alone uses the database, and commits what waits together.
 
 docs/spec/store.md, "Group commit". While one group is being committed the next one gathers; under
-load groups grow by themselves, at rest a lone envelope is committed at once. Nothing here knows
-what the jobs mean.
+load groups grow by themselves, at rest a lone envelope is committed at once. Told to `hold`, it
+keeps envelopes and deletions back until `let_go`, while jobs go on. Nothing here knows what the
+jobs mean.
 """
 
 from __future__ import annotations
@@ -64,6 +65,9 @@ class Writer:
         self._on_done = on_done
         self._deletion_clock = deletion_clock
         self._steps: deque[Step] = deque()
+        self._held: list[Batch] | None = None
+        self.is_holding = False
+        """Whether batches wait for `let_go`; read for each envelope."""
         self._waiting: dict[Job, _Waiting[Any]] = {}
         self._open_batch: Batch | None = None
         self._between: deque[_Waiting[Any]] = deque()
@@ -83,9 +87,23 @@ class Writer:
     async def stop(self) -> None:
         """Commit everything that waits, then end. Later calls raise StoreClosed."""
         self._stopping = True
+        self.let_go()
+        self._held, self.is_holding = None, False
         self._wake.set()
         if self._task is not None:
             await self._task
+
+    def hold(self) -> None:
+        """Keep batches back from now on, until each `let_go`."""
+        self._held, self.is_holding = [], True
+
+    def let_go(self) -> None:
+        """Queue what is held, behind what is queued; what comes next is held again."""
+        if self._held:
+            held, self._held = self._held, []
+            self._steps.extend(held)
+            self._open_batch = None
+            self._wake.set()
 
     def has_room(self, envelope_bytes: int) -> bool:
         """Whether an envelope may still be queued."""
@@ -180,6 +198,9 @@ class Writer:
 
     def _new_batch(self) -> Batch:
         batch = self._open_batch = Batch()
+        if self._held is not None:
+            self._held.append(batch)
+            return batch
         self._steps.append(batch)
         self._wake.set()
         return batch
@@ -220,7 +241,8 @@ class Writer:
 
     async def _commit(self, steps: list[Step]) -> None:
         started = time.monotonic()
-        self._deletion_clock.writing(_deleted_since(steps), _deleted_since(self._steps))
+        later = _deleted_since([*self._steps, *(self._held or ())])
+        self._deletion_clock.writing(_deleted_since(steps), later)
         try:
             await self._database.run(lambda connection: commit_group(connection, steps))
         except Exception as error:  # the thread's edge: whoever waits must learn it, and we go on  # noqa: BLE001
