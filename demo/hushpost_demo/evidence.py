@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from hushpost_demo.errors import FactFailed
-from hushpost_demo.leak_scan import Finding, Needle, Report, envelope_needles, phrases, text_needles
+from hushpost_demo.guises import Needle
+from hushpost_demo.leak_scan import Finding, Report, envelope_needles, phrases, word_needles
 from hushpost_demo.scan_process import scan_apart
 
 # The relay promises that a deleted envelope has left its files after this time.
@@ -51,7 +52,7 @@ class Control:
 async def hunt_words(where: str, folder: Path, texts: Sequence[str], ids: Iterable[Needle]) -> Hunt:
     """Hunt every word of the texts, and further needles, in a folder."""
     wanted = phrases(texts)
-    needles = [needle for phrase in wanted for needle in text_needles(phrase)]
+    needles = [needle for phrase in wanted for needle in word_needles(phrase)]
     needles += ids
     report = await scan_apart([folder], needles)
     return Hunt(where, len(wanted), len(needles), report)
@@ -86,7 +87,7 @@ async def await_erasure(folder: Path, envelopes: Sequence[bytes]) -> float:
 async def control(folder: Path, text: str) -> Control:
     """Plant leaks of a text in the folder, in every spelling; scan; take them away again."""
     with planted(folder / _CONTROL_FOLDER, text) as names:
-        report = await scan_apart([folder], text_needles(text))
+        report = await scan_apart([folder], word_needles(text))
     found = {finding.file.removesuffix("-wal") for finding in report.findings}
     return Control(tuple(names), tuple(name for name in names if name in found))
 

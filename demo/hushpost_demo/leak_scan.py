@@ -1,8 +1,7 @@
 """Hunting text in files, however it may have been written (docs/demo.md, "The scan").
 
-A needle is one spelling of one thing that must not be there: its bytes in UTF-8, UTF-16,
-hexadecimal or Base64 (for each of the three places at which a text may begin within a Base64
-group). Short words are hunted together with their neighbours: three letters alone occur in any
+A needle is one spelling of one thing that must not be there, in one of the guises that `guises`
+lists. Short words are hunted together with their neighbours: three letters alone occur in any
 megabyte of ciphertext by chance, and an alarm that rings by chance is worth nothing.
 """
 
@@ -16,21 +15,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from hushpost_demo.gram_search import GramIndex
+from hushpost_demo.guises import Needle, byte_needles, text_needles
+
 # Five given bytes stand at a given place of random data once in 2**40: with a hundred needles over
 # a few megabytes a false alarm comes once in some thousand runs of the demo.
 WORD_BYTES_MIN: Final = 5
 # Any piece of this size is found whole within an envelope that was only partly overwritten.
 PIECE_BYTES: Final = 32
 _WORD: Final = re.compile(r"\w+")
-
-
-@dataclass(frozen=True, slots=True)
-class Needle:
-    """One spelling: what it is of, how it is written, and the bytes to look for."""
-
-    what: str
-    encoding: str
-    pattern: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +61,11 @@ def phrases(texts: Iterable[str]) -> list[str]:
     return list(found)
 
 
-def text_needles(what: str) -> Iterator[Needle]:
-    """Give the spellings of a text: as it is, in lower and in upper case, in every encoding."""
+def word_needles(what: str) -> Iterator[Needle]:
+    """Give the guises of a text as it is, in lower and in upper case."""
     for spelling in dict.fromkeys((what, what.lower(), what.upper())):
-        plain = spelling.encode()
-        yield Needle(what, "UTF-8", plain)
-        yield Needle(what, "UTF-16", spelling.encode("utf-16-le"))
-        yield Needle(what, "UTF-16", spelling.encode("utf-16-be"))
-        yield from byte_needles(what, plain)
-
-
-def byte_needles(what: str, plain: bytes) -> Iterator[Needle]:
-    """Give the spellings of bytes as text: hexadecimal and Base64."""
-    yield Needle(what, "hexadecimal", plain.hex().encode())
-    yield Needle(what, "hexadecimal", plain.hex().upper().encode())
-    for offset in range(3):
-        standard = _base64_core(plain, offset)
-        yield Needle(what, "Base64", standard)
-        urlsafe = standard.translate(bytes.maketrans(b"+/", b"-_"))
-        if urlsafe != standard:
-            yield Needle(what, "Base64", urlsafe)
+        yield from text_needles(what, spelling)
+        yield Needle(what, "hexadecimal", spelling.encode().hex().upper().encode())
 
 
 def envelope_needles(what: str, envelope: bytes) -> Iterator[Needle]:
@@ -102,7 +80,10 @@ def scan(folders: Iterable[Path], needles: Iterable[Needle]) -> Report:
 
     Raises `NotADirectoryError` for a folder that is not there: looking nowhere finds nothing.
     """
-    wanted = list({(needle.pattern, needle.what): needle for needle in needles}.values())
+    wanted: dict[bytes, list[Needle]] = {}
+    for needle in dict.fromkeys(needles):
+        wanted.setdefault(needle.pattern, []).append(needle)
+    index = GramIndex(wanted)
     findings: list[Finding] = []
     files = bytes_read = 0
     for path in sorted(path for folder in folders for path in _inside(folder)):
@@ -111,19 +92,12 @@ def scan(folders: Iterable[Path], needles: Iterable[Needle]) -> Report:
             continue
         files += 1
         bytes_read += len(content)
-        for needle in wanted:
-            offset = content.find(needle.pattern)
-            if offset >= 0:
+        for pattern, offset in index.search(content).items():
+            owners = {needle.what: needle for needle in wanted[pattern]}
+            for needle in owners.values():
                 findings.append(Finding(path.name, needle.what, needle.encoding, offset))
+    findings.sort(key=lambda finding: (finding.file, finding.offset))
     return Report(files, bytes_read, tuple(findings))
-
-
-def _base64_core(plain: bytes, offset: int) -> bytes:
-    """Give the Base64 characters that depend on ``plain`` alone, ``offset`` bytes into a group."""
-    encoded = base64.b64encode(b"\0" * offset + plain)
-    first = (offset * 8 + 5) // 6
-    last = (offset + len(plain)) * 8 // 6
-    return encoded[first:last]
 
 
 def _inside(folder: Path) -> Iterator[Path]:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hushpost_demo.errors import ScanFailed
-from hushpost_demo.leak_scan import Finding, Needle, Report
+from hushpost_demo.guises import Needle
+from hushpost_demo.leak_scan import Finding, Report
 
 
 async def scan_apart(folders: Iterable[Path], needles: Iterable[Needle]) -> Report:

@@ -15,7 +15,7 @@ from hushpost.errors import HushpostError
 from hushpost_demo import scenes
 from hushpost_demo.errors import FactFailed
 from hushpost_demo.evidence import Hunt, await_erasure, control, find_envelopes, hunt_words
-from hushpost_demo.leak_scan import Needle, byte_needles
+from hushpost_demo.guises import Needle, byte_needles
 from hushpost_demo.person import WAIT_SECONDS_MAX, Person
 from hushpost_demo.relay_process import RelayProcess
 from hushpost_demo.relay_view import RelayView, look

@@ -16,7 +16,7 @@ from hushpost_demo.evidence import (
     hunt_words,
     planted,
 )
-from hushpost_demo.leak_scan import Needle
+from hushpost_demo.guises import Needle
 
 TEXT = "The new job is in Lisbon."
 

@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from hushpost_demo.guises import Needle
 from hushpost_demo.leak_scan import (
     PIECE_BYTES,
-    Needle,
     envelope_needles,
     main,
     phrases,
     scan,
-    text_needles,
+    word_needles,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -48,7 +48,7 @@ def test_every_word_is_part_of_a_phrase() -> None:
 def test_each_spelling_is_found(tmp_path: Path, written: bytes) -> None:
     """A text is found in every encoding, between other bytes."""
     (tmp_path / "file").write_bytes(b"\x00\xff" + written + b"\x17")
-    report = scan([tmp_path], text_needles(TEXT))
+    report = scan([tmp_path], word_needles(TEXT))
     assert [finding.file for finding in report.findings]
     assert {finding.what for finding in report.findings} == {TEXT}
 
@@ -67,14 +67,14 @@ def test_base64_is_found_at_every_offset(
     whole = before + text.encode() + after
     encoded = base64.urlsafe_b64encode(whole) if urlsafe else base64.b64encode(whole)
     (tmp_path / "file").write_bytes(encoded)
-    assert scan([tmp_path], text_needles(text)).findings
+    assert scan([tmp_path], word_needles(text)).findings
 
 
 def test_random_bytes_hold_no_words(tmp_path: Path) -> None:
     """A megabyte of ciphertext raises no alarm; the bytes and files that were read are counted."""
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "file").write_bytes(secrets.token_bytes(1 << 20))
-    needles = [needle for phrase in phrases([TEXT]) for needle in text_needles(phrase)]
+    needles = [needle for phrase in phrases([TEXT]) for needle in word_needles(phrase)]
     report = scan([tmp_path], needles)
     assert (report.files, report.bytes_read, report.findings) == (1, 1 << 20, ())
 

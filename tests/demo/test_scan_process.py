@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from hushpost_demo.errors import ScanFailed
-from hushpost_demo.leak_scan import Needle
+from hushpost_demo.guises import Needle
 from hushpost_demo.scan_process import scan_apart
 
 

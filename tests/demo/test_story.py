@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from hushpost_demo import evidence, scenes
-from hushpost_demo.leak_scan import Needle
+from hushpost_demo.guises import Needle
 from hushpost_demo.person import Person
 from hushpost_demo.relay_process import RelayProcess
 from hushpost_demo.stage import JsonStage
@@ -29,7 +29,7 @@ async def test_the_whole_story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     ):
         story = Story(alice, bob, relay, JsonStage(out))
         assert await story.tell()
-        monkeypatch.setattr(evidence, "text_needles", no_needles)
+        monkeypatch.setattr(evidence, "word_needles", no_needles)
         assert not await story.scan()
     facts = [json.loads(line) for line in out.getvalue().splitlines()]
     by_kind = {fact["kind"]: fact for fact in facts}
