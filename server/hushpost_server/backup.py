@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from hushpost_store.durable_folder import make_folder
 from hushpost_store.errors import StoreError
 from hushpost_store.sqlite import SqliteOptions
 from hushpost_store.sqlite import restore as restore_database
@@ -31,7 +32,9 @@ def make_backup(configuration: Configuration, target: Path) -> None:
     if identity is None:
         raise BackupFailed(f"{configuration.data_folder / IDENTITY_FILE} is missing")
     try:
-        target.mkdir(mode=FOLDER_MODE, parents=True)
+        if target.exists():
+            raise FileExistsError
+        make_folder(target, FOLDER_MODE)
     except FileExistsError:
         raise BackupFailed(f"{target} exists already: name a folder that does not") from None
     except OSError as error:
@@ -75,7 +78,7 @@ def restore_backup(configuration: Configuration, source: Path) -> bool:
             " it: decide which one people know, and move the other away"
         )
     try:
-        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        make_folder(folder, FOLDER_MODE)
         restore_database(source / DATABASE_FILE, database)
     except (StoreError, OSError) as error:
         raise BackupFailed(f"restoring from {source} failed: {error}") from None

@@ -22,16 +22,16 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from hushpost_server.configuration_listening import ListeningSettings
 from hushpost_server.default_folders import default_data_folder
 
 ENVIRONMENT_PREFIX = "HUSHPOST_RELAY_"
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 KIB = 1024
 MIB = 1024 * 1024
 
 
-class Configuration(BaseSettings):
+class Configuration(ListeningSettings, BaseSettings):
     """Everything an operator may set. Immutable once built; see `configuration_loading`."""
 
     model_config = SettingsConfigDict(
@@ -41,49 +41,6 @@ class Configuration(BaseSettings):
         hide_input_in_errors=True,
         validate_default=True,
     )
-
-    # -- where it listens ------------------------------------------------------------------------
-    listen_host: str = Field(
-        default="127.0.0.1",
-        min_length=1,
-        description="Address to listen on. Anything but loopback needs TLS or `behind_proxy`.",
-    )
-    listen_port: int = Field(
-        default=8440, ge=0, le=65535, description="Port to listen on; 0 takes a free one."
-    )
-    public_host: str = Field(
-        default="",
-        max_length=255,
-        pattern=r"^[\x21-\x7e]*$",
-        description=(
-            "`host` or `host:port` as it stands in people's addresses. Clients sign it at login, so"
-            " it must be what they dial. Empty: the listening address."
-        ),
-    )
-    tls_certificate: Path | None = Field(
-        default=None, description="PEM file of the certificate chain; TLS 1.3 only."
-    )
-    tls_key: Path | None = Field(default=None, description="PEM file of the certificate's key.")
-    behind_proxy: bool = Field(
-        default=False,
-        description=(
-            "A proxy in front terminates TLS; plain ws:// is then allowed on any address. The"
-            " proxy sees drops and so belongs to the relay's trust domain."
-        ),
-    )
-    proxy_address_header: str = Field(
-        default="",
-        max_length=64,
-        pattern=r"^[A-Za-z0-9-]*$",
-        description=(
-            "With `behind_proxy`: the header in which the proxy puts the client's address (its"
-            " last entry is used, in memory only, for rate limits). Empty: the proxy's own address."
-        ),
-    )
-    backlog_connects_max: int = Field(
-        default=1024, ge=1, le=65535, description="Connections the kernel may hold unaccepted."
-    )
-    uvloop: bool = Field(default=True, description="Use uvloop's event loop where installed.")
 
     # -- what it keeps ---------------------------------------------------------------------------
     store: Literal["sqlite", "memory"] = Field(
@@ -304,7 +261,13 @@ class Configuration(BaseSettings):
         default="info", description="The least severe of the relay's own events to log."
     )
 
-    # -- for measurement only --------------------------------------------------------------------
+    # -- unsafe: each is announced at every start and in health ----------------------------------
+    unsafe_third_party_logs: bool = Field(
+        default=False,
+        description=(
+            "Let libraries log what they like at `log_level`: frames, SQL, values of exceptions."
+        ),
+    )
     unsafe_no_bucket_enforcement: bool = Field(
         default=False,
         description=(
@@ -347,11 +310,6 @@ class Configuration(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Say where values come from, strongest first; no file but one named by `with_file`."""
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
-
-    @property
-    def listens_on_loopback(self) -> bool:
-        """Whether nobody but this machine can connect."""
-        return self.listen_host in LOOPBACK_HOSTS
 
     def quotas(self) -> Quotas:
         """Gather what the store holds each mailbox to."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from hushpost_store.durable_folder import make_folder
 from hushpost_store.errors import (
     StorageFull,
     StoreDamaged,
@@ -60,7 +61,7 @@ class DataFolder:
     def prepare(self) -> None:
         """Make the folder and see that it can be written to; raises `FolderUnusable`."""
         try:
-            self.path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            make_folder(self.path, FOLDER_MODE)
             if os.name == "posix" and self.path.stat().st_mode & 0o077:
                 self.path.chmod(FOLDER_MODE)
             probe = self.path / ".writable"

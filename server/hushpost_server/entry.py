@@ -18,5 +18,5 @@ def main() -> int:
         )
     except KeyboardInterrupt:
         return 130
-    status: int = command.main()
+    status: int = command.script()
     return status

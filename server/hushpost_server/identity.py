@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hushpost_store.durable_folder import sync_folder
 from hushpost_wire.errors import WireError
 from hushpost_wire.identifiers import SIGNATURE_BYTES, RelayPublicKey, Signature
 from hushpost_wire.limits import HANDOVERS_MAX
@@ -127,21 +128,11 @@ def save_identity(folder: Path, identity: RelayIdentity) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(fresh, path)
-        _sync_folder(folder)
+        sync_folder(folder)
     except OSError as error:
         raise FolderUnusable(
             f"{path} cannot be written: {error.strerror}; choose another data_folder or free space"
         ) from None
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # elsewhere a folder cannot be opened, and the rename is journalled
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _encode(identity: RelayIdentity) -> dict[str, Any]:

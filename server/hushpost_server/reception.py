@@ -193,12 +193,12 @@ class Reception:
             self._empty.set()
 
     def failed(self, connection: Connection, error: Exception) -> None:
-        """Log what should not happen, by its class alone."""
-        self._log.write("connection_failed", error=type(error).__name__)
+        """Log what should not happen, by its class and place alone."""
+        self._log.write("connection_failed", error=error)
 
     def session_failed(self, session: Session, error: Exception) -> None:
         """Log it and close that session: its state is unknown, and the client starts afresh."""
-        self._log.write("connection_failed", error=type(error).__name__)
+        self._log.write("connection_failed", error=error)
         session.close(CloseCode.GOING_AWAY)
 
     # -- the end of a turn -----------------------------------------------------------------------

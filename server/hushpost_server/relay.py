@@ -92,7 +92,8 @@ class RelayServer:
 
     async def start(self) -> None:
         """Open the store, listen, and serve; everything is undone when a step fails."""
-        quieten_libraries()
+        if not self.configuration.unsafe_third_party_logs:
+            quieten_libraries()
         context = tls_context(self.configuration)
         loop = asyncio.get_running_loop()
         self._folder = DataFolder(
@@ -208,6 +209,8 @@ class RelayServer:
         enforced = not self.configuration.unsafe_no_bucket_enforcement
         if not enforced:
             self._log.write("buckets_unenforced")
+        if self.configuration.unsafe_third_party_logs:
+            self._log.write("third_party_logs_unsafe")
         self._log.write(
             "relay_started",
             store=self.configuration.store if self._given_store is None else "given",
@@ -288,6 +291,7 @@ class RelayServer:
             "queued_envelopes": stats.queued_envelopes,
             "deletion_lag_seconds": round(lag, 1),
             "bucket_enforcement": not self.configuration.unsafe_no_bucket_enforcement,
+            "third_party_logs_held": not self.configuration.unsafe_third_party_logs,
         }
         return Health(tuple(problems), details)
 

@@ -243,7 +243,7 @@ class Session:
         except RequestRefused as refusal:
             self._answer_error(request, refusal.code, refusal.retry_after)
         except StoreFault as fault:
-            services.log.write("commit_failed", error=type(fault).__name__)
+            services.log.write("commit_failed", error=fault)
             self._answer_error(request, ErrorCode.RETRY, FAULT_RETRY_SECONDS)
 
     def _answer_error(self, request: Request, code: ErrorCode, retry_after: int | None) -> None:

@@ -46,7 +46,7 @@ class Sweeper:
             await self._notify(report)
         except StoreError as error:
             self.failing = True
-            self._log.write("sweep_failed", error=type(error).__name__)
+            self._log.write("sweep_failed", error=error)
             return None
         self.failing = False
         self._expired.add(report.envelopes)

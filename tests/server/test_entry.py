@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import sys
+import threading
+import warnings
 from types import ModuleType
 
 import pytest
 from hushpost_server import entry
+
+
+@pytest.fixture(autouse=True)
+def hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the process its hooks back: the script keeps its own until it ends."""
+    for owner, name in (
+        (sys, "excepthook"),
+        (sys, "unraisablehook"),
+        (threading, "excepthook"),
+        (warnings, "showwarning"),
+    ):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
 
 
 def loading(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
