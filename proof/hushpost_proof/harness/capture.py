@@ -52,7 +52,7 @@ def messages(stream: bytes) -> Iterator[bytes]:
         return
     gathered = b""
     gathering = 0
-    while frame := _frame(stream, position):
+    while frame := frame_at(stream, position):
         flags, payload, position = frame
         if flags & _RESERVED:
             raise CaptureUnreadable("a frame has an extension's bit set; compression is off")
@@ -68,7 +68,7 @@ def messages(stream: bytes) -> Iterator[bytes]:
             yield gathered
 
 
-def _frame(stream: bytes, start: int) -> tuple[int, bytes, int] | None:
+def frame_at(stream: bytes, start: int) -> tuple[int, bytes, int] | None:
     """Return flags, payload and end of the frame at `start`, or None if it is not whole."""
     head = stream[start : start + 2]
     if len(head) < 2:

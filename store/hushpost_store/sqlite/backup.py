@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Final
 
 from hushpost_store import errors
+from hushpost_store.durable_folder import sync_folder
 from hushpost_store.rows import DropKind
 from hushpost_store.sqlite import schema
-from hushpost_store.sqlite.database import fault
+from hushpost_store.sqlite.database import fault, make_private
 
 _COPIES: Final = (
     "INSERT INTO target.account SELECT * FROM main.account WHERE NOT deleting",
@@ -53,6 +54,7 @@ def write(source: Path, target: Path, bucket_sizes: Sequence[int]) -> None:
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
     try:
+        make_private(part)
         with closing(_connect(part)) as made:
             schema.migrate(made, bucket_sizes)
         with closing(_connect(source)) as connection:
@@ -71,6 +73,7 @@ def restore(backup: Path, target: Path) -> None:
     """
     _require_absent(target)
     part = target.with_name(target.name + ".part")
+    make_private(part)
     shutil.copyfile(backup, part)
     try:
         with closing(_connect(part)) as connection:
@@ -118,8 +121,4 @@ def _publish(part: Path, target: Path) -> None:
         os.link(part, target)
     except FileExistsError as error:
         raise errors.BackupExists(f"{target.name} exists already: name another file") from error
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(target.parent)

@@ -8,6 +8,7 @@ would cost more than the statements.
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +17,13 @@ from typing import Any, Generic, TypeVar
 import aiosqlite
 
 from hushpost_store import errors
+from hushpost_store.durable_folder import make_folder
 from hushpost_store.sqlite.options import SqliteOptions
 
 T = TypeVar("T")
+
+# Neither its keys nor its sealed mail are for other users of the machine.
+OWNER_ONLY = 0o600
 
 
 class _Work(Generic[T]):
@@ -54,13 +59,14 @@ class Database:
         self._options = options
         self._raw: _WorkConnection | None = None
         self._connection: aiosqlite.Connection | None = None
-        self._lock = _FileLock(path.with_name(path.name + ".lock"))
+        self._lock = FileLock(lock_of(path))
 
     async def open(self) -> None:
         """Take the lock and connect. Raises StoreInUse, StoreDamaged, StorageFull."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(self._path.parent)
         self._lock.take()
         try:
+            make_private(self._path)
             self._connection = await aiosqlite.connect(
                 self._path, timeout=0, isolation_level=None, factory=self._capturing()
             )
@@ -120,7 +126,30 @@ class Database:
             connection.execute(f"PRAGMA max_page_count = {options.pages_max}")
 
 
-class _FileLock:
+def lock_of(path: Path) -> Path:
+    """Return the file whose lock says that a process has the database open."""
+    return path.with_name(path.name + ".lock")
+
+
+def make_private(path: Path) -> None:
+    """See to it that a database is its owner's alone; SQLite gives its log the same mode.
+
+    Touches no file that exists but by its name: closing one that SQLite has open in this process
+    would end SQLite's locks on it. OSError where the folder is not ours.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
+    except FileExistsError:
+        for suffix in ("", "-wal", "-shm"):
+            _take_from_others(path.with_name(path.name + suffix))
+
+
+def _take_from_others(path: Path) -> None:
+    if os.name == "posix" and path.is_file() and path.stat().st_mode & ~OWNER_ONLY & 0o777:
+        path.chmod(OWNER_ONLY)
+
+
+class FileLock:
     """Keeps a second process away: an exclusive transaction on a database of its own.
 
     The operating system ends it with the process, whatever kills it, on every platform that
@@ -132,9 +161,11 @@ class _FileLock:
         self._connection: sqlite3.Connection | None = None
 
     def take(self) -> None:
+        """Take the lock until `release`. Raises StoreInUse, StoreFault."""
         try:
+            make_private(self._path)
             connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise errors.StoreFault(
                 f"cannot write in the folder of {self._path.name}: check that it exists and is ours"
             ) from error
@@ -152,6 +183,7 @@ class _FileLock:
         self._connection = connection
 
     def release(self) -> None:
+        """Give the lock back, if it was taken."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
