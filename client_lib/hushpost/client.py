@@ -85,7 +85,8 @@ class Client:
         """Make an account at a relay and a vault for it, and connect.
 
         Show `recovery_words` once. If the relay cannot be reached or refuses, nothing is left on
-        the disk. Raises `VaultExists`, `RelayUnreachable`, `RegistrationRefused`, `MisuseError`.
+        the disk; what a crash left of a creation is replaced. Raises `VaultExists`,
+        `RelayUnreachable`, `RegistrationRefused`, `MisuseError`.
         """
         host, dial = read_relay(relay, tls=tls is not None), Dial(socks_proxy, tls)
         account = NewAccount(host, name, knocks, read_token(registration_token))
@@ -105,7 +106,8 @@ class Client:
     ) -> Self:
         """Open a vault and connect in the background; works without a network.
 
-        Raises `VaultMissing`, `VaultLocked`, `VaultInUse`, `VaultDamaged`, `VaultNewer`.
+        Raises `VaultMissing`, `VaultLocked`, `VaultInUse`, `VaultDamaged`, `VaultNewer`, and
+        `VaultUnfinished` if making the account was cut off: then call `create` again.
         """
         means = Means(Dial(socks_proxy, tls), clock)
         return cls(await Lifetime.resume(path, secret_of(passphrase, key), means))

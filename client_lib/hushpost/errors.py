@@ -30,6 +30,13 @@ class VaultExists(VaultError):
     """There is a file at that path already: open it, or choose another path."""
 
 
+class VaultUnfinished(VaultError):
+    """Making the account was cut off before anyone was told its address or its recovery words.
+
+    Nothing is lost with it: call `Client.create` again with the same path and secret.
+    """
+
+
 class VaultLocked(VaultError):
     """The passphrase (or the key) does not open this vault: ask the person again."""
 

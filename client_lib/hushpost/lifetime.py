@@ -7,6 +7,7 @@ Whatever goes wrong on the way in leaves nothing open, and `begin` nothing on th
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,8 +17,14 @@ from hushpost_crypto.primitives import random_bytes
 from hushpost_wire.host import Host
 
 from hushpost.engine.account_setup import make_account, mark_registered
-from hushpost.engine.own_account import own_account
-from hushpost.errors import LoginRefused, MisuseError
+from hushpost.engine.own_account import is_finished, own_account
+from hushpost.errors import (
+    LoginRefused,
+    MisuseError,
+    VaultError,
+    VaultExists,
+    VaultUnfinished,
+)
 from hushpost.registration import Way, create_at_relay, delete_at_relay
 from hushpost.running import Running, Surroundings
 from hushpost.steps import Steps
@@ -67,7 +74,7 @@ class Lifetime:
         cls, path: str | os.PathLike[str], secret: VaultSecret, account: NewAccount, means: Means
     ) -> Self:
         """Make a vault and an account at its relay, and connect; see `Client.create`."""
-        vault = await Vault.create(path, secret)
+        vault = await _create_anew(path, secret)
         try:
             steps = Steps(vault, clock=means.clock, random=random_bytes)
             own, words = await steps.run(
@@ -75,10 +82,11 @@ class Lifetime:
             )
             way = Way(account.host, means.dial, VaultPins(vault), random_bytes)
             await create_at_relay(way, own, token=account.token)
-            await steps.run(mark_registered)
             life = await cls._start(vault, steps, way)
             try:
                 await life.running.settled(PUBLISH_SECONDS_MAX)
+                # Last of all: only then is the caller given address and recovery words.
+                await steps.run(mark_registered)
             except BaseException:
                 await life.close()
                 raise
@@ -95,12 +103,13 @@ class Lifetime:
         vault = await Vault.open(path, secret)
         try:
             steps = Steps(vault, clock=means.clock, random=random_bytes)
+            if not steps.look(is_finished):
+                raise VaultUnfinished(
+                    f"making the account in {os.fspath(path)} was cut off before anyone was told of"
+                    " it; nothing is lost: create it again there, with the same secret"
+                )
             own = steps.look(own_account)
             way = Way(own.host, means.dial, VaultPins(vault), random_bytes)
-            if not own.registered:
-                # The process ended between making the account and hearing from the relay.
-                await create_at_relay(way, own, token=None)
-                await steps.run(mark_registered)
             return await cls._start(vault, steps, way)
         except BaseException:
             await vault.close()
@@ -148,3 +157,21 @@ class Lifetime:
         finally:
             await self.vault.close()
         remove_files(self.vault.path)
+
+
+async def _create_anew(path: str | os.PathLike[str], secret: VaultSecret) -> Vault:
+    """Make a vault; one whose making was cut off, under the same secret, gives way."""
+    try:
+        return await Vault.create(path, secret)
+    except VaultExists as exists:
+        try:
+            vault = await Vault.open(path, secret)
+        except VaultError:
+            raise exists from None
+        try:
+            if Steps(vault, clock=time.time, random=random_bytes).look(is_finished):
+                raise exists from None
+        finally:
+            await vault.close()
+    remove_files(vault.path)
+    return await Vault.create(path, secret)

@@ -5,7 +5,6 @@ from typing import Final
 
 import click
 from hushpost import Client, terminal_qr
-from hushpost.errors import VaultExists
 
 from hushpost_demo.passphrases import NEW_PASSPHRASE_VARIABLE, read_passphrase
 from hushpost_demo.place import Place, command_options, in_time
@@ -29,18 +28,23 @@ def init(place: Place, relay: str, name: str, token: str | None, no_knocks: bool
 
 
 async def _init(place: Place, relay: str, *, name: str, token: str | None, knocks: bool) -> None:
-    if place.vault.exists():
-        raise VaultExists(f"there is a file at {place.vault}: name another one with --vault")
+    # A file that is there already may be an account half made, which gives way: `create` knows.
     passphrase = place.passphrase("New passphrase", confirm=True)
     place.vault.parent.mkdir(parents=True, exist_ok=True)
-    async with await Client.create(
-        place.vault,
-        relay=relay,
-        passphrase=passphrase,
-        name=name,
-        registration_token=token,
-        knocks=knocks,
-    ) as client:
+    try:
+        made = await Client.create(
+            place.vault,
+            relay=relay,
+            passphrase=passphrase,
+            name=name,
+            registration_token=token,
+            knocks=knocks,
+        )
+    except VaultExists:
+        raise VaultExists(
+            f"there is a file at {place.vault}: name another one with --vault"
+        ) from None
+    async with made as client:
         words = client.recovery_words
         lines = [f"Your address:    {client.address}", f"Your vault:      {place.vault}"]
         lines += ["", "Your recovery words. Write them on paper now; they are stored nowhere and"]

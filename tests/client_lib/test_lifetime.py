@@ -12,11 +12,15 @@ from hushpost.errors import (
     PeerUnreachable,
     RegistrationRefused,
     RelayUnreachable,
+    VaultExists,
     VaultInUse,
     VaultLocked,
+    VaultUnfinished,
 )
 from hushpost.lifetime import NewAccount
 from hushpost.running import Running
+from hushpost.vault import Vault
+from hushpost.vault_header import KeychainKey
 from hushpost_wire.host import Host
 
 from tests.client_lib.client_world import KEY, again, inside, person, relay
@@ -68,16 +72,35 @@ async def test_a_deleted_account_is_gone(tmp_path: Path) -> None:
         assert [name for name in os.listdir(tmp_path) if "bob" in name] == []
 
 
-async def test_an_account_half_made_is_registered_at_the_next_open(tmp_path: Path) -> None:
-    """Killed before it heard from the relay, a client asks again; the account may be there."""
+async def test_an_account_half_made_is_made_anew_and_its_words_are_shown(tmp_path: Path) -> None:
+    """Killed before its caller was told anything, a creation is no account, and gives way."""
+    path = tmp_path / "alice.vault"
     async with relay() as server:
+        # Cut off before the account, and before the end.
+        await (await Vault.create(path, KeychainKey(KEY))).close()
+        await _expect_unfinished(tmp_path, server.url)
+        first = await person(tmp_path, "alice", server.url)
+        await inside(first).steps.run(
+            lambda desk: save_own(desk, replace(own_account(desk), registered=False))
+        )
+        await first.close()
+        await _expect_unfinished(tmp_path, server.url)
         async with await person(tmp_path, "alice", server.url) as alice:
-            await inside(alice).steps.run(
-                lambda desk: save_own(desk, replace(own_account(desk), registered=False))
-            )
-        async with await again(tmp_path, "alice") as alice:
-            assert inside(alice).steps.look(own_account).registered
+            assert len(alice.recovery_words) == 24
+            assert alice.address != first.address
             await alice.online()
+        # What came to its end is never replaced.
+        with pytest.raises(VaultExists):
+            await person(tmp_path, "alice", server.url)
+        async with await again(tmp_path, "alice") as same:
+            assert same.address == alice.address
+
+
+async def _expect_unfinished(folder: Path, url: str) -> None:
+    with pytest.raises(VaultUnfinished, match="create it again"):
+        await again(folder, "alice")
+    with pytest.raises(VaultExists):
+        await Client.create(folder / "alice.vault", relay=url, key=bytes(32))
 
 
 @pytest.mark.parametrize("named", ["start", "settled"])

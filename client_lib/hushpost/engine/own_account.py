@@ -63,6 +63,7 @@ class OwnAccount:
     fresh_login: int = 0
     # Names the relay's store; another one means that the relay came back from a backup.
     generation: bytes = b""
+    # The relay knows it, and whoever called `Client.create` was given it.
     registered: bool = False
     # The day of the last rotation of signed prekey and seal key that was queued; 0: none yet.
     rotated_day: int = 0
@@ -151,6 +152,12 @@ def own_account(desk: Desk) -> OwnAccount:
     if own is None:
         raise VaultDamaged("this vault holds no account; create one with Client.create")
     return own
+
+
+def is_finished(desk: Desk) -> bool:
+    """Whether the making of the account came to its end; false where there is none."""
+    own = _SHELF.get(desk.ledger, _KEY)
+    return own is not None and own.registered
 
 
 def save_own(desk: Desk, own: OwnAccount) -> None:
