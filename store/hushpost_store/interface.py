@@ -227,6 +227,11 @@ class MailboxStore(Protocol):
 class CommitHold(Protocol):
     """Holding commits back, for the quiet profile (docs/spec/store.md, "Holding commits")."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is held."""
+        ...
+
     def begin(self) -> None:
         """Keep what is admitted, and what is deleted, in memory from now on, until `commit`.
 
@@ -236,14 +241,21 @@ class CommitHold(Protocol):
         ...
 
     async def decided(self) -> None:
-        """Return when each submission made before the call was refused or admitted."""
+        """Return when each submission made before the call was refused or admitted.
+
+        Useful without holding too. It takes as long whether anything had to be loaded or not.
+        """
+        ...
+
+    def cut(self) -> None:
+        """Say that what is held by now is for the next `commit`, and what comes for a later one."""
         ...
 
     async def commit(self) -> None:
-        """Commit what is held; its listeners know the end when this returns.
+        """Commit what was cut; its listeners know the end when this returns.
 
-        It takes as long whether anything was held or not: one sync. Raises StoreFault when that
-        failed; what was held has then been told `failed`.
+        It takes one sync, whether anything was to be written or not. Raises StoreFault when that
+        failed; each envelope has then been told its own end.
         """
         ...
 

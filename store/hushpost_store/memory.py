@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from hushpost_store import admission, errors
 from hushpost_store.admission import MailboxState
@@ -60,7 +61,12 @@ class _Mailbox:
 class NothingToCommit:
     """The `CommitHold` of a store that never writes: it is always decided and committed."""
 
+    is_empty: Final = True
+
     def begin(self) -> None:
+        """See `CommitHold`."""
+
+    def cut(self) -> None:
         """See `CommitHold`."""
 
     async def decided(self) -> None:

@@ -35,7 +35,7 @@ from hushpost_wire.frames import (
 )
 from hushpost_wire.identifiers import AccountId, EnvelopeId, envelope_id
 from hushpost_wire.limits import DRAIN_SECONDS_MAX, Limits
-from hushpost_wire.relay_events import Acknowledged, PingDue
+from hushpost_wire.relay_events import Acknowledged, PingDue, Unfit
 from hushpost_wire.relay_protocol import RelayProtocol
 from hushpost_wire.transitions import FROM_CLIENT, TRANSITIONS, State, Step
 
@@ -484,3 +484,20 @@ def test_refusals_that_no_event_tells_are_counted() -> None:
     assert pair.relay.events_received() == []
     pair.relay.receive_data(encode_submit(submitted(2)), NOW)
     assert pair.relay.refused_unseen == 1
+
+
+def test_who_answers_later_is_told_of_unfit_submissions() -> None:
+    """With `tells_unfit` nothing is refused at once; the event names request and reason."""
+    pair = Joined(Role.POST).open()
+    pair.relay.tells_unfit = True
+    pair.relay.data_to_send()
+    pair.relay.receive_data(encode_submit(submitted(1)._replace(not_after=0)), NOW)
+    pair.relay.receive_data(encode_submit(submitted(2)._replace(envelope=bytes(9))), NOW)
+    assert pair.relay.events_received() == [
+        Unfit(1, RefusalReason.BAD_TTL),
+        Unfit(2, RefusalReason.BAD_ENVELOPE),
+    ]
+    assert pair.relay.refused_unseen == 0
+    assert pair.relay.data_to_send() == []
+    pair.relay.refuse(1, RefusalReason.BAD_TTL)
+    assert pair.relay.data_to_send() == [bytes.fromhex("820500000000000100000000")]

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from hushpost_wire.control import Error, ErrorCode, ExpiredSeen, Request
 from hushpost_wire.errors import ControlMalformed, FrameError, PeerViolation, VersionUnknown
-from hushpost_wire.frames import Submit
+from hushpost_wire.frames import RefusalReason, Submit
 
 
 class Acknowledged(NamedTuple):
@@ -17,7 +17,14 @@ class PingDue(NamedTuple):
     """Nothing was heard for a while: send a WebSocket ping; report pongs by `receive_pong`."""
 
 
-RelayEvent = Submit | Acknowledged | PingDue | Request | ExpiredSeen
+class Unfit(NamedTuple):
+    """A submission that is to be refused whatever its drop: answer it by `refuse`."""
+
+    request: int
+    reason: RefusalReason
+
+
+RelayEvent = Submit | Unfit | Acknowledged | PingDue | Request | ExpiredSeen
 
 
 def complaint(violation: PeerViolation) -> Error:

@@ -1,13 +1,11 @@
 """The relay's side of a connection, pure: messages in, events and messages out.
 
-Implements docs/spec/wire.md, section 8, for both endpoints. The machine owns request ids, delivery
-tags, windows, coalesced answers and deadlines; it knows nothing of drops, stores or accounts. It
-neither logs nor keeps an envelope once `events_received` has handed it over.
+Implements docs/spec/wire.md, section 8, for both endpoints. It owns request ids, delivery tags,
+windows, coalesced answers and deadlines; it knows nothing of drops, stores or accounts, and keeps
+no envelope once `events_received` has handed it over.
 
     messages --receive_data--> machine --events_received--> the relay decides
     messages <--data_to_send-- machine <--accept, refuse, deliver, answer, notify--
-
-`now` is the relay's clock in seconds since 1970, never going back by more than a correction.
 """
 
 from typing import Final
@@ -55,7 +53,7 @@ from hushpost_wire.frames import (
 )
 from hushpost_wire.identifiers import DropReference, EnvelopeId
 from hushpost_wire.limits import DRAIN_SECONDS_MAX, FRAME_NUMBERS_MAX
-from hushpost_wire.relay_events import Acknowledged, PingDue, RelayEvent, complaint
+from hushpost_wire.relay_events import Acknowledged, PingDue, RelayEvent, Unfit, complaint
 from hushpost_wire.terms import Terms
 from hushpost_wire.transitions import TRANSITIONS, State, Step, answer_step, request_step
 
@@ -92,21 +90,21 @@ class RelayProtocol:
         "nonce",
         "refused_unseen",
         "role",
+        "tells_unfit",
     )
 
     def __init__(self, terms: Terms, role: Role, *, nonce: bytes, now: float) -> None:
         self.role: Final = role
         self.nonce: Final = nonce
         self._terms = terms
-        self._connected = now
-        self.heard = now
+        self._connected = self._since = self.heard = now
         self.refused_unseen = 0  # submissions that no event told of, for who counts rates
+        self.tells_unfit = False  # refusals of its own are `Unfit` events, for who answers later
         self._rules = terms.rules
         self._limits = terms.limits
         self._submits_max = terms.limits.submits_in_flight_max
         self._deliveries_max = terms.limits.deliveries_in_flight_max
         self._state = State.GREETING
-        self._since = now
         self._pinged: float | None = None
         self._events: list[RelayEvent] = []
         self._outgoing: list[str | bytes] = []
@@ -128,7 +126,7 @@ class RelayProtocol:
     # ---- what came in
 
     def receive_data(self, data: str | bytes, now: float) -> None:
-        """Take one WebSocket message, text or binary. A violation closes; nothing is raised."""
+        """Take one WebSocket message. A violation closes; nothing is raised. `now`: since 1970."""
         if self._state is _CLOSED:
             return
         self.heard = now
@@ -335,6 +333,8 @@ class RelayProtocol:
         reason = self._rules.judge(submit, now)
         if reason is None and self._state is _OPEN:
             self._events.append(submit)
+        elif self.tells_unfit:
+            self._events.append(Unfit(request, reason or RefusalReason.RETRY))
         else:
             self.refused_unseen += 1
             self.refuse(request, reason or RefusalReason.RETRY)

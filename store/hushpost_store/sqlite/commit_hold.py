@@ -11,7 +11,7 @@ import sqlite3
 from hushpost_store.admission import DROP_REF_BYTES, HOUR_SECONDS, MailboxState
 from hushpost_store.rows import QueuedEnvelope
 from hushpost_store.sqlite.group import Entry
-from hushpost_store.sqlite.intake import Intake
+from hushpost_store.sqlite.intake import Intake, KeptBack
 from hushpost_store.sqlite.writer import Writer
 
 
@@ -21,6 +21,12 @@ class SqliteCommitHold:
     def __init__(self, writer: Writer, intake: Intake) -> None:
         self._writer = writer
         self._intake = intake
+        self._cut_off = KeptBack()
+
+    @property
+    def is_empty(self) -> bool:
+        """See `CommitHold`."""
+        return self._writer.holds_nothing
 
     def begin(self) -> None:
         """See `CommitHold`."""
@@ -31,21 +37,31 @@ class SqliteCommitHold:
         # Mailboxes are loaded by jobs; this one has its turn after all of them.
         await self._writer.run(_nothing)
 
+    def cut(self) -> None:
+        """See `CommitHold`."""
+        self._writer.cut()
+        kept, self._intake.kept_back = self._intake.kept_back, KeptBack()
+        for slot, entries in kept.entries.items():
+            self._cut_off.entries.setdefault(slot, []).extend(entries)
+        self._cut_off.unerased += kept.unerased
+
     async def commit(self) -> None:
         """See `CommitHold`."""
-        intake = self._intake
-        unerased, intake.unerased = intake.unerased, []
-        intake.kept_back.clear()
+        written, self._cut_off = self._cut_off, KeptBack()
         self._writer.let_go()
         try:
             await self._writer.run(_touch)
         finally:
-            for mailbox in unerased:
+            for mailbox in written.unerased:
                 mailbox.pins -= 1
 
     def kept_back(self, mailbox: MailboxState, after_sequence: int) -> list[Entry]:
         """Return what a read that is asked for now will not find on the disk."""
-        entries = self._intake.kept_back.get(mailbox.slot, ())
+        slot = mailbox.slot
+        entries = (
+            *self._cut_off.entries.get(slot, ()),
+            *self._intake.kept_back.entries.get(slot, ()),
+        )
         return [entry for entry in entries if entry.sequence > after_sequence]
 
     def completed(

@@ -7,6 +7,7 @@ the key of its row, so that a repetition joins it and an acknowledgement withdra
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from hushpost_store import admission, errors
@@ -28,6 +29,16 @@ _CONTACT: Final = DropKind.CONTACT
 Held = tuple[Submission, SubmissionListener, float]
 
 
+@dataclass(slots=True)
+class KeptBack:
+    """What the writer holds: not on the disk yet, and not to be looked for there."""
+
+    entries: dict[int, list[Entry]] = field(default_factory=dict[int, list[Entry]])
+    """Envelopes, by mailbox (its slot)."""
+    unerased: list[MailboxState] = field(default_factory=list[MailboxState])
+    """Whose deletions are held; they stay pinned."""
+
+
 class Intake:
     """Decides, sequences, queues and withdraws."""
 
@@ -35,10 +46,7 @@ class Intake:
         self._cache = cache
         self._quotas = quotas
         self._pending: dict[int, Entry] = {}
-        self.kept_back: dict[int, list[Entry]] = {}
-        """While the writer holds: what it has not been given yet, by mailbox (its slot)."""
-        self.unerased: list[MailboxState] = []
-        """While the writer holds: whose deletions it has not been given yet; they stay pinned."""
+        self.kept_back = KeptBack()
         self._held: dict[bytes, list[Held]] = {}
         self._held_bytes = 0
         self._buckets: tuple[int, ...] = ()
@@ -103,7 +111,7 @@ class Intake:
         if gone and writer.is_holding:
             # Loaded anew from the disk it would have them again.
             mailbox.pins += 1
-            self.unerased.append(mailbox)
+            self.kept_back.unerased.append(mailbox)
 
     def count_out(self, stored_bytes: int, envelopes: int = 1) -> None:
         """Note that envelopes left the store."""
@@ -200,7 +208,7 @@ class Intake:
         )
         self._pending[key] = entry
         if writer.is_holding:
-            self.kept_back.setdefault(mailbox.slot, []).append(entry)
+            self.kept_back.entries.setdefault(mailbox.slot, []).append(entry)
         writer.enqueue(entry)
         listener.admitted(decision)
 

@@ -141,6 +141,7 @@ class Registry:
     async def _close_down(self, route: bytes) -> None:
         """Remove a mailbox in small steps, each of which may be the last before a crash."""
         self._on_closing(route)
+        self._writer.cut()
         self._writer.let_go()  # what is held for it is to be there when it is emptied
         empty = functools.partial(accounts.empty_mailbox, route=route, buckets=self._buckets)
         while removed := await self._writer.run(empty, deleting_at=self._clock()):

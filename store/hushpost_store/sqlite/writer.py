@@ -66,6 +66,7 @@ class Writer:
         self._deletion_clock = deletion_clock
         self._steps: deque[Step] = deque()
         self._held: list[Batch] | None = None
+        self._cut_off: list[Batch] = []
         self.is_holding = False
         """Whether batches wait for `let_go`; read for each envelope."""
         self._waiting: dict[Job, _Waiting[Any]] = {}
@@ -87,6 +88,7 @@ class Writer:
     async def stop(self) -> None:
         """Commit everything that waits, then end. Later calls raise StoreClosed."""
         self._stopping = True
+        self.cut()
         self.let_go()
         self._held, self.is_holding = None, False
         self._wake.set()
@@ -94,15 +96,26 @@ class Writer:
             await self._task
 
     def hold(self) -> None:
-        """Keep batches back from now on, until each `let_go`."""
+        """Keep batches back from now on, until `cut` and then `let_go`."""
         self._held, self.is_holding = [], True
 
-    def let_go(self) -> None:
-        """Queue what is held, behind what is queued; what comes next is held again."""
+    @property
+    def holds_nothing(self) -> bool:
+        """Whether `let_go` would bring nothing, whatever is cut."""
+        return not self._held and not self._cut_off
+
+    def cut(self) -> None:
+        """Say that what is held by now is for the next `let_go`; what comes is for a later one."""
         if self._held:
-            held, self._held = self._held, []
-            self._steps.extend(held)
+            self._cut_off += self._held
+            self._held = []
             self._open_batch = None
+
+    def let_go(self) -> None:
+        """Queue what was cut, behind what is queued."""
+        if self._cut_off:
+            self._steps.extend(self._cut_off)
+            self._cut_off = []
             self._wake.set()
 
     def has_room(self, envelope_bytes: int) -> bool:
@@ -241,7 +254,7 @@ class Writer:
 
     async def _commit(self, steps: list[Step]) -> None:
         started = time.monotonic()
-        later = _deleted_since([*self._steps, *(self._held or ())])
+        later = _deleted_since([*self._steps, *self._cut_off, *(self._held or ())])
         self._deletion_clock.writing(_deleted_since(steps), later)
         try:
             await self._database.run(lambda connection: commit_group(connection, steps))

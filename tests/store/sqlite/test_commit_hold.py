@@ -32,6 +32,13 @@ def submitted(store: SqliteStore, number: int) -> Recorder:
     return recorder
 
 
+async def commit(store: SqliteStore) -> None:
+    """Commit all that is held."""
+    await store.commit_hold.decided()
+    store.commit_hold.cut()
+    await store.commit_hold.commit()
+
+
 def files(folder: Path) -> bytes:
     """Return every byte in a folder's files."""
     return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
@@ -46,7 +53,7 @@ async def test_nothing_is_told_committed_before_the_commit(
     assert recorder.told == ["admitted"]
     body = envelope("alice", 1).envelope
     assert body not in files(tmp_path)
-    await store.commit_hold.commit()
+    await commit(store)
     assert recorder.told == ["admitted", "committed"]
     # A row's first bytes are in its leaf, the rest in an overflow page.
     assert body[1000:2000] in files(tmp_path)
@@ -62,7 +69,7 @@ async def test_what_is_acknowledged_while_held_reaches_no_file(
     assert recorder.place is not None
     store.acknowledge(route("bob"), opened.epoch, [recorder.place.sequence], NOW)
     assert recorder.told == ["admitted", "committed"]
-    await store.commit_hold.commit()
+    await commit(store)
     assert envelope("alice", 1).envelope[1000:2000] not in files(tmp_path)
     assert await backlog(store) == []
 
@@ -71,7 +78,7 @@ async def test_a_read_finds_what_is_held_behind_what_is_stored(store: SqliteStor
     """A login in between sees the whole backlog in order, page by page, each envelope once."""
     submitted(store, 1)
     submitted(store, 2)
-    await store.commit_hold.commit()
+    await commit(store)
     submitted(store, 3)
     submitted(store, 4)
     await store.commit_hold.decided()
@@ -98,21 +105,21 @@ async def test_a_commit_between_asking_and_reading_doubles_nothing(store: Sqlite
         store.read_backlog(route("bob"), opened.epoch, after_sequence=0, limit=9, now=NOW)
     )
     await asyncio.sleep(0)
-    await store.commit_hold.commit()
+    await commit(store)
     assert [row.sequence for row in await reading] == [1]
 
 
 async def test_a_held_deletion_is_as_good_as_done(store: SqliteStore) -> None:
     """What was acknowledged is not read again, also before its deletion is written."""
     recorder = submitted(store, 1)
-    await store.commit_hold.commit()
+    await commit(store)
     opened = await store.open_mailbox(route("bob"), NOW)
     assert recorder.place is not None
     store.acknowledge(route("bob"), opened.epoch, [recorder.place.sequence], NOW)
     store.close_mailbox(route("bob"), opened.epoch)
     assert await backlog(store) == []
     assert store.deletion_lag(NOW + 5) == 5
-    await store.commit_hold.commit()
+    await commit(store)
     assert await backlog(store) == []
 
 
@@ -125,7 +132,7 @@ async def test_a_mailbox_stays_loaded_until_its_deletions_are_written(tmp_path: 
     await store.create_account(account("carol"))
     store.commit_hold.begin()
     recorder = submitted(store, 1)
-    await store.commit_hold.commit()
+    await commit(store)
     opened = await store.open_mailbox(route("bob"), NOW)
     assert recorder.place is not None
     store.acknowledge(route("bob"), opened.epoch, [recorder.place.sequence], NOW)
@@ -142,12 +149,29 @@ async def test_a_deleted_account_leaves_nothing_that_was_held(
     recorder = submitted(store, 1)
     await store.commit_hold.decided()
     assert await store.delete_account(account("bob").account_id)
-    await store.commit_hold.commit()
+    await commit(store)
     assert "committed" in recorder.told
     await store.close()
     assert envelope("alice", 1).envelope[1000:2000] not in files(tmp_path)
     await store.open()
     assert store.stats().queued_envelopes == 0
+
+
+async def test_what_comes_after_the_cut_waits_for_the_next_commit(store: SqliteStore) -> None:
+    """A commit takes what was cut and no more; a read finds both parts in order."""
+    first = submitted(store, 1)
+    await store.commit_hold.decided()
+    assert not store.commit_hold.is_empty
+    store.commit_hold.cut()
+    second = submitted(store, 2)
+    assert len(await backlog(store)) == 2
+    await store.commit_hold.commit()
+    assert (first.told, second.told) == (["admitted", "committed"], ["admitted"])
+    read = await backlog(store)
+    assert [s.envelope for s in read] == [envelope("alice", n).envelope for n in (1, 2)]
+    await commit(store)
+    assert second.told == ["admitted", "committed"]
+    assert store.commit_hold.is_empty
 
 
 async def test_closing_commits_what_is_held(store: SqliteStore) -> None:
@@ -168,7 +192,7 @@ async def test_a_commit_syncs_whether_anything_is_held_or_not(
     sizes: list[int] = []
     for _ in range(3):
         sizes.append(log.stat().st_size)
-        await store.commit_hold.commit()
+        await commit(store)
     assert sizes[0] < sizes[1] < sizes[2]
 
 
@@ -179,12 +203,12 @@ async def test_the_contract_stands_while_commits_are_held(name: str, tmp_path: P
     await store.open()
     store.commit_hold.begin()
 
-    async def commit() -> None:
+    async def commit_often() -> None:
         while True:
             await asyncio.sleep(0.005)
-            await store.commit_hold.commit()
+            await commit(store)
 
-    committing = asyncio.create_task(commit())
+    committing = asyncio.create_task(commit_often())
     try:
         await CASES[name](store)
     finally:
@@ -199,6 +223,8 @@ async def test_a_store_in_memory_has_nothing_to_hold() -> None:
     assert isinstance(store, Holding)
     hold: CommitHold = store.commit_hold
     hold.begin()
+    assert hold.is_empty
+    hold.cut()
     await with_drops(store, "alice")
     recorder = await post(store, envelope("alice", 1))
     await hold.decided()
