@@ -5,6 +5,7 @@ from typing import Final
 
 import click
 from hushpost import Client, terminal_qr
+from hushpost.errors import VaultExists
 
 from hushpost_demo.passphrases import NEW_PASSPHRASE_VARIABLE, read_passphrase
 from hushpost_demo.place import Place, command_options, in_time
