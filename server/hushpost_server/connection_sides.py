@@ -8,6 +8,7 @@ from hushpost_wire.close_codes import CloseCode
 from hushpost_wire.control import Role
 
 from hushpost_server.frame_scanner import Payload
+from hushpost_server.receive_buffer import ReceiveBuffer
 
 if TYPE_CHECKING:
     from hushpost_server.listener import Connection
@@ -38,6 +39,7 @@ class Host(Protocol):
     handshake_seconds_max: float
     slow_reader_seconds: float
     write_buffer_bytes_max: int
+    receive_buffer: ReceiveBuffer
 
     def arrived(self, connection: Connection, address: str) -> CloseCode | None:
         """Count a new connection; a code means that it is to be turned away with it."""

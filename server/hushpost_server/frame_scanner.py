@@ -10,7 +10,7 @@ Refuses to know: payloads.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 FIN = 0x80
@@ -18,6 +18,7 @@ FIN_TEXT = 0x81
 FIN_BINARY = 0x82
 WHOLE_DATA = frozenset({FIN_TEXT, FIN_BINARY})
 OPCODE_BITS = 0x0F
+CLOSE_OPCODE = 0x08
 CONTROL_OPCODES = 0x08  # opcodes from here on are control frames, which stand between fragments
 MASKED = 0x80
 MASK_BYTES = 4
@@ -131,3 +132,11 @@ class FrameScanner:
         self._buffer = b""
         found.append(RawFrame(data[position:]))
         return found
+
+
+def first_close(found: Iterable[Payload | RawFrame]) -> RawFrame | None:
+    """Return the first close frame among what `feed` returned."""
+    for item in found:
+        if isinstance(item, RawFrame) and item.data[0] & OPCODE_BITS == CLOSE_OPCODE:
+            return item
+    return None

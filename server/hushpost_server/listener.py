@@ -1,9 +1,9 @@
 """The edge of the relay: TCP to WebSocket messages and back (docs/spec/wire.md, sections 2 and 3).
 
 The only file that imports websockets, and of it only the Sans-I/O state machine: a connection is an
-`asyncio.Protocol`, without a task, a queue or a future of its own. What arrives in one read is
-handed up as one batch; what is sent in one turn of the event loop leaves as one write. Whole data
-frames take the short way through `FrameScanner`; all else is judged by the library.
+`asyncio.BufferedProtocol`, without a task, a queue or a future of its own. What arrives in one read
+is handed up as one batch; what is sent in one turn of the event loop leaves as one write. Whole
+data frames take the short way through `FrameScanner`; all else is judged by the library.
 
 Refuses to know: cookies, user agents and query strings; an address only until its prefix was
 counted.
@@ -34,10 +34,10 @@ from hushpost_server.frame_header import frame_header
 from hushpost_server.frame_scanner import (
     FIN_BINARY,
     FIN_TEXT,
-    OPCODE_BITS,
     FrameScanner,
     Payload,
     RawFrame,
+    first_close,
 )
 from hushpost_server.handshake import RequestHead, Unserved, endpoint_of
 from hushpost_server.rate_limits import PrefixAllowance, Rate, TokenBucket
@@ -55,7 +55,7 @@ REJECTED_MAX: Final = 64
 LATE_BYTES_MAX: Final = 8 * 1024 * 1024
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One client connection. Sessions use `write`, `close`, `ping` and the read switch."""
 
     __slots__ = (
@@ -86,10 +86,8 @@ class Connection(asyncio.Protocol):
         self.role: Role | None = None
         self.session: Session | None = None
         self.allowance: PrefixAllowance | None = None
-        self.closing = False
-        self.turned_away = False
-        self._pauses = 0
-        self._late_bytes = 0
+        self.closing = self.turned_away = False
+        self._pauses = self._late_bytes = 0
         self._fragments: Fragments | None = None
         self._head: RequestHead | None = RequestHead()
         self._scanner: FrameScanner | None = None
@@ -115,8 +113,13 @@ class Connection(asyncio.Protocol):
         if not self._host.proxy_address_header:
             self._arrive(None)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Lend the buffer of all connections, which `buffer_updated` empties at once."""
+        return self._host.receive_buffer.memory
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Take what was read: the hot path when the connection is open."""
+        data = self._host.receive_buffer.take(nbytes)
         try:
             if self.closing:
                 self._await_close(data)
@@ -233,14 +236,14 @@ class Connection(asyncio.Protocol):
             self.pause_reading()
             self._hold_timer = self._loop.call_later(seconds, self._let_go)
 
-    def _let_go(self) -> None:
-        self._hold_timer = None
-        self.resume_reading()
-
     @property
     def reading_paused(self) -> bool:
         """Whether the relay itself keeps this peer from being heard."""
         return self._pauses > 0
+
+    def _let_go(self) -> None:
+        self._hold_timer = None
+        self.resume_reading()
 
     # -- the handshake ---------------------------------------------------------------------------
 
@@ -274,6 +277,7 @@ class Connection(asyncio.Protocol):
                 response.headers["Allow"] = endpoint.allow
         else:
             response = protocol.accept(request)
+        del response.headers["Date"]  # by its drift a relay would be known under any other name
         protocol.send_response(response)
         if protocol.state is not OPEN or isinstance(endpoint, Unserved):
             self._cut_later()
@@ -326,13 +330,9 @@ class Connection(asyncio.Protocol):
         elif self._scanner is None:
             self._feed_library(data)  # which failed the connection and only discards
         else:
-            closes = [
-                item
-                for item in self._scanner.feed(data)
-                if isinstance(item, RawFrame) and item.data[0] & OPCODE_BITS == Opcode.CLOSE
-            ]
-            if closes:
-                self._feed_library(closes[0].data)
+            close = first_close(self._scanner.feed(data))
+            if close is not None:
+                self._feed_library(close.data)
             elif self._scanner.rejected:
                 self.abort()
 

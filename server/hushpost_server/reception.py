@@ -20,6 +20,7 @@ from hushpost_server.listener import REJECTED_MAX, Connection
 from hushpost_server.logging import EventLog
 from hushpost_server.metrics import CLOSES, Metrics
 from hushpost_server.rate_limits import PrefixTable
+from hushpost_server.receive_buffer import ReceiveBuffer
 from hushpost_server.services import Services
 from hushpost_server.session import Session
 
@@ -50,6 +51,7 @@ class Reception:
         self.slow_reader_seconds = configuration.slow_reader_seconds
         self.write_buffer_bytes_max = configuration.write_buffer_bytes_max
         self.proxy_address_header = configuration.proxy_address_header
+        self.receive_buffer = ReceiveBuffer()
         self._configuration = configuration
         self._loop = loop
         self._now = now

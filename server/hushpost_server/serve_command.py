@@ -14,6 +14,8 @@ from typing import Any
 
 from hushpost_server.command_arguments import Arguments, Commands, add_command, configuration_of
 from hushpost_server.configuration import Configuration
+from hushpost_server.core_dumps import forbid_core_dumps
+from hushpost_server.freed_memory import overwrite_freed_memory
 from hushpost_server.logging import EventLog
 from hushpost_server.process_output import (
     Release,
@@ -59,6 +61,9 @@ def _serve(arguments: Arguments) -> int:
     configuration = configuration_of(arguments)
     log = EventLog.to_stream(sys.stderr, configuration.log_level)
     release = _hold(configuration, log)
+    if arguments.own_process:
+        forbid_core_dumps()
+        overwrite_freed_memory()
     try:
         relay = RelayServer(configuration, log=log)
         _runner(configuration)(_serve_until_told(relay, log, as_json=arguments.json))

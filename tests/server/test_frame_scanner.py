@@ -9,6 +9,7 @@ from hushpost_server.frame_scanner import (
     FrameScanner,
     Payload,
     RawFrame,
+    first_close,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,3 +120,10 @@ def test_more_raw_frames_than_anyone_needs_are_a_flood() -> None:
     scanner.feed(ping * (RAW_FRAMES_PER_READ_MAX + 1))
     assert scanner.flooded
     assert scanner.rejected
+
+
+def test_the_first_close_is_picked_out() -> None:
+    """Among payloads and pings the close is found, and its absence is told."""
+    ping, close = RawFrame(b"\x89\x80abcd"), RawFrame(b"\x88\x80abcd")
+    assert first_close([(False, b"x"), ping, close]) is close
+    assert first_close([(False, b"x"), ping]) is None
