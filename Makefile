@@ -17,6 +17,7 @@ demo: $(INSTALLED) ## Show two people, and between them what the relay sees
 	@$(BIN)/hushpost demo
 
 test: $(INSTALLED) ## Run the tests
+	@tools/system_packages.sh
 	@tools/run_tests.sh $(BIN)
 
 check: format lint types imports words links prove test coverage ## Do all that CI does, tests included

@@ -21,6 +21,7 @@ EDGES: dict[str, dict[str, int]] = {
     "websockets": {"hushpost_server": 1, "hushpost": 1},
     "python_socks": {"hushpost": 1},
     "aiosqlite": {"hushpost_store": 1, "hushpost": 1},
+    "redis": {"hushpost_store": 1},
     "mnemonic": {"hushpost_crypto": 1},
     "segno": {"hushpost": 1, "hushpost_demo": 1},
     "uvloop": {"hushpost_server": 1, "hushpost_demo": 1},

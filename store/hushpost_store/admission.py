@@ -104,6 +104,21 @@ def day_of(now: float) -> int:
     return int(now // DAY_SECONDS)
 
 
+def is_lifetime_valid(ttl_class: int, not_after: int, now: float) -> bool:
+    """Whether an envelope of this class may be queued until `not_after`, in hours."""
+    return ttl_class == _EPHEMERAL or (
+        _HOUR <= ttl_class <= _FORTNIGHT
+        # Times on stored rows are whole days; only what lives an hour may be stored to the hour.
+        and (not_after % DAY_HOURS == 0 or ttl_class == _HOUR)
+        and not_after * HOUR_SECONDS > now
+    )
+
+
+def once_life_end(now: float, quotas: Quotas) -> int:
+    """Return the hour at which a one-use drop registered now ends: a whole day, as stored times."""
+    return (day_of(now) + quotas.once_drop_days + 1) * DAY_HOURS
+
+
 def decide(
     mailbox: MailboxState | None, submission: Submission, now: float, quotas: Quotas
 ) -> Admitted | Refused:
@@ -113,12 +128,7 @@ def decide(
     decision about the same mailbox.
     """
     _, drop_hash, envelope_id, ttl_class, not_after, envelope = submission
-    if ttl_class != _EPHEMERAL and not (
-        _HOUR <= ttl_class <= _FORTNIGHT
-        # Times on stored rows are whole days; only what lives an hour may be stored to the hour.
-        and (not_after % DAY_HOURS == 0 or ttl_class == _HOUR)
-        and not_after * HOUR_SECONDS > now
-    ):
+    if not is_lifetime_valid(ttl_class, not_after, now):
         return Refused(Refusal.BAD_TTL, 0)
     known = _NOWHERE if mailbox is None or mailbox.gone else mailbox
     drop = known.drops.get(drop_hash)
@@ -178,9 +188,7 @@ def registrable(
         raise errors.DropConflict("another drop begins with the same 16 bytes: draw a new secret")
     if len(mailbox.drops) >= quotas.drops_max:
         raise errors.DropsFull("the mailbox has as many drops as it may: revoke one first")
-    # Rounded up to the whole day, as every stored time.
-    life_end = (day_of(now) + quotas.once_drop_days + 1) * DAY_HOURS
-    return DropState(kind, life_end if kind is DropKind.ONCE else 0)
+    return DropState(kind, once_life_end(now, quotas) if kind is DropKind.ONCE else 0)
 
 
 def expire_drops(mailbox: MailboxState, now: float) -> int:

@@ -49,6 +49,7 @@ class Recorder:
     place: Admitted | None = None
     reason: Refusal | None = None
     retry_after: int = 0
+    decided: asyncio.Event = field(default_factory=asyncio.Event)
     settled: asyncio.Event = field(default_factory=asyncio.Event)
 
     def refused(self, reason: Refusal, retry_after: int) -> None:
@@ -61,6 +62,7 @@ class Recorder:
         """See `SubmissionListener`."""
         self.told.append("admitted")
         self.place = admitted
+        self.decided.set()
 
     def committed(self) -> None:
         """See `SubmissionListener`."""

@@ -1,0 +1,246 @@
+"""Redis servers of one's own, started for a while: a single one, or a cluster.
+
+For demos and tests on loopback; each has a folder of its own and ends with its context.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# What the relay asks of a server that shall keep mail: docs/spec/store.md, "Redis".
+KEEPS = {
+    "appendonly": "yes",
+    "appendfsync": "always",
+    "no-appendfsync-on-rewrite": "no",
+    "maxmemory-policy": "noeviction",
+    "save": "",
+}
+START_SECONDS_MAX = 30.0
+_PAUSE_SECONDS = 0.02
+# Below the range from which systems take ports for outgoing connections; the cluster's own port
+# lies above by so much.
+_PORTS = range(20_000, 26_000)
+_BUS_PORT_STEP = 6_000
+
+
+class RedisAbsent(Exception):
+    """No redis-server is installed."""
+
+
+class RedisDidNotStart(Exception):
+    """A server ended, or did not answer in time; the message shows the end of its log."""
+
+
+def is_installed() -> bool:
+    """Whether redis-server and redis-cli are there."""
+    return shutil.which("redis-server") is not None and shutil.which("redis-cli") is not None
+
+
+@dataclass(slots=True)
+class RedisServer:
+    """One server process. `settings` are lines of redis.conf."""
+
+    folder: Path
+    port: int
+    settings: Mapping[str, str] = field(default_factory=lambda: dict(KEEPS))
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the server listens."""
+        return f"redis://127.0.0.1:{self.port}"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is there."""
+        return self.process is not None and self.process.poll() is None
+
+    async def start(self) -> None:
+        """Start, on what an earlier life left, and wait until it answers."""
+        if not is_installed():
+            raise RedisAbsent("redis-server is not installed: apt-get install redis-server")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lines = {
+            "port": str(self.port),
+            "bind": "127.0.0.1",
+            "dir": str(self.folder),
+            "logfile": "redis.log",
+            "daemonize": "no",
+            **self.settings,
+        }
+        configuration = self.folder / "redis.conf"
+        text = "".join(f'{name} "{value}"\n' for name, value in lines.items())
+        configuration.write_text(text)
+        # Not asyncio's: a server may outlive the event loop that started it.
+        self.process = subprocess.Popen(  # noqa: S603, ASYNC220 - what we wrote; returns at once
+            ["redis-server", str(configuration)],  # noqa: S607 - wherever it is installed
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        await self._wait_for_answer()
+
+    def kill(self) -> None:
+        """End the process with signal 9."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End the process in good order."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self.process is not None and self.is_running:
+            self.process.send_signal(number)
+            self.process.wait()
+
+    async def _wait_for_answer(self) -> None:
+        try:
+            async with asyncio.timeout(START_SECONDS_MAX):
+                while not await self._answers():
+                    if not self.is_running:
+                        raise RedisDidNotStart(self._log())
+                    await asyncio.sleep(_PAUSE_SECONDS)
+        except TimeoutError:
+            self.kill()
+            raise RedisDidNotStart(self._log()) from None
+
+    async def _answers(self) -> bool:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        writer.write(b"PING\r\n")
+        answer = await reader.readline()
+        writer.close()
+        # A server that reads its log answers LOADING.
+        return answer.startswith(b"+PONG")
+
+    def _log(self) -> str:
+        log = self.folder / "redis.log"
+        return log.read_text(errors="replace")[-2_000:] if log.exists() else "it wrote no log"
+
+
+@asynccontextmanager
+async def redis_server(
+    folder: Path, settings: Mapping[str, str] = KEEPS
+) -> AsyncGenerator[RedisServer]:
+    """Run a single server. Raises RedisAbsent, RedisDidNotStart."""
+    (port,) = free_ports(1)
+    server = RedisServer(folder, port, dict(settings))
+    try:
+        await server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class RedisCluster:
+    """Servers of one cluster, primaries first as it began."""
+
+    servers: tuple[RedisServer, ...]
+
+    @property
+    def url(self) -> str:
+        """Name every server as a seed."""
+        places = ",".join(f"127.0.0.1:{server.port}" for server in self.servers)
+        return f"redis://{places}"
+
+
+@asynccontextmanager
+async def redis_cluster(
+    folder: Path,
+    *,
+    primaries: int = 3,
+    replicas: int = 1,
+    settings: Mapping[str, str] = KEEPS,
+) -> AsyncGenerator[RedisCluster]:
+    """Run a cluster with so many replicas for each primary, and wait until it is whole."""
+    count = primaries * (1 + replicas)
+    servers = [
+        RedisServer(folder / str(port), port, _in_cluster(settings, port))
+        for port in free_ports(count)
+    ]
+    with ExitStack() as stack:
+        for server in servers:
+            stack.callback(server.kill)
+        await asyncio.gather(*(server.start() for server in servers))
+        places = [f"127.0.0.1:{server.port}" for server in servers]
+        await cli(
+            *("--cluster", "create", *places),
+            *("--cluster-replicas", str(replicas), "--cluster-yes"),
+        )
+        async with asyncio.timeout(START_SECONDS_MAX):
+            for server in servers:
+                while not await _is_whole(server, count):  # noqa: ASYNC110 - no event of ours
+                    await asyncio.sleep(_PAUSE_SECONDS)
+        yield RedisCluster(tuple(servers))
+
+
+async def cli(*arguments: str) -> str:
+    """Run redis-cli and return what it printed. Raises RedisDidNotStart where it failed."""
+    process = await asyncio.create_subprocess_exec(
+        "redis-cli",
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    if process.returncode:
+        raise RedisDidNotStart(output.decode(errors="replace")[-2_000:])
+    return output.decode()
+
+
+def free_ports(count: int) -> Sequence[int]:
+    """Return ports on which nothing listens, nor on those that a cluster takes beside them."""
+    found: list[int] = []
+    for port in random.sample(_PORTS, len(_PORTS)):
+        if _is_free(port) and _is_free(port + _BUS_PORT_STEP):
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise RedisDidNotStart("no free ports on loopback")
+
+
+def _in_cluster(settings: Mapping[str, str], port: int) -> dict[str, str]:
+    return {
+        **settings,
+        "cluster-enabled": "yes",
+        "cluster-config-file": "nodes.conf",
+        "cluster-port": str(port + _BUS_PORT_STEP),
+        # Short for demos and tests: after it a server that is silent is taken for dead.
+        "cluster-node-timeout": "2000",
+    }
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+async def _is_whole(server: RedisServer, count: int) -> bool:
+    info = await cli("-p", str(server.port), "cluster", "info")
+    nodes = await cli("-p", str(server.port), "cluster", "nodes")
+    lines = nodes.splitlines()
+    synced = sum("slave" in line and "fail" not in line for line in lines)
+    return "cluster_state:ok" in info and len(lines) == count and synced == count - _owners(lines)
+
+
+def _owners(lines: Sequence[str]) -> int:
+    return sum("master" in line and "fail" not in line for line in lines)

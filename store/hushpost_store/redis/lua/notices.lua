@@ -1,0 +1,2 @@
+-- Closes the notice that gathers and returns all that wait, oldest first: {number, drops}.
+return close_notice(tonumber(ARGV[1]))

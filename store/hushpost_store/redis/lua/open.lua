@@ -1,0 +1,9 @@
+-- Begins a login epoch on a node; the one before ends. False where there is no mailbox.
+-- {epoch, last sequence, queued, notices}; see notices.lua.
+if redis.call('HEXISTS', mailbox, 'owner') == 0 then
+  return false
+end
+settle()
+local epoch = redis.call('HINCRBY', mailbox, 'epoch', 1)
+redis.call('HSET', mailbox, 'node', ARGV[1])
+return {epoch, figure('last'), figure('queued'), close_notice(tonumber(ARGV[2]))}

@@ -1,0 +1,2 @@
+-- Removes an account whose mailboxes are gone.
+return redis.call('UNLINK', unpack(KEYS))

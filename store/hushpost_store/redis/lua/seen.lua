@@ -1,0 +1,2 @@
+-- Forgets a notice that the owner has kept.
+return redis.call('HDEL', expired, 'n' .. ARGV[1])

@@ -1,0 +1,201 @@
+"""The way of an envelope in and out (docs/spec/store.md, "Redis")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from hushpost_store import admission, errors
+from hushpost_store.interface import SubmissionListener
+from hushpost_store.quotas import Quotas
+from hushpost_store.redis import answers
+from hushpost_store.redis.answers import TAIL_BYTES
+from hushpost_store.redis.command import Answer
+from hushpost_store.redis.keys import mailbox_keys
+from hushpost_store.redis.options import RedisOptions
+from hushpost_store.redis.shards import Shards
+from hushpost_store.rows import (
+    NOTICE_DROPS_MAX,
+    Admitted,
+    DropKind,
+    ExpiredNotice,
+    OpenedMailbox,
+    QueuedEnvelope,
+    Refusal,
+    Submission,
+    TtlClass,
+)
+
+# What RETRY proposes: a server that is away is replaced, or comes back, in seconds.
+RETRY_SECONDS: Final = 1
+
+
+@dataclass(slots=True)
+class Figures:
+    """What this process has seen come and go since it last counted all."""
+
+    accounts: int = 0
+    queued_envelopes: int = 0
+    queued_bytes: int = 0
+    committed: int = 0
+    failed: int = 0
+    is_faulty: bool = False
+
+
+class Mailboxes:
+    """Envelopes, drops, logins and notices; every operation is one script on one mailbox."""
+
+    def __init__(
+        self, shards: Shards, quotas: Quotas, options: RedisOptions, figures: Figures
+    ) -> None:
+        self._shards = shards
+        self._quotas = quotas
+        self._options = options
+        self._figures = figures
+        self._bounds = (
+            quotas.mailbox_envelopes_max,
+            quotas.mailbox_bytes_max,
+            quotas.drop_envelopes_max,
+            quotas.drop_bytes_max,
+            quotas.knocks_per_day,
+            quotas.knock_bytes_max,
+            quotas.full_retry_seconds,
+        )
+
+    def submit(self, submission: Submission, listener: SubmissionListener, now: float) -> None:
+        """See `MailboxStore`: Redis decides; what it answers is as durable as it gets."""
+        route, drop_hash, envelope_id, ttl_class, not_after, envelope = submission
+        if not admission.is_lifetime_valid(ttl_class, not_after, now):
+            listener.refused(Refusal.BAD_TTL, 0)
+            return
+        if self._shards.waiting_bytes + len(envelope) > self._options.waiting_bytes_max:
+            listener.refused(Refusal.RETRY, RETRY_SECONDS)
+            return
+        self._shards.send(
+            "enqueue",
+            mailbox_keys(route),
+            (
+                *_halves(drop_hash),
+                envelope_id,
+                int(ttl_class == TtlClass.EPHEMERAL),
+                not_after,
+                int(now),
+                len(envelope),
+                envelope[:-TAIL_BYTES],
+                envelope[-TAIL_BYTES:],
+                *self._bounds,
+            ),
+            lambda answer: self._decided(answer, len(envelope), listener),
+        )
+
+    def _decided(self, answer: Answer, size: int, listener: SubmissionListener) -> None:
+        figures = self._figures
+        if isinstance(answer, errors.StoreFault):
+            # It may be queued all the same: the same bytes that come again are then a repetition.
+            figures.failed += 1
+            figures.is_faulty = True
+            listener.refused(Refusal.RETRY, RETRY_SECONDS)
+            return
+        figures.is_faulty = False
+        reason, number, *rest = answers.items(answer)
+        if reason != 0:
+            listener.refused(Refusal(answers.number(reason)), answers.number(number))
+            return
+        admitted = Admitted(answers.number(number), duplicate=rest[0] == 1)
+        if admitted.sequence and not admitted.duplicate:
+            figures.queued_envelopes += 1
+            figures.queued_bytes += size
+            figures.committed += 1
+        listener.admitted(admitted)
+        listener.committed()
+
+    async def open(self, route: bytes) -> OpenedMailbox:
+        """See `MailboxStore.open_mailbox`."""
+        answer = await self._shards.run(
+            "open", mailbox_keys(route), self._options.node.encode(), NOTICE_DROPS_MAX
+        )
+        if answer is None:
+            raise errors.MailboxUnknown("no mailbox has this route")
+        epoch, last, queued, notices = answers.items(answer)
+        return OpenedMailbox(
+            answers.number(epoch),
+            answers.number(last),
+            answers.number(queued),
+            answers.expired_notices(notices),
+        )
+
+    def close(self, route: bytes, epoch: int) -> None:
+        """See `MailboxStore.close_mailbox`; a lost answer leaves a login that the next one ends."""
+        self._shards.send("close", mailbox_keys(route), (epoch,), lambda _: None)
+
+    async def read(
+        self, route: bytes, epoch: int, *, after_sequence: int, limit: int, now: float
+    ) -> list[QueuedEnvelope]:
+        """See `MailboxStore.read_backlog`."""
+        answer = await self._shards.run(
+            "read", mailbox_keys(route), epoch, after_sequence, limit, int(now)
+        )
+        return [answers.queued_envelope(row) for row in answers.items(answer)]
+
+    def acknowledge(self, route: bytes, epoch: int, sequences: Sequence[int]) -> None:
+        """See `MailboxStore`: what a lost answer leaves is delivered again."""
+        if sequences:
+            keys = mailbox_keys(route)
+            self._shards.send("acknowledge", keys, (epoch, *sequences), self._gone)
+
+    def _gone(self, answer: Answer) -> None:
+        if isinstance(answer, errors.StoreFault):
+            self._figures.is_faulty = True
+            return
+        envelopes, size = answers.numbers(answer)
+        self.count_out(envelopes, size)
+
+    def count_out(self, envelopes: int, size: int) -> None:
+        """Note that envelopes left the store."""
+        self._figures.queued_envelopes -= envelopes
+        self._figures.queued_bytes -= size
+
+    async def notices(self, route: bytes) -> tuple[ExpiredNotice, ...]:
+        """See `MailboxStore.expired_notices`."""
+        answer = await self._shards.run("notices", mailbox_keys(route), NOTICE_DROPS_MAX)
+        return answers.expired_notices(answer)
+
+    async def seen(self, route: bytes, notice_id: int) -> None:
+        """See `MailboxStore.expired_seen`."""
+        await self._shards.run("seen", mailbox_keys(route), notice_id)
+
+    async def register_drop(
+        self, route: bytes, drop_hash: bytes, kind: DropKind, now: float
+    ) -> None:
+        """See `DropStore`."""
+        life_end = admission.once_life_end(now, self._quotas) if kind is DropKind.ONCE else 0
+        answer = await self._shards.run(
+            "register_drop",
+            mailbox_keys(route),
+            *_halves(drop_hash),
+            int(kind),
+            life_end,
+            self._quotas.drops_max,
+        )
+        match answers.number(answer):
+            case -1:
+                raise errors.MailboxUnknown("no mailbox has this route")
+            case -2:
+                raise errors.DropConflict(
+                    "the drop, or its first 16 bytes, is registered already: draw a new secret"
+                )
+            case -3:
+                raise errors.DropsFull("the mailbox has as many drops as it may: revoke one first")
+            case _:
+                return
+
+    async def revoke_drop(self, route: bytes, drop_hash: bytes) -> None:
+        """See `DropStore`."""
+        answer = await self._shards.run("revoke_drop", mailbox_keys(route), *_halves(drop_hash))
+        if answers.number(answer) < 0:
+            raise errors.MailboxUnknown("no mailbox has this route")
+
+
+def _halves(drop_hash: bytes) -> tuple[bytes, bytes]:
+    return drop_hash[: admission.DROP_REF_BYTES], drop_hash[admission.DROP_REF_BYTES :]

@@ -1,0 +1,32 @@
+"""How the Redis store behaves; every number has its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from secrets import token_hex
+
+
+class Durability(StrEnum):
+    """What `committed` promises (docs/spec/store.md, "Redis")."""
+
+    # Gone when Redis ends.
+    MEMORY = "memory"
+    # On the disk of the server that owns the mailbox.
+    SYNCED = "synced"
+
+
+@dataclass(frozen=True, slots=True)
+class RedisOptions:
+    """What an operator may set. `node` names this relay among those that share the store."""
+
+    url: str
+    durability: Durability = Durability.SYNCED
+    node: str = field(default_factory=lambda: token_hex(8))
+    # A server that does not answer for so long is taken for dead, and the connection is closed:
+    # a command in flight is never given up alone.
+    answer_seconds_max: float = 5.0
+    connect_seconds_max: float = 3.0
+    # What waits for answers, of all servers together; above the mark senders are not read.
+    waiting_bytes_max: int = 64 << 20
+    waiting_bytes_high: int = 16 << 20

@@ -1,0 +1,54 @@
+"""The scripts that Redis runs for us, each one atomic within one mailbox or one account.
+
+Redis names a script by the SHA-1 of its text; that is a name here and protects nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+_LUA: Final = files("hushpost_store.redis") / "lua"
+
+# The keys of one mailbox and of one account, all in one slot; docs/spec/store.md draws them.
+MAILBOX_KEYS: Final = ("mailbox", "drops", "heads", "order", "bodies", "expired")
+ACCOUNT_KEYS: Final = ("account", "lists", "fresh", "records", "taken", "standing")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One script: its text, and the name by which Redis keeps it."""
+
+    name: str
+    text: bytes
+    sha: bytes
+
+
+def _script(name: str, *before: str) -> Script:
+    text = b"\n".join((_LUA / f"{part}.lua").read_bytes() for part in (*before, name))
+    return Script(name, text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())
+
+
+def _of_mailbox(*names: str) -> dict[str, Script]:
+    return {name: _script(name, "mailbox") for name in names}
+
+
+def _of_account(*names: str) -> dict[str, Script]:
+    return {name: _script(name, "account") for name in names}
+
+
+@cache
+def all_scripts() -> dict[str, Script]:
+    """Return every script by name; read once."""
+    return {
+        **_of_mailbox("claim", "release", "enqueue", "acknowledge", "close", "read", "seen"),
+        **_of_mailbox("register_drop", "revoke_drop", "sweep"),
+        "open": _script("open", "mailbox", "notice"),
+        "notices": _script("notices", "mailbox", "notice"),
+        **_of_account("create_account", "publish_list", "load_account", "load_lists"),
+        **_of_account("mark_deleting", "remove_account"),
+        **_of_account("publish_prekeys", "take_prekeys", "count_prekeys", "prune_prekeys"),
+    }
