@@ -75,6 +75,10 @@ class StoreDamaged(StoreFault):
     """The file is no store of ours, or is damaged: restore a backup."""
 
 
+class LookTooLong(StoreFault):
+    """Reading beside a running store took too long and was broken off: try again, or stop it."""
+
+
 class BackupExists(StoreFault):
     """The target of a backup exists already; a backup never overwrites."""
 

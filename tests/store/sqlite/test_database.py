@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 from hushpost_store import SqliteOptions, errors
-from hushpost_store.sqlite.database import Database, fault
+from hushpost_store.sqlite.database import Database, fault, lock_of, make_private
 
 from tests.waiting import SECONDS_MAX, until
 
@@ -129,3 +132,51 @@ def test_errors_of_sqlite_become_what_to_do(name: str, kind: type[Exception]) ->
     told = fault(error)
     assert type(told) is kind
     assert "text that is not repeated" not in str(told)
+
+
+def modes_in(folder: Path) -> dict[str, int]:
+    """Return who may do what with each file of a folder."""
+    return {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no modes")
+async def test_every_file_of_a_store_is_its_owners_alone(tmp_path: Path) -> None:
+    """Database, log, index and lock: also those that an older version left open to others."""
+    path = tmp_path / "relay.db"
+    path.touch(mode=0o644)
+    path.chmod(0o644)
+    opened = Database(path, SqliteOptions())
+    await opened.open()
+    try:
+        await opened.run(lambda connection: connection.execute("CREATE TABLE t (x)"))
+        modes = modes_in(tmp_path)
+    finally:
+        await opened.close()
+    assert modes == dict.fromkeys(
+        ("relay.db", "relay.db-wal", "relay.db-shm", "relay.db.lock"), 0o600
+    )
+
+
+async def test_making_a_file_private_leaves_the_locks_on_it(database: Database) -> None:
+    """Closing a file that SQLite has open would end its locks: it is not opened for that."""
+    (path,) = await database.run(
+        lambda connection: connection.execute(
+            "SELECT file FROM pragma_database_list WHERE name = 'main'"
+        ).fetchone()
+    )
+    make_private(Path(path))
+    make_private(lock_of(Path(path)))
+    script = (
+        "import sys; from pathlib import Path;"
+        "from hushpost_store.sqlite.database import FileLock, lock_of;"
+        "FileLock(lock_of(Path(sys.argv[1]))).take()"
+    )
+    ended = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", script, path],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "StoreInUse" in ended.stderr
