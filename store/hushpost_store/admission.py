@@ -192,7 +192,9 @@ def registrable(
 
 
 def expire_drops(mailbox: MailboxState, now: float) -> int:
-    """Take out the one-use drops whose life has ended; returns how many."""
+    """Take out the one-use drops whose life has ended; returns how many. Forgets past knocks."""
+    if mailbox.knock_day < day_of(now):
+        mailbox.knock_day = mailbox.knocks = 0
     ended = [
         drop_hash
         for drop_hash, drop in mailbox.drops.items()

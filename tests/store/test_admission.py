@@ -198,3 +198,13 @@ def test_undoing_what_was_acknowledged_changes_nothing() -> None:
     admission.forget(mailbox, 1)
     admission.undo(mailbox, envelope("once", 1), 1, 5)
     assert mailbox.drops[digest("once")].used_by == envelope("once", 1).envelope_id
+
+
+def test_knocks_of_a_past_day_are_forgotten_by_the_sweep() -> None:
+    """The count is for one day; when a stranger last wrote is not kept."""
+    today = int(NOW // 86_400)
+    mailbox = admission.MailboxState(knock_day=today, knocks=2)
+    admission.expire_drops(mailbox, NOW)
+    assert (mailbox.knock_day, mailbox.knocks) == (today, 2)
+    admission.expire_drops(mailbox, NOW + 86_400)
+    assert (mailbox.knock_day, mailbox.knocks) == (0, 0)

@@ -145,14 +145,14 @@ MAILBOX: Final = Table(
             "knock_day",
             "INTEGER NOT NULL",
             "day that knocks counts for",
-            "until the next knock",
+            "until the sweep of the next day",
             Clause.SECURITY,
         ),
         Column(
             "knocks",
             "INTEGER NOT NULL",
             "bounds strangers' envelopes a day",
-            "until the next knock of another day",
+            "until the sweep of the next day",
             Clause.SECURITY,
         ),
         Column(

@@ -32,7 +32,7 @@ from hushpost_store.rows import (
     SweepReport,
     TakenPrekeys,
 )
-from hushpost_store.sqlite import backup, drops, mailboxes, prekeys, schema, sweeper
+from hushpost_store.sqlite import backup, drops, mailboxes, schema, sweeper
 from hushpost_store.sqlite.census import Census, take_census
 from hushpost_store.sqlite.checkpointer import Checkpointer, truncate_log
 from hushpost_store.sqlite.commit_hold import SqliteCommitHold
@@ -342,7 +342,7 @@ class SqliteStore:
             deleting_at=now,
         )
         pruned = await self._writer.run(
-            lambda connection: prekeys.prune(connection, day), deleting_at=now
+            lambda connection: sweeper.sweep_days(connection, day), deleting_at=now
         )
         routes = tuple(dict.fromkeys(row.route for row in swept if row.route))
         return SweepReport(len(swept), ended, pruned, routes)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from hushpost_store.sqlite import prekeys
 from hushpost_store.sqlite.inventory import ENVELOPE_TABLE_PREFIX
 from hushpost_store.sqlite.mailboxes import SEQUENCE_BITS, SEQUENCE_MASK
 
@@ -46,6 +47,17 @@ def sweep_drops(connection: sqlite3.Connection, hour: int) -> int:
     return connection.execute(
         "DELETE FROM mailbox_drop WHERE life_end BETWEEN 1 AND ?", (hour,)
     ).rowcount
+
+
+def sweep_days(connection: sqlite3.Connection, day: int) -> int:
+    """Delete what is counted by the day: expired prekeys, whose number is returned, and knocks.
+
+    On which day a stranger wrote last is nobody's business on the day after.
+    """
+    connection.execute(
+        "UPDATE mailbox SET knock_day = 0, knocks = 0 WHERE knock_day BETWEEN 1 AND ?", (day - 1,)
+    )
+    return prekeys.prune(connection, day)
 
 
 def _note(

@@ -66,3 +66,15 @@ def test_one_use_drops_end_and_others_never_do(connection: sqlite3.Connection) -
     assert sweeper.sweep_drops(connection, HOUR) == 1
     left = connection.execute("SELECT drop_hash FROM mailbox_drop ORDER BY drop_hash").fetchall()
     assert left == [(b"forever",), (b"later",)]
+
+
+def test_the_day_of_a_knock_is_forgotten_when_it_has_passed(
+    connection: sqlite3.Connection,
+) -> None:
+    """Today's count bounds strangers; yesterday's would only tell when one wrote."""
+    _slot(connection)
+    connection.execute("UPDATE mailbox SET knock_day = 20, knocks = 3")
+    sweeper.sweep_days(connection, 20)
+    assert connection.execute("SELECT knock_day, knocks FROM mailbox").fetchone() == (20, 3)
+    sweeper.sweep_days(connection, 21)
+    assert connection.execute("SELECT knock_day, knocks FROM mailbox").fetchone() == (0, 0)
