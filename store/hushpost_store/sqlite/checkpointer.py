@@ -14,7 +14,9 @@ from collections.abc import Callable
 
 from hushpost_store import errors
 from hushpost_store.sqlite.deletion_clock import DeletionClock
+from hushpost_store.sqlite.group import forget_rows
 from hushpost_store.sqlite.options import SqliteOptions
+from hushpost_store.sqlite.schema import envelope_buckets
 from hushpost_store.sqlite.writer import Writer
 
 
@@ -70,6 +72,7 @@ class Checkpointer:
     @staticmethod
     def _truncate_then(clock: DeletionClock) -> Callable[[sqlite3.Connection], bool]:
         def work(connection: sqlite3.Connection) -> bool:
+            forget_rows(connection, envelope_buckets(connection))
             done = truncate_log(connection)
             if done:
                 # No group is between: all that was committed is in the database file alone.

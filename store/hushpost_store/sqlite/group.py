@@ -9,6 +9,7 @@ and the rest are tried one by one: they may need no space, or free some.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from hushpost_store.sqlite.inventory import ENVELOPE_TABLE_PREFIX
 Statement = tuple[str, tuple[Any, ...]]
 EnvelopeRow = tuple[int, int, bytes, bytes, int, bytes]
 
+# More than the part of an envelope's row that lies outside of overflow pages.
+_LAID_OUT_BYTES: Final = 900
 INSERT_COLUMNS: Final = "(id, not_after, envelope_id, drop_ref, envelope_bytes, envelope)"
 
 
@@ -110,6 +113,24 @@ def insert_sql(bucket: int) -> str:
     """Return the statement that inserts an `EnvelopeRow`."""
     table = f"{ENVELOPE_TABLE_PREFIX}{bucket}"
     return f"INSERT INTO {table} {INSERT_COLUMNS} VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - names of ours
+
+
+def forget_rows(connection: sqlite3.Connection, buckets: Iterable[int]) -> None:
+    """Have SQLite let go of the envelopes that it inserted last. Outside of any transaction.
+
+    It keeps what was bound to a statement until something else is: so a row of nothing is bound,
+    which every table of envelopes refuses. And it keeps the space in which it lays a row out: so
+    zeros are laid out there, and undone.
+    """
+    for bucket in buckets:
+        sql = insert_sql(bucket)
+        with contextlib.suppress(sqlite3.IntegrityError):
+            connection.execute(sql, (None,) * sql.count("?"))
+    connection.execute("BEGIN")
+    try:
+        connection.execute("UPDATE store_meta SET value = zeroblob(?)", (_LAID_OUT_BYTES,))
+    finally:
+        _rollback(connection)
 
 
 def delete_sql(bucket: int) -> str:

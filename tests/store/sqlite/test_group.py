@@ -9,7 +9,7 @@ import pytest
 from hushpost_store.admission import MailboxState
 from hushpost_store.conformance import Recorder, envelope
 from hushpost_store.sqlite import schema
-from hushpost_store.sqlite.group import Batch, Entry, Job, commit_group, runs
+from hushpost_store.sqlite.group import Batch, Entry, Job, commit_group, forget_rows, runs
 
 BUCKET = 4096
 
@@ -75,3 +75,18 @@ def test_deletions_free_pages_for_the_same_batch(connection: sqlite3.Connection)
     commit_group(connection, [fits])
     assert not any(entry.failed for entry in fits.entries)
     assert _ids(connection) == [6, 7, 8, 20, 21, 22, 23, 24]
+
+
+def test_forgetting_binds_nothing_in_place_of_the_last_envelope(
+    connection: sqlite3.Connection,
+) -> None:
+    """The prepared insert holds nothing any more, and the tables are as they were."""
+    commit_group(connection, [Batch(entries=[_entry(1), _entry(2)])])
+    before = list(connection.iterdump())
+    said: list[str] = []
+    connection.set_trace_callback(said.append)
+    forget_rows(connection, (BUCKET,))
+    connection.set_trace_callback(None)
+    assert any("INSERT INTO envelope_4096" in one and "NULL" in one for one in said), said
+    assert list(connection.iterdump()) == before
+    assert not connection.in_transaction
