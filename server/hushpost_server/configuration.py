@@ -249,6 +249,25 @@ class Configuration(ListeningSettings, BaseSettings):
         description="NO_DROP answers leave on this tick, so that time does not tell them apart.",
     )
 
+    # -- the quiet profile -----------------------------------------------------------------------
+    quiet: bool = Field(
+        default=False,
+        description=(
+            "The quiet profile: every answer to a sender leaves on a tick of 250 ms, so that its"
+            " time does not tell who is online, and mail that its recipient acknowledges at once"
+            " never reaches the disk. Senders wait up to half a second for each answer."
+        ),
+    )
+    quiet_bytes_max: int = Field(
+        default=32 * MIB,
+        ge=MIB,
+        le=4096 * MIB,
+        description=(
+            "With `quiet`: memory for envelopes whose answers wait for the tick. At the bound"
+            " nobody who posts is read until there is room."
+        ),
+    )
+
     # -- what the operator sees ------------------------------------------------------------------
     metrics: bool = Field(default=True, description="Serve health and metrics, on loopback only.")
     metrics_port: int = Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from hushpost_store.durable_folder import make_folder
@@ -18,7 +19,7 @@ from hushpost_store.interface import Store
 from hushpost_store.memory import MemoryStore
 from hushpost_store.sqlite import SqliteOptions, SqliteStore
 
-from hushpost_server.configuration import Configuration
+from hushpost_server.configuration import MIB, Configuration
 from hushpost_server.errors import FolderUnusable, IdentityUnusable
 from hushpost_server.identity import FILE_NAME as IDENTITY_FILE
 from hushpost_server.identity import (
@@ -99,7 +100,12 @@ class DataFolder:
             return MemoryStore(quotas)
         options = SqliteOptions()
         if self._configuration.unsafe_no_bucket_enforcement:
-            options = SqliteOptions(bucket_sizes=UNENFORCED_SIZES)
+            options = replace(options, bucket_sizes=UNENFORCED_SIZES)
+        if self._configuration.quiet:
+            # The store's own bound must not be met first: what it counts shrinks when somebody
+            # acknowledges, and would show who does. It stops reading at half of it.
+            room = 2 * self._configuration.quiet_bytes_max + 2 * MIB
+            options = replace(options, intake_bytes_max=max(room, options.intake_bytes_max))
         return SqliteStore(self.database, quotas=quotas, options=options, clock=self._now)
 
     async def open_store(self, store: Store) -> None:

@@ -34,6 +34,10 @@ class FolderUnusable(OperatorError):
     """The data folder cannot be made or written to."""
 
 
+class StoreUnfit(OperatorError):
+    """The store cannot do what the configuration asks of it."""
+
+
 class IdentityUnusable(OperatorError):
     """The identity key file is missing beside existing data, malformed, or readable by others."""
 

@@ -51,8 +51,7 @@ def device_of(session: Session) -> Device:
 def answer(session: Session, message: Answer) -> None:
     """Send an answer, unless the connection ended while it was made."""
     if not session.gone:
-        session.machine.answer(message)
-        session.send_soon()
+        session.answer(message)
 
 
 async def register_drop(session: Session, request: control.RegisterDrop) -> None:

@@ -10,8 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
+
+from hushpost_store.policy_clauses import Clause
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# The same for all: sums over the whole relay.
+CLAUSE: Final = Clause.MONITORING
+RETENTION: Final = "in memory until the relay stops; whoever scrapes it keeps what they read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,9 @@ DECLARED = (
     Series("hushpost_control_total", "counter", "Control requests served."),
     Series("hushpost_intake_pauses_total", "counter", "Times that reading stopped for the store."),
     Series("hushpost_intake_waiting_bytes", "gauge", "Envelope bytes waiting for their commit."),
+    Series("hushpost_quiet_waiting_bytes", "gauge", "Quiet profile: bytes held for the tick."),
+    Series("hushpost_quiet_late_ticks_total", "counter", "Quiet profile: ticks that had to wait."),
+    Series("hushpost_quiet_stops_total", "counter", "Quiet profile: times its memory was full."),
     Series("hushpost_queued_envelopes", "gauge", "Envelopes queued, over all mailboxes."),
     Series("hushpost_queued_bytes", "gauge", "Bytes of queued envelopes, over all mailboxes."),
     Series("hushpost_deletion_lag_seconds", "gauge", "Age of the oldest deletion not yet erased."),

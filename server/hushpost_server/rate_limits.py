@@ -144,12 +144,16 @@ class PrefixTable:
         """Return what stands for the prefixes in memory: to show that it is no address."""
         return tuple(self._entries)
 
-    def allowance(self, address: str, now: float) -> PrefixAllowance:
-        """Return the entry of the prefix `address` lies in; made full if it is new."""
+    def forget(self, now: float) -> None:
+        """Forget everything once an hour; to be called now and then, also when nobody connects."""
         if now - self._rotated >= ROTATION_SECONDS:
             self._key = self._random(32)
             self._entries.clear()
             self._rotated = now
+
+    def allowance(self, address: str, now: float) -> PrefixAllowance:
+        """Return the entry of the prefix `address` lies in; made full if it is new."""
+        self.forget(now)
         key = hmac.digest(self._key, prefix_of(address), hashlib.sha256)[:16]
         entry = self._entries.get(key)
         if entry is None:

@@ -69,6 +69,7 @@ class Reception:
         self._turned_away = 0
         self._dirty: list[Session] = []
         self._reading_stopped = False
+        self._posts_stopped: set[Connection] | None = None
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -176,6 +177,8 @@ class Reception:
         self._metrics.get("hushpost_connections_total", role.value).add(1)
         if self._reading_stopped:
             connection.pause_reading()
+        if role is Role.POST and self._posts_stopped is not None:
+            self._stop_post(connection)
         return session
 
     def ended(self, connection: Connection, code: int | None) -> None:
@@ -186,6 +189,8 @@ class Reception:
         if connection.allowance is not None:
             PrefixTable.connection_lost(connection.allowance)
         session = self._sessions.pop(connection, None)
+        if self._posts_stopped is not None:
+            self._posts_stopped.discard(connection)
         if session is not None:
             self._slots[id(session) // 16 % DEADLINE_SLOTS].discard(session)
             self._metrics.get("hushpost_connections", session.machine.role.value).add(-1)
@@ -239,6 +244,32 @@ class Reception:
             connection.resume_reading()
         self._log.write("intake_resumed")
 
+    # -- the quiet profile's memory bound --------------------------------------------------------
+
+    def stop_posts(self) -> None:
+        """See `answer_tick.Bound`; acknowledgements of who only listens are still read."""
+        self._posts_stopped = set()
+        for connection, session in self._sessions.items():
+            if session.has_posted:
+                self._stop_post(connection)
+
+    def resume_posts(self) -> None:
+        """See `answer_tick.Bound`."""
+        stopped, self._posts_stopped = self._posts_stopped, None
+        for connection in stopped or ():
+            connection.resume_reading()
+
+    def posting(self, session: Session) -> None:
+        """Count a device among those that post: it does so for the first time."""
+        connection = session.connection
+        if self._posts_stopped is not None and connection not in self._posts_stopped:
+            self._stop_post(connection)
+
+    def _stop_post(self, connection: Connection) -> None:
+        assert self._posts_stopped is not None
+        self._posts_stopped.add(connection)
+        connection.pause_reading()
+
     # -- deadlines -------------------------------------------------------------------------------
 
     def check_deadlines(self, now: float, *, everyone: bool = False) -> None:
@@ -247,8 +278,16 @@ class Reception:
             for session in self._sessions.values():
                 session.machine.clock_set_back(now)
         self._checked = now
+        self._forget_passed_hour()
         self._slot = (self._slot + 1) % DEADLINE_SLOTS
         slots = self._slots if everyone else [self._slots[self._slot]]
         for slot in slots:
             for session in tuple(slot):
                 session.check_deadline(now)
+
+    def _forget_passed_hour(self) -> None:
+        """Forget what limits remember, also where nobody comes by to have it forgotten."""
+        now = self._loop.time()
+        self._prefixes.forget(now)
+        if self._services is not None:
+            self._services.takes.forget(now)

@@ -7,13 +7,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import secrets
 import ssl
+import time
 from collections.abc import Callable
-from typing import Self
+from typing import Self, TypedDict
 
-from hushpost_store.interface import Store
+from hushpost_store.errors import StoreFault
+from hushpost_store.interface import Holding, Store
 from hushpost_store.rows import SweepReport
 from hushpost_wire.control import Registration
 from hushpost_wire.host import parse_host
@@ -21,10 +24,11 @@ from hushpost_wire.identifiers import RelayPublicKey
 from hushpost_wire.limits import DRAIN_SECONDS_MAX
 from hushpost_wire.terms import Terms
 
+from hushpost_server.answer_tick import AnswerTick, TickClock
 from hushpost_server.clock import Clock, SystemClock
 from hushpost_server.configuration import Configuration
 from hushpost_server.data_folder import DataFolder
-from hushpost_server.errors import ListenRefused
+from hushpost_server.errors import ListenRefused, StoreUnfit
 from hushpost_server.health import Health, HealthServer
 from hushpost_server.identity import RelayIdentity
 from hushpost_server.listener import CLOSE_SECONDS_MAX
@@ -32,13 +36,14 @@ from hushpost_server.logging import EventLog, quieten_libraries
 from hushpost_server.login import notify_expired
 from hushpost_server.metrics import Metrics
 from hushpost_server.presence import Presence
+from hushpost_server.quiet_submits import QuietIntake
 from hushpost_server.rate_limits import PrefixTable, configured_rates
 from hushpost_server.reception import Reception
 from hushpost_server.refusal_tick import RefusalTick
 from hushpost_server.requests import serve
 from hushpost_server.services import Services
 from hushpost_server.session import Session
-from hushpost_server.submits import Intake
+from hushpost_server.submits import Intake, Submissions
 from hushpost_server.sweeper import DELETION_LAG_SECONDS_MAX, Sweeper
 from hushpost_server.take_limits import TakeLimits
 from hushpost_server.transport_safety import tls_context
@@ -75,6 +80,8 @@ class RelayServer:
         self._log = log if log is not None else EventLog()
         self._random = random
         self._tasks: list[asyncio.Task[None]] = []
+        self._probes: set[asyncio.Task[None]] = set()
+        self._answer_tick: AnswerTick | None = None
         self._health_server: HealthServer | None = None
         self._folder: DataFolder | None = None
         self._draining = False
@@ -115,6 +122,8 @@ class RelayServer:
             port = await self._listen(self.reception, context)
             self._name(port, secure=context is not None)
             self.services = self._build(identity)
+            if self._answer_tick is not None:
+                self._answer_tick.start()
             await self.reception.start(self.services)
             await self._start_health()
         except BaseException:
@@ -151,12 +160,7 @@ class RelayServer:
         loop = asyncio.get_running_loop()
         configuration = self.configuration
         presence = Presence()
-        tick = RefusalTick(
-            configuration.refusal_tick_milliseconds / 1000, now=loop.time, call_at=loop.call_at
-        )
-        self.intake = Intake(
-            self.store, presence.feeds, tick=tick, metrics=self.metrics, loop_time=loop.time
-        )
+        self.intake = self._make_intake(presence)
         rates = configured_rates(configuration)
         return Services(
             store=self.store,
@@ -170,7 +174,7 @@ class RelayServer:
             identity=identity,
             tokens=tuple(token.get_secret_value() for token in configuration.registration_tokens),
             rates=rates,
-            takes=TakeLimits(rates.account_takes, random=self._random),
+            takes=TakeLimits(rates.account_takes, now=loop.time(), random=self._random),
             presence=presence,
             intake=self.intake,
             metrics=self.metrics,
@@ -181,7 +185,41 @@ class RelayServer:
             flush_soon=self.reception.flush_soon,
             serve=serve,
             on_fault=self.reception.session_failed,
+            on_posting=self.reception.posting,
+            quiet=configuration.quiet,
         )
+
+    def _make_intake(self, presence: Presence) -> Submissions:
+        loop = asyncio.get_running_loop()
+        parts: _IntakeParts = {"metrics": self.metrics, "loop_time": loop.time}
+        if not self.configuration.quiet:
+            tick = RefusalTick(
+                self.configuration.refusal_tick_milliseconds / 1000,
+                now=loop.time,
+                call_at=loop.call_at,
+                submitted=self.metrics.get("hushpost_submitted_total"),
+                probe=self._when_decided,
+            )
+            return Intake(self.store, presence.feeds, tick=tick, **parts)
+        if not isinstance(self.store, Holding):
+            raise StoreUnfit("this store cannot hold commits back: set quiet = false")
+        self._answer_tick = AnswerTick(
+            self.store.commit_hold,
+            self.reception,
+            clock=TickClock(time.monotonic, loop.call_at),
+            bytes_max=self.configuration.quiet_bytes_max,
+            late=self.metrics.get("hushpost_quiet_late_ticks_total"),
+            stops=self.metrics.get("hushpost_quiet_stops_total"),
+        )
+        return QuietIntake(self.store, presence.feeds, tick=self._answer_tick, **parts)
+
+    def _when_decided(self, tell: Callable[[], None]) -> None:
+        if not isinstance(self.store, Holding):
+            tell()  # each decision of it goes the same way, known or not
+            return
+        task = asyncio.get_running_loop().create_task(_tell_decided(self.store, tell))
+        self._probes.add(task)
+        task.add_done_callback(self._probes.discard)
 
     async def _start_health(self) -> None:
         self.sweeper = Sweeper(
@@ -242,6 +280,9 @@ class RelayServer:
         reception = getattr(self, "reception", None)
         if isinstance(reception, Reception):
             await reception.close()
+        if self._answer_tick is not None:
+            await self._answer_tick.stop()
+        await asyncio.gather(*self._probes, return_exceptions=True)
         if self._folder is not None:
             await self._folder.close()
 
@@ -290,6 +331,7 @@ class RelayServer:
             "logged_in": len(self.services.presence),
             "queued_envelopes": stats.queued_envelopes,
             "deletion_lag_seconds": round(lag, 1),
+            "quiet": self.configuration.quiet,
             "bucket_enforcement": not self.configuration.unsafe_no_bucket_enforcement,
             "third_party_logs_held": not self.configuration.unsafe_third_party_logs,
         }
@@ -302,6 +344,20 @@ class RelayServer:
         get("hushpost_healthy").set(0 if health.problems else 1)
         get("hushpost_logged_in").set(len(self.services.presence))
         get("hushpost_intake_waiting_bytes").set(stats.pending_bytes)
+        if self._answer_tick is not None:
+            get("hushpost_quiet_waiting_bytes").set(self._answer_tick.counted_bytes)
         get("hushpost_queued_envelopes").set(stats.queued_envelopes)
         get("hushpost_queued_bytes").set(stats.queued_bytes)
         get("hushpost_deletion_lag_seconds").set(self.store.deletion_lag(self.clock.now()))
+
+
+class _IntakeParts(TypedDict):
+    metrics: Metrics
+    loop_time: Callable[[], float]
+
+
+async def _tell_decided(store: Holding, tell: Callable[[], None]) -> None:
+    # A store that fails, or closes, has decided too: it refuses what it cannot look up.
+    with contextlib.suppress(StoreFault):
+        await store.commit_hold.decided()
+    tell()

@@ -39,6 +39,7 @@ def add(commands: Commands) -> None:
     serve.add_argument("--registration", help="open, token or closed")
     serve.add_argument("--log-level", help="debug, info, warning or error")
     _add_switch(serve, "--behind-proxy", "see the docs")
+    _add_switch(serve, "--quiet", "answer senders on a tick: time tells nothing, and costs some")
     _add_switch(
         serve,
         "--unsafe-no-bucket-enforcement",

@@ -16,7 +16,7 @@ from hushpost_server.logging import EventLog
 from hushpost_server.metrics import Counter, Metrics
 from hushpost_server.presence import Presence
 from hushpost_server.rate_limits import Rates
-from hushpost_server.submits import Intake
+from hushpost_server.submits import Submissions
 from hushpost_server.take_limits import TakeLimits
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Services:
     rates: Rates
     takes: TakeLimits
     presence: Presence
-    intake: Intake
+    intake: Submissions
     metrics: Metrics
     log: EventLog
     random: Callable[[int], bytes]
@@ -44,6 +44,8 @@ class Services:
     flush_soon: Callable[[Session], None]
     serve: Callable[[Session, Request], Awaitable[None]]
     on_fault: Callable[[Session, Exception], None]
+    on_posting: Callable[[Session], None]
+    quiet: bool = False
     tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     refusals: dict[int, Counter] = field(init=False)
     acknowledged: Counter = field(init=False)

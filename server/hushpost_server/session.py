@@ -8,11 +8,13 @@ frames never wait for them.
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hushpost_store.errors import StoreFault
 from hushpost_wire.close_codes import CloseCode
 from hushpost_wire.control import (
+    Answer,
     Error,
     ErrorCode,
     ExpiredSeen,
@@ -20,7 +22,7 @@ from hushpost_wire.control import (
     Role,
 )
 from hushpost_wire.frames import REFUSED, Submit
-from hushpost_wire.relay_events import Acknowledged, PingDue, RelayEvent
+from hushpost_wire.relay_events import Acknowledged, PingDue, RelayEvent, Unfit
 from hushpost_wire.relay_protocol import RelayProtocol
 from hushpost_wire.transitions import State
 
@@ -29,6 +31,7 @@ from hushpost_server.frame_scanner import Payload
 from hushpost_server.rate_limits import PrefixAllowance, TokenBucket
 
 if TYPE_CHECKING:
+    from hushpost_server.answer_tick import Ticket
     from hushpost_server.feed import Feed
     from hushpost_server.listener import Connection
     from hushpost_server.login import Device
@@ -46,16 +49,18 @@ class Session:
     """A connection past its handshake. Made by the relay, told by the connection."""
 
     __slots__ = (
-        "_connection",
         "_dirty",
         "_requests",
         "_serving",
+        "_tickets",
         "allowance",
         "bucket",
+        "connection",
         "controls",
         "device",
         "feed",
         "gone",
+        "has_posted",
         "machine",
         "services",
     )
@@ -68,7 +73,7 @@ class Session:
         allowance: PrefixAllowance,
     ) -> None:
         self.services = services
-        self._connection = connection
+        self.connection = connection
         self._dirty = False
         self._requests: deque[Control] | None = None
         self._serving = False
@@ -80,9 +85,13 @@ class Session:
         """Who logged in; None on the post endpoint and before the login."""
         self.feed: Feed | None = None
         self.gone = False
+        self.has_posted = role is Role.POST
+        """Whether what it posts may fill the relay's memory."""
+        self._tickets: dict[int, Ticket] | None = None
         self.machine = RelayProtocol(
             services.terms, role, nonce=services.random(32), now=services.now()
         )
+        self.machine.tells_unfit = services.quiet
         self.send_soon()
 
     # -- what the connection calls ---------------------------------------------------------------
@@ -141,16 +150,36 @@ class Session:
         self._dirty = False
         if self.gone:
             return
-        machine = self.machine
-        messages = machine.data_to_send()
+        self.transmit(self.collect())
+
+    def collect(self) -> list[str | bytes]:
+        """Return what the machine has to say, for `transmit`."""
+        messages = self.machine.data_to_send()
+        for message in messages:
+            if message[0] == REFUSED:
+                self.services.refusals[int(message[1])].value += 1
+        return messages
+
+    def transmit(self, messages: list[str | bytes]) -> None:
+        """Send what was collected, and close if the machine says so."""
+        if self.gone:
+            return
         if messages:
-            for message in messages:
-                if message[0] == REFUSED:
-                    self.services.refusals[int(message[1])].value += 1
-            self._connection.write(messages)
-        closing = machine.closing
+            self.connection.write(messages)
+        closing = self.machine.closing
         if closing is not None:
-            self._connection.close(closing.code, closing.reason)
+            self.connection.close(closing.code, closing.reason)
+
+    def answer(self, message: Answer) -> None:
+        """Answer a request, now or on the tick to which its arrival was noted."""
+        ticket = None
+        if self._tickets and message.id is not None:
+            ticket = self._tickets.pop(message.id, None)
+        if ticket is not None:
+            ticket.settle(partial(self.machine.answer, message))
+        elif not self.gone:
+            self.machine.answer(message)
+            self.send_soon()
 
     def close(self, code: CloseCode) -> None:
         """Close after what is still to be sent."""
@@ -166,7 +195,7 @@ class Session:
 
     def check_deadline(self, now: float) -> None:
         """Ping or close if it is time; a peer that the relay itself does not read is spared."""
-        if self._connection.reading_paused or now < self.machine.next_deadline():
+        if self.connection.reading_paused or now < self.machine.next_deadline():
             return
         self.machine.handle_deadline(now)
         self._handle(self.machine.events_received(), now)
@@ -184,13 +213,19 @@ class Session:
                     self.services.intake.slow_down(self, event)
                     continue
                 left -= 1
+                if not self.has_posted:
+                    self.has_posted = True
+                    self.services.on_posting(self)
                 self.services.intake.submit(self, event, now)
             elif isinstance(event, Acknowledged):
                 self.services.acknowledged.value += len(event.sequences)
                 if self.feed is not None:
-                    self.feed.acknowledged(event.sequences)
+                    self.services.intake.acknowledged(self.feed, event.sequences)
+            elif isinstance(event, Unfit):
+                self.machine.refused_unseen += 1
+                self.services.intake.unfit(self, event)
             elif isinstance(event, PingDue):
-                self._connection.ping()
+                self.connection.ping()
             else:
                 self._queue(event)
 
@@ -211,15 +246,25 @@ class Session:
 
     def _hold(self, bucket: TokenBucket) -> None:
         # A refusal alone would be answered by the next frame at once: the socket is not read.
-        self._connection.hold(min(bucket.retry_after(), HOLD_SECONDS_MAX))
+        self.connection.hold(min(bucket.retry_after(), HOLD_SECONDS_MAX))
 
     def _queue(self, request: Control) -> None:
         if self._requests is None:
             self._requests = deque()
         self._requests.append(request)
+        self._note_arrival(request)
         if not self._serving:
             self._serving = True
             self.services.spawn(self._serve(), self)
+
+    def _note_arrival(self, request: Control) -> None:
+        # On the inbox a device asks about itself; of others it can only ask on post.
+        if self.machine.role is Role.POST and not isinstance(request, ExpiredSeen):
+            ticket = self.services.intake.owe(self)
+            if ticket is not None:
+                if self._tickets is None:
+                    self._tickets = {}
+                self._tickets[request.id] = ticket
 
     async def _serve(self) -> None:
         try:
@@ -248,5 +293,4 @@ class Session:
 
     def _answer_error(self, request: Request, code: ErrorCode, retry_after: int | None) -> None:
         if self.machine.state is not State.CLOSED:
-            self.machine.answer(Error(id=request.id, code=code, retry_after=retry_after))
-            self.send_soon()
+            self.answer(Error(id=request.id, code=code, retry_after=retry_after))

@@ -26,9 +26,11 @@ from hushpost_wire.identifiers import (
     EnvelopeId,
 )
 from hushpost_wire.labels import DROP_HASH
+from hushpost_wire.relay_events import Unfit
 from hushpost_wire.relay_protocol import RelayProtocol
 from hushpost_wire.ttl import TtlClass
 
+from hushpost_server.answer_tick import Ticket
 from hushpost_server.feed import Feed
 from hushpost_server.metrics import Metrics
 from hushpost_server.rate_limits import PrefixAllowance, TokenBucket
@@ -55,21 +57,87 @@ class Poster(Protocol):
     machine: RelayProtocol
     bucket: TokenBucket
     allowance: PrefixAllowance
+    gone: bool
 
     def send_soon(self) -> None:
         """Send the machine's output at the end of this turn of the loop."""
 
+    def collect(self) -> list[str | bytes]:
+        """Return the machine's output, for `transmit`."""
+        ...
+
+    def transmit(self, messages: list[str | bytes]) -> None:
+        """Send what was collected now, and close if the machine says so."""
+        ...
+
+
+class Submissions(Protocol):
+    """Where sessions bring what their peers submit; one for each relay."""
+
+    def grant(self, poster: Poster, wanted: int) -> int:
+        """Take rate tokens for `wanted` submissions; returns how many of them may go on."""
+        ...
+
+    def submit(self, poster: Poster, submit: Submit, now: float) -> None:
+        """Take an envelope that the machine found well-formed."""
+
+    def slow_down(self, poster: Poster, submit: Submit) -> None:
+        """Refuse what is over the rate."""
+
+    def unfit(self, poster: Poster, unfit: Unfit) -> None:
+        """Refuse what the machine found unfit, and told instead of refusing it."""
+
+    def acknowledged(self, feed: Feed, sequences: tuple[int, ...]) -> None:
+        """Hand a device's acknowledgements to its feed."""
+
+    def owe(self, poster: Poster) -> Ticket | None:
+        """Owe an anonymous request its answer; None where it is given as soon as it is known."""
+        ...
+
+    def flush_refusals(self) -> None:
+        """Send what waits for a tick, if the relay can drain no sooner otherwise."""
+
+
+def granted(poster: Poster, wanted: int, now: float) -> int:
+    """Take rate tokens of a connection and its prefix; returns for how many submissions."""
+    own = poster.bucket.take(wanted, now)
+    both = poster.allowance.submits.take(own, now)
+    if both < own:
+        poster.bucket.give_back(own - both)
+    return both
+
+
+def wait_of(poster: Poster) -> int:
+    """Return the seconds after which a connection that was over its rate may go on."""
+    return max(poster.bucket.retry_after(), poster.allowance.submits.retry_after())
+
+
+def push(feeds: dict[bytes, Feed], submission: Submission, admitted: Admitted) -> None:
+    """Push an admitted envelope to its recipient, if connected, before the commit."""
+    sequence, duplicate = admitted
+    if duplicate:
+        return
+    route, drop_hash, envelope_id, ttl_class, not_after, envelope = submission
+    feed = feeds.get(route)
+    if feed is None:
+        return
+    drop_ref = DropReference(drop_hash[:DROP_REFERENCE_BYTES])
+    if sequence:
+        feed.push(sequence, EnvelopeId(envelope_id), drop_ref, not_after, envelope)
+    elif ttl_class == _EPHEMERAL:
+        feed.push_ephemeral(EnvelopeId(envelope_id), drop_ref, not_after, envelope)
+
 
 class Intake:
-    """Every submission of the relay passes here. One for each relay."""
+    """Every submission of the relay passes here, and is answered as soon as its end is known."""
 
     __slots__ = (
         "_submit",
-        "_tick",
         "accepted",
         "feeds",
         "loop_time",
         "submitted",
+        "tick",
     )
 
     def __init__(
@@ -82,7 +150,7 @@ class Intake:
         loop_time: Callable[[], float],
     ) -> None:
         self._submit = store.submit
-        self._tick = tick
+        self.tick = tick
         self.feeds = feeds
         self.loop_time = loop_time
         self.submitted = metrics.get("hushpost_submitted_total")
@@ -90,17 +158,14 @@ class Intake:
 
     def grant(self, poster: Poster, wanted: int) -> int:
         """Take rate tokens for `wanted` submissions; returns how many of them may go on."""
-        now = self.loop_time()
-        granted = poster.bucket.take(wanted, now)
-        both = poster.allowance.submits.take(granted, now)
-        if both < granted:
-            poster.bucket.give_back(granted - both)
-        return both
+        return granted(poster, wanted, self.loop_time())
 
     def submit(self, poster: Poster, submit: Submit, now: float) -> None:
         """Hand an envelope that the machine found well-formed to the store."""
         ttl_class, request, route, secret, envelope_id, not_after, envelope = submit
         self.submitted.value += 1
+        if not self.tick.is_running:
+            self.tick.begin()
         drop_hash = sha256(_HASH_HEAD + route + _HASH_MIDDLE + secret).digest()
         submission = _new_tuple(
             Submission, (route, drop_hash, envelope_id, ttl_class, not_after, envelope)
@@ -110,27 +175,36 @@ class Intake:
     def slow_down(self, poster: Poster, submit: Submit) -> None:
         """Refuse what is over the rate."""
         self.submitted.value += 1
-        retry_after = max(poster.bucket.retry_after(), poster.allowance.submits.retry_after())
-        self.refuse(poster, submit.request, RefusalReason.SLOW_DOWN, retry_after)
+        self.refuse(poster, submit.request, RefusalReason.SLOW_DOWN, wait_of(poster))
 
     def refuse(self, poster: Poster, request: int, reason: RefusalReason, retry_after: int) -> None:
         """Answer a refusal in this turn of the loop."""
         poster.machine.refuse(request, reason, retry_after)
         poster.send_soon()
 
-    def refuse_no_drop(self, poster: Poster, request: int, arrived: float) -> None:
-        """Leave the answer to the tick."""
-        self._tick.refuse(poster, request, arrived)
+    def unfit(self, poster: Poster, unfit: Unfit) -> None:
+        """Refuse what the machine told of instead of refusing it."""
+        self.refuse(poster, unfit.request, unfit.reason, 0)
+
+    @staticmethod
+    def acknowledged(feed: Feed, sequences: tuple[int, ...]) -> None:
+        """Hand a device's acknowledgements to its feed."""
+        feed.acknowledged(sequences)
+
+    @staticmethod
+    def owe(poster: Poster) -> None:
+        """Answer requests as soon as the answer is known."""
+        del poster
 
     def flush_refusals(self) -> None:
         """Send the refusals that wait for the tick: the relay is draining."""
-        self._tick.flush()
+        self.tick.flush()
 
 
 class Pending:
     """One submission between the store and its poster; the store's `SubmissionListener`."""
 
-    __slots__ = ("_arrived", "_intake", "_poster", "_request", "_submission")
+    __slots__ = ("_intake", "_number", "_period", "_poster", "_request", "_submission")
 
     def __init__(
         self, intake: Intake, poster: Poster, request: int, submission: Submission
@@ -139,12 +213,13 @@ class Pending:
         self._poster = poster
         self._request = request
         self._submission: Submission | None = submission
-        self._arrived = intake.loop_time()
+        self._number = intake.submitted.value
+        self._period = intake.tick.period
 
     def refused(self, reason: Refusal, retry_after: int) -> None:
         """Nothing is kept."""
         if reason is Refusal.NO_DROP:
-            self._intake.refuse_no_drop(self._poster, self._request, self._arrived)
+            self._intake.tick.refuse(self._poster, self._request, self._number, self._period)
         else:
             code = RefusalReason(int(reason))
             self._intake.refuse(self._poster, self._request, code, retry_after)
@@ -152,18 +227,8 @@ class Pending:
     def admitted(self, admitted: Admitted) -> None:
         """Push to the recipient, if connected, before the commit."""
         submission, self._submission = self._submission, None
-        sequence, duplicate = admitted
-        if duplicate or submission is None:
-            return
-        route, drop_hash, envelope_id, ttl_class, not_after, envelope = submission
-        feed = self._intake.feeds.get(route)
-        if feed is None:
-            return
-        drop_ref = DropReference(drop_hash[:DROP_REFERENCE_BYTES])
-        if sequence:
-            feed.push(sequence, EnvelopeId(envelope_id), drop_ref, not_after, envelope)
-        elif ttl_class == _EPHEMERAL:
-            feed.push_ephemeral(EnvelopeId(envelope_id), drop_ref, not_after, envelope)
+        if submission is not None:
+            push(self._intake.feeds, submission, admitted)
 
     def committed(self) -> None:
         """Answer ACCEPTED at the end of this turn."""
