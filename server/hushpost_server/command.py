@@ -14,12 +14,15 @@ from hushpost_server import (
     backup_command,
     config_command,
     identity_command,
+    inventory_command,
     serve_command,
 )
 from hushpost_server.command_arguments import Arguments
 from hushpost_server.errors import OperatorError
 from hushpost_server.logging import EventLog
 from hushpost_server.process_output import hold_exceptions
+
+_NOUNS = (serve_command, config_command, identity_command, backup_command, inventory_command)
 
 
 def script() -> int:
@@ -52,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="hushpost-relay", description="Run and look after a hushpost relay."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for noun in (serve_command, config_command, identity_command, backup_command):
+    for noun in _NOUNS:
         noun.add(commands)
     return parser
 

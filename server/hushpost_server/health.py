@@ -11,7 +11,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Final, cast
 
 from hushpost_server.metrics import CONTENT_TYPE, Metrics
 
@@ -22,9 +22,21 @@ HOST = "127.0.0.1"
 CONNECTIONS_MAX = 32
 
 
+# What `/health` may say beside `status` and `problems`, and why: figures of the whole relay.
+DETAILS: Final = {
+    "connections": "how busy it is",
+    "logged_in": "how many devices are connected",
+    "queued_envelopes": "how much waits, over all mailboxes",
+    "deletion_lag_seconds": "whether the deletion bound is kept",
+    "bucket_enforcement": "whether sizes tell messages apart",
+    "quiet": "whether the quiet profile is on",
+    "third_party_logs_held": "whether libraries may log content",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What the relay says about itself; `problems` empty means ok."""
+    """What the relay says about itself; `problems` empty means ok, `details` are of `DETAILS`."""
 
     problems: tuple[str, ...] = ()
     details: dict[str, int | float | str | bool] = field(default_factory=dict)

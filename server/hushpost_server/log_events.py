@@ -36,6 +36,14 @@ class Kind(Enum):
     PLACE = "module and line where the exception passed last through hushpost"
 
 
+_PATTERNS: Final = {
+    Kind.NUMBER: r"\d{1,15}",
+    Kind.FLAG: r"(?:true|false)",
+    Kind.ERROR: r"[A-Za-z_]\w{0,99}",
+    Kind.PLACE: rf"(?:none|{_MODULE.pattern}:\d+)",
+}
+
+
 class ValueRefused(ValueError):
     """A value is none that its field declares. Says which field, never the value."""
 
@@ -64,6 +72,12 @@ class Field:
                 return place_of(value)
             case _:
                 raise ValueRefused(f"{self.name} takes {self.kind.value}")
+
+    @property
+    def pattern(self) -> str:
+        """The regular expression of what `render` returns."""
+        words = "|".join(map(re.escape, self.words))
+        return f"(?:{words})" if self.kind is Kind.WORD else _PATTERNS[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +109,16 @@ class Event:
         )
         return f"{self.name}{written}: {self.sentence}"
 
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """What each line of this event matches, with time and level in front."""
+        fields = "".join(f" {key}={FIELDS[key].pattern}" for key in self.fields)
+        level = logging.getLevelName(self.level).lower()
+        said = re.escape(self.sentence)
+        return re.compile(rf"{_STAMP} {level} {self.name}{fields}: {said}")
 
+
+_STAMP: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
 CLAUSE: Final = Clause.LOGS
 ERROR: Final = "error"
 AT: Final = "at"

@@ -1,8 +1,8 @@
 """How fast an account's one-time prekeys may be taken (DESIGN 4: takes are limited per account).
 
 Otherwise a stranger empties the stock and everybody's first message falls back to the last-resort
-key. In memory, bounded, and keyed by a hash under a random key that is replaced every hour with all that
-it named: what is held names nobody, and not even its holder learns what was asked for before that.
+key. In memory, bounded, and keyed by a hash under a random key that is replaced every hour, with
+all that it named: what is held names nobody, and its holder learns nothing of the hour before.
 """
 
 from __future__ import annotations

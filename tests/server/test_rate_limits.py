@@ -171,3 +171,13 @@ def test_rates_are_per_second() -> None:
     rates = configured_rates(chosen)
     assert rates.prefix_takes.per_second == 1
     assert rates.account_takes.per_second == 2
+
+
+def test_prefixes_are_forgotten_within_the_hour_also_when_nobody_connects() -> None:
+    """An idle relay must not remember who came last."""
+    table = PrefixTable(RATES, now=0.0, random=bytes)
+    table.allowance("192.0.2.1", 1.0)
+    table.forget(3599.0)
+    assert len(table) == 1
+    table.forget(3600.0)
+    assert len(table) == 0
