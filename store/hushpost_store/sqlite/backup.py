@@ -51,8 +51,7 @@ def write(source: Path, target: Path, bucket_sizes: Sequence[int]) -> None:
     Runs in any thread, on a connection of its own. Raises BackupExists, StorageFull.
     """
     _require_absent(target)
-    part = target.with_name(target.name + ".part")
-    part.unlink(missing_ok=True)
+    part = _fresh_part(target)
     try:
         make_private(part)
         with closing(_connect(part)) as made:
@@ -72,7 +71,7 @@ def restore(backup: Path, target: Path) -> None:
     Raises BackupExists (there is a store), StoreDamaged, StoreNewer.
     """
     _require_absent(target)
-    part = target.with_name(target.name + ".part")
+    part = _fresh_part(target)
     make_private(part)
     shutil.copyfile(backup, part)
     try:
@@ -87,6 +86,20 @@ def restore(backup: Path, target: Path) -> None:
         raise fault(error) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def discard_part(target: Path) -> None:
+    """Remove what a backup or restore to `target` left when it was cut off.
+
+    A piece may be another name of a file in use, and its journal would be replayed into the next.
+    """
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        target.with_name(f"{target.name}.part{suffix}").unlink(missing_ok=True)
+
+
+def _fresh_part(target: Path) -> Path:
+    discard_part(target)
+    return target.with_name(target.name + ".part")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -95,6 +95,7 @@ class SqliteStore:
         """See `Lifecycle`."""
         self._reset()
         await self._database.open()
+        backup.discard_part(self._path)
         try:
             await self._database.run(
                 lambda connection: schema.migrate(connection, self._options.bucket_sizes)
