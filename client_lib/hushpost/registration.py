@@ -3,8 +3,11 @@
 Both happen on an inbox connection of their own, signed by the account key over that connection.
 """
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from hushpost_crypto.login import sign_account_creation, sign_account_deletion
 from hushpost_wire.control import (
@@ -24,6 +27,9 @@ from hushpost.errors import RegistrationRefused, RelayMisbehaved, RelayRefused, 
 from hushpost.transport_dial import Dial, RelayPins
 from hushpost.transport_inbox import Credentials, challenge, log_in
 from hushpost.transport_link import Link, open_link
+
+# Waits after answers that were lost; a relay that was restarted is back by then.
+_ASK_AGAIN_SECONDS: Final = (0.5, 1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +51,20 @@ class Way:
 async def create_at_relay(way: Way, own: OwnAccount, *, token: str | None) -> None:
     """Register the account; it may be there already, from a try that was cut off.
 
-    Raises `RegistrationRefused` or another `RelayError`.
+    Where the answer is lost it asks again: to give up now would leave an account that nobody can
+    delete. Raises `RegistrationRefused` or another `RelayError`.
     """
-    link = await way.open()
-    try:
-        answer = await _create(link, own, token)
-    finally:
-        await link.close()
+    answer = await _ask(await way.open(), own, token)
+    for pause in _ASK_AGAIN_SECONDS:
+        if answer is not None:
+            break
+        await asyncio.sleep(pause)
+        with suppress(RelayUnreachable):
+            answer = await _ask(await way.open(), own, token)
+    if answer is None:
+        raise RelayUnreachable(
+            f"the relay at {way.host} ends every connection before it answers: try again later"
+        )
     if isinstance(answer, AccountCreated):
         return
     raise_creation_error(way.host, answer)
@@ -91,6 +104,16 @@ async def delete_at_relay(way: Way, own: OwnAccount) -> None:
         raise RelayRefused(
             f"the relay at {way.host} did not delete the account; try again, or ask its operator"
         )
+
+
+async def _ask(link: Link, own: OwnAccount, token: str | None) -> Answer | None:
+    """Ask once; None if the connection ended before the answer came."""
+    try:
+        return await _create(link, own, token)
+    except RelayUnreachable:
+        return None
+    finally:
+        await link.close()
 
 
 async def _create(link: Link, own: OwnAccount, token: str | None) -> Answer:

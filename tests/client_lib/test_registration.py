@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hushpost import registration
+from hushpost.engine.own_account import OwnAccount
 from hushpost.errors import (
     LoginRefused,
     RegistrationRefused,
@@ -16,8 +18,9 @@ from hushpost.registration import (
     raise_creation_error,
 )
 from hushpost.transport_dial import Dial
+from hushpost.transport_link import Link
 from hushpost_crypto.primitives import random_bytes
-from hushpost_wire.control import Done, Error, ErrorCode
+from hushpost_wire.control import AccountCreated, Answer, Done, Error, ErrorCode
 from hushpost_wire.host import Host
 
 from tests.client_lib.client_world import own, person, relay
@@ -34,6 +37,31 @@ async def test_registering_twice_is_registering_once() -> None:
     someone = Person("someone", 7)
     async with relay() as server:
         for _ in range(2):
+            await create_at_relay(_way(server.host), someone.own, token=None)
+
+
+async def test_an_answer_that_was_lost_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A relay that dies with the answer on its lips leaves no account that nobody knows of."""
+    someone = Person("someone", 7)
+    real = registration._create
+    answers: list[Answer] = []
+
+    async def lost_at_first(link: Link, own: OwnAccount, token: str | None) -> Answer:
+        answers.append(await real(link, own, token))
+        if len(answers) == 1:
+            raise RelayUnreachable("it died behind its commit")
+        return answers[-1]
+
+    monkeypatch.setattr(registration, "_create", lost_at_first)
+    monkeypatch.setattr(registration, "_ASK_AGAIN_SECONDS", (0.01, 0.01))
+    async with relay() as server:
+        await create_at_relay(_way(server.host), someone.own, token=None)
+        assert [type(answer) for answer in answers] == [AccountCreated, AccountCreated]
+        monkeypatch.setattr(registration, "_ASK_AGAIN_SECONDS", ())
+        answers.clear()
+        with pytest.raises(RelayUnreachable, match="before it answers"):
             await create_at_relay(_way(server.host), someone.own, token=None)
 
 

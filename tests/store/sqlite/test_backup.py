@@ -129,3 +129,27 @@ async def test_a_backup_that_fails_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(errors.StoreFault):
         backup.write(tmp_path / "empty.db", tmp_path / "backup.db", (4096,))
     assert [path.name for path in tmp_path.iterdir()] == ["empty.db"]
+
+
+async def test_a_restore_that_was_cut_off_harms_neither_the_next_nor_the_store_before(
+    tmp_path: Path,
+) -> None:
+    """Its piece may be another name of a database in use, with a journal: both go, untouched."""
+    store = SqliteStore(tmp_path / "relay.db")
+    await store.open()
+    await with_drops(store, "alice")
+    await store.backup(tmp_path / "backup.db")
+    await store.close()
+    part = tmp_path / "relay.db.part"
+    part.hardlink_to(tmp_path / "relay.db")
+    moved = (tmp_path / "relay.db").rename(tmp_path / "moved.db")
+    before = moved.read_bytes()
+    (tmp_path / "relay.db.part-journal").write_bytes(b"a journal of another file")
+    restore(tmp_path / "backup.db", tmp_path / "relay.db")
+    assert moved.read_bytes() == before
+    assert not list(tmp_path.glob("*.part*"))
+    # Cut off behind its last step, it leaves another name of the database: opening removes it.
+    part.hardlink_to(tmp_path / "relay.db")
+    await store.open()
+    assert not list(tmp_path.glob("*.part*"))
+    await store.close()
