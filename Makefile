@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CODE := crypto wire store server client_lib demo proof tests tools benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help demo test prove check bench coverage format lint types imports words links fmt lock clean
+.PHONY: help demo test prove check soak bench coverage format lint types imports words links fmt lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ coverage: $(INSTALLED) ## Judge each module by what its own test file covered in
 
 prove: $(INSTALLED) ## Try to break what is claimed, and print what was found (SHARD=1/2, LONG=1)
 	@$(BIN)/hushpost-prove $(if $(SHARD),--shard $(SHARD)) $(if $(LONG),--long)
+
+soak: $(INSTALLED) ## Weeks of ordinary life in MINUTES=30: nothing may grow
+	@$(BIN)/python -m hushpost_proof.soak --minutes $(or $(MINUTES),30)
 
 bench: $(INSTALLED) ## Measure speed and memory beside a bare forwarder
 	$(BIN)/python -m benchmarks

@@ -63,11 +63,23 @@ class Link(asyncio.Protocol):
         self.write: Callable[[bytes], None] = self._not_open
 
     @classmethod
-    async def connect(cls, url: str, path: str = "/", subprotocol: str | None = None) -> "Link":
-        """Connect to a ws:// URL and finish the handshake."""
+    async def connect(
+        cls,
+        url: str,
+        path: str = "/",
+        subprotocol: str | None = None,
+        *,
+        source: str | None = None,
+    ) -> "Link":
+        """Connect to a ws:// URL, from an address of this machine, and finish the handshake."""
         host, _, port = url.removeprefix("ws://").rpartition(":")
         loop = asyncio.get_running_loop()
-        _, link = await loop.create_connection(lambda: cls(path, subprotocol), host, int(port))
+        _, link = await loop.create_connection(
+            lambda: cls(path, subprotocol),
+            host,
+            int(port),
+            local_addr=None if source is None else (source, 0),
+        )
         while not link._open:
             await link._news()
         return link
@@ -92,6 +104,11 @@ class Link(asyncio.Protocol):
             self.write(client_frame(FIN_CLOSE, (1000).to_bytes(2, "big")))
         while self.closed is None:
             await self._news(ended_is_fine=True)
+
+    def abort(self) -> None:
+        """Be gone without a word."""
+        if self._transport is not None:
+            self._transport.abort()
 
     # -- what the event loop calls
 

@@ -125,9 +125,9 @@ class Person:
         )
 
 
-async def greet(url: str, path: str) -> tuple[Link, Hello]:
-    """Connect to an endpoint and take the relay's hello."""
-    link = await Link.connect(url, path, SUBPROTOCOL)
+async def greet(url: str, path: str, *, source: str | None = None) -> tuple[Link, Hello]:
+    """Connect to an endpoint, from an address of this machine, and take the relay's hello."""
+    link = await Link.connect(url, path, SUBPROTOCOL, source=source)
     return link, await _expect(link, Hello)
 
 

@@ -39,4 +39,5 @@ def forbid_core_dumps() -> bool:
 def _mark_undumpable() -> bool:
     if not sys.platform.startswith("linux"):
         return True  # a limit of zero is in force, and there are no such programs
-    return ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0
+    status: int = ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    return status == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import subprocess
@@ -10,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hushpost_server import core_dumps
 from hushpost_server.core_dumps import CORE_BYTES_MAX, forbid_core_dumps
 
 _UNLIMITED = "import resource; resource.setrlimit(resource.RLIMIT_CORE, (-1, -1))"
@@ -55,7 +55,7 @@ def test_where_the_limit_is_zero_for_good_the_process_is_marked(
 
     monkeypatch.setattr(resource, "setrlimit", refuse)
     marked: list[int] = []
-    monkeypatch.setattr(core_dumps.ctypes, "CDLL", lambda _name: _Library(marked))
+    monkeypatch.setattr(ctypes, "CDLL", lambda _name: _Library(marked))
     monkeypatch.setattr(sys, "platform", "linux")
     assert forbid_core_dumps()
     assert marked == [4]
