@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from ssl import SSLContext
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from hushpost_crypto.address import Address, Invitation
 from hushpost_crypto.safety_number import safety_number
@@ -19,7 +19,14 @@ from hushpost_wire.identifiers import AccountId
 
 from hushpost import keys_of_others
 from hushpost.contacts import Contact, Knock
-from hushpost.engine import conversation, first_contact, knocks, own_drops, receipts, texts
+from hushpost.engine import (
+    conversation,
+    first_contact,
+    knocks,
+    message_book,
+    own_drops,
+    receipts,
+)
 from hushpost.engine.account_setup import set_read_receipts
 from hushpost.engine.contact_book import (
     ContactRow,
@@ -28,11 +35,11 @@ from hushpost.engine.contact_book import (
     public_contact,
 )
 from hushpost.engine.desk import Desk
+from hushpost.engine.message_book import MessageRow
 from hushpost.engine.own_account import OwnAccount, own_account
-from hushpost.engine.texts import MessageRow
 from hushpost.errors import MisuseError, RelayUnreachable
 from hushpost.event_stream import EventStream
-from hushpost.events import Connection, Event, MessageReceived
+from hushpost.events import Connection, Event, MessageReceived, ResendRequested
 from hushpost.inputs import (
     account_of,
     read_message_id,
@@ -44,6 +51,9 @@ from hushpost.inputs import (
 from hushpost.lifetime import PUBLISH_SECONDS_MAX, Lifetime, Means, NewAccount
 from hushpost.messages import Message
 from hushpost.transport_dial import Dial
+
+# Messages sealed in one transaction: a few milliseconds each, and the event loop waits for it.
+AGAIN_BATCH: Final = 16
 
 
 class Client:
@@ -287,9 +297,32 @@ class Client:
         row = await self._steps.run(first_contact.send_again, read_message_id(message_id))
         return self._message(row)
 
+    async def send_all_again(self, what: ResendRequested | Contact) -> list[Message]:
+        """Send again what a contact asked for, or all that is unconfirmed; oldest first.
+
+        What was delivered, sent again or forgotten meanwhile is left out. Nobody sees one twice.
+        """
+        named = frozenset(what.message_ids) if isinstance(what, ResendRequested) else None
+        account_id = account_of(what.contact if isinstance(what, ResendRequested) else what)
+        rows = [
+            row.inner_id
+            for row in self._steps.look(message_book.unconfirmed_to, account_id)
+            if named is None or row.inner_id.hex() in named
+        ]
+        sent: list[MessageRow] = []
+        for start in range(0, len(rows), AGAIN_BATCH):
+            batch = rows[start : start + AGAIN_BATCH]
+            sent += await self._steps.run(first_contact.send_all_again, batch)
+        return [self._message(row) for row in sent]
+
+    def unconfirmed(self, contact: Contact) -> list[Message]:
+        """Give the messages that have no receipt in time and can be sent again, oldest first."""
+        rows = self._steps.look(message_book.unconfirmed_to, account_of(contact))
+        return [self._message(row) for row in rows]
+
     def message(self, message_id: str) -> Message:
         """Give a message sent before, by its id; raises `MisuseError` once it is forgotten."""
-        row = self._steps.look(texts.find_message, read_message_id(message_id))
+        row = self._steps.look(message_book.find_message, read_message_id(message_id))
         if row is None:
             raise MisuseError("no message of that id is remembered; states are kept for 30 days")
         return self._message(row)

@@ -22,6 +22,7 @@ from hushpost.content_kinds import (
     PARTS_MAX,
     RECEIPTS_MAX,
     REQUEST_TEXT_BYTES_MAX,
+    RESEND_GAPS_MAX,
     STREAM_MAX,
     TEXT_BYTES_MAX,
     Accept,
@@ -37,6 +38,7 @@ from hushpost.content_kinds import (
     Receipt,
     ReceiptStatus,
     Request,
+    Resend,
     SessionRestart,
     Text,
     Typing,
@@ -54,6 +56,7 @@ __all__ = [
     "PARTS_MAX",
     "RECEIPTS_MAX",
     "REQUEST_TEXT_BYTES_MAX",
+    "RESEND_GAPS_MAX",
     "STREAM_MAX",
     "TEXT_BYTES_MAX",
     "Accept",
@@ -69,6 +72,7 @@ __all__ = [
     "Receipt",
     "ReceiptStatus",
     "Request",
+    "Resend",
     "SessionRestart",
     "Text",
     "Typing",
@@ -121,8 +125,7 @@ def decode(data: bytes) -> Inner:
         reader.finish()
     except MalformedRecord as error:
         raise ContentMalformed(str(error)) from None
-    later = isinstance(body, Unknown) and not body.is_reserved
-    if not later and (header.stream == 0) != isinstance(body, Typing):
+    if not isinstance(body, Unknown) and (header.stream == 0) != isinstance(body, Typing):
         raise ContentMalformed("an inner message of this kind has the wrong stream value")
     return Inner(header, body)
 

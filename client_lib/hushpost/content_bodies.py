@@ -6,7 +6,7 @@ One encoding each; `content` puts the header before it. Nothing here knows sessi
 from collections.abc import Callable
 from typing import Final
 
-from hushpost_wire.encoding import Reader, u8, u32
+from hushpost_wire.encoding import Reader, u8, u32, u64
 from hushpost_wire.host import Host, parse_host
 from hushpost_wire.identifiers import (
     DROP_HASH_BYTES,
@@ -24,6 +24,8 @@ from hushpost.content_kinds import (
     NAME_BYTES_MAX,
     RECEIPTS_MAX,
     REQUEST_TEXT_BYTES_MAX,
+    RESEND_GAPS_MAX,
+    STREAM_MAX,
     TEXT_BYTES_MAX,
     Accept,
     Body,
@@ -34,6 +36,7 @@ from hushpost.content_kinds import (
     Receipt,
     ReceiptStatus,
     Request,
+    Resend,
     SessionRestart,
     Text,
     Typing,
@@ -59,6 +62,8 @@ def encode_body(body: Body) -> bytes:
             encoded = b""
         case SessionRestart():
             encoded = u8(1)
+        case Resend():
+            encoded = _encode_resend(body)
         case _:
             raise ValueError("a kind that is not known cannot be written")
     return encoded
@@ -104,6 +109,12 @@ def _encode_receipt(entries: tuple[tuple[ReceiptStatus, InnerId], ...]) -> bytes
     if not 1 <= len(entries) <= RECEIPTS_MAX:
         raise ValueError(f"a receipt names 1 to {RECEIPTS_MAX} messages")
     return u8(len(entries)) + b"".join(u8(status) + inner_id for status, inner_id in entries)
+
+
+def _encode_resend(body: Resend) -> bytes:
+    _check_resend(body)
+    gaps = b"".join(u64(first) + u64(last) for first, last in body.gaps)
+    return u64(body.next_stream) + u8(len(body.gaps)) + gaps
 
 
 def _encode_request(body: Request) -> bytes:
@@ -190,6 +201,29 @@ def _read_session(reader: Reader, _length: int) -> SessionRestart:
     return SessionRestart()
 
 
+def _read_resend(reader: Reader, _length: int) -> Resend:
+    following, count = _read_u64(reader), reader.u8()
+    body = Resend(following, tuple((_read_u64(reader), _read_u64(reader)) for _ in range(count)))
+    try:
+        _check_resend(body)
+    except ValueError as error:
+        raise ContentMalformed(str(error)) from None
+    return body
+
+
+def _check_resend(body: Resend) -> None:
+    """Hold a request against section 2; `ValueError` otherwise."""
+    if len(body.gaps) > RESEND_GAPS_MAX:
+        raise ValueError(f"a request to send again names at most {RESEND_GAPS_MAX} gaps")
+    if not 1 <= body.next_stream <= STREAM_MAX + 1:
+        raise ValueError("a request to send again from a place that no stream has")
+    free_from = 1
+    for first, last in body.gaps:
+        if not free_from <= first <= last < body.next_stream:
+            raise ValueError("gaps that do not ascend, or touch, or lie beyond what is expected")
+        free_from = last + 2
+
+
 _BODY_READERS: Final[dict[int, Callable[[Reader, int], Body]]] = {
     Kind.TEXT: _read_text,
     Kind.RECEIPT: _read_receipt,
@@ -198,7 +232,12 @@ _BODY_READERS: Final[dict[int, Callable[[Reader, int], Body]]] = {
     Kind.ACCEPT: _read_accept,
     Kind.READY: _read_ready,
     Kind.SESSION: _read_session,
+    Kind.RESEND: _read_resend,
 }
+
+
+def _read_u64(reader: Reader) -> int:
+    return int.from_bytes(reader.take(8), "big")
 
 
 def _read_host(reader: Reader) -> Host:

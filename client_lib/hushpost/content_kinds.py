@@ -34,6 +34,8 @@ NAME_BYTES_MAX: Final = 64
 STREAM_MAX: Final = 2**63 - 1
 # 64 receipts are 1089 bytes: the small bucket in every case.
 RECEIPTS_MAX: Final = 64
+# More than any honest month leaves, in 521 bytes: the small bucket in every case.
+RESEND_GAPS_MAX: Final = 32
 
 
 class ContentMalformed(PeerError):
@@ -144,18 +146,21 @@ class SessionRestart:
 
 
 @dataclass(frozen=True, slots=True)
+class Resend:
+    """Mail did not arrive: all behind `next_stream`, and the gaps (first, last) below it."""
+
+    next_stream: int
+    gaps: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """A kind that this version does not act on; it still takes its place in the stream."""
 
     kind: int
 
-    @property
-    def is_reserved(self) -> bool:
-        """Whether this version knows what it is for, and does nothing (content.md, 2)."""
-        return self.kind == Kind.RESEND
 
-
-Body = Text | Receipt | Typing | Request | Accept | Ready | SessionRestart | Unknown
+Body = Text | Receipt | Typing | Request | Accept | Ready | SessionRestart | Resend | Unknown
 
 
 KIND_OF: Final[dict[type[Body], Kind]] = {
@@ -166,6 +171,7 @@ KIND_OF: Final[dict[type[Body], Kind]] = {
     Accept: Kind.ACCEPT,
     Ready: Kind.READY,
     SessionRestart: Kind.SESSION,
+    Resend: Kind.RESEND,
 }
 
 

@@ -45,8 +45,9 @@ class Connection(StrEnum):
 class MessageReceived:
     """A contact's message, complete, in the order it was written.
 
-    ``late`` means that its place was given up before (an earlier gap); ``sent_at`` is the sender's
-    claim, None if the sender makes none. Tell `Client.mark_read` when the person saw it.
+    ``late`` means that it belongs before messages shown already: its place was given up, or it was
+    sent again; ``sent_at`` is when it was written by the sender's claim, None if there is none.
+    Tell `Client.mark_read` when the person saw it.
     """
 
     contact: Contact
@@ -112,11 +113,39 @@ class MessagesMissing:
 
 
 @dataclass(frozen=True, slots=True)
-class Expired:
-    """Mail for you expired at the relay before this device fetched it; None: not from a contact."""
+class MessagesExpired:
+    """Mail for you expired at the relay before this device fetched it; None: not from a contact.
+
+    The client asks the contact by itself; whether it is sent again is up to them. ``count`` is the
+    relay's word, and counts receipts and the like, too. Of each contact at most once a day.
+    """
 
     contact: Contact | None
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResendRequested:
+    """Messages of yours did not arrive, says the contact's device: they expired, or were lost.
+
+    Send them again with `Client.send_all_again(event)`, or one with `Client.send_again`: nobody
+    sees one twice. They are `unconfirmed` now; those longer than 45 days ago are not named.
+    """
+
+    contact: Contact
+    message_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockWrong:
+    """The clocks of this device and of its relay differ by more than a day.
+
+    ``hours`` is how far this device is ahead; ``explanation`` says it to a person. Mail may be
+    refused until one of them is set right: it waits.
+    """
+
+    hours: int
+    explanation: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +205,9 @@ KeptEvent = (
     | SessionRestarted
     | SafetyAlarm
     | MessagesMissing
-    | Expired
+    | MessagesExpired
+    | ResendRequested
+    | ClockWrong
     | UndecryptableReceived
     | UnknownKindReceived
 )

@@ -17,7 +17,7 @@ from hushpost_wire.client_protocol import Damaged
 from hushpost_wire.control import Expired, Hello, PrekeysLow, Welcome
 
 from hushpost.couriers import Couriers, post_once
-from hushpost.engine import deadlines, event_log, inbox, prekey_upkeep
+from hushpost.engine import deadlines, event_log, expiry, prekey_upkeep
 from hushpost.engine.desk import Desk
 from hushpost.engine.ledger import Table
 from hushpost.engine.outbox import OutboxEntry
@@ -267,7 +267,7 @@ class Running:
 
     async def _expired(self, notice: Expired) -> None:
         drops = [(bytes(item.drop_ref), item.count) for item in notice.drops]
-        await self.steps.run(inbox.mail_expired, drops)
+        await self.steps.run(expiry.noticed, drops)
         self.inbox.expired_seen(notice)
 
     async def _alarm(self, kind: AlarmKind, explanation: str) -> None:

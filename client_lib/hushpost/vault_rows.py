@@ -40,6 +40,7 @@ class Table(StrEnum):
     RECEIPTS = "receipts"
     EVENTS = "events"
     SETTINGS = "settings"
+    EXPIRIES = "expiries"
 
 
 _PART_NUMBER_BYTES: Final = 2

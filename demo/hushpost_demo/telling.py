@@ -8,10 +8,10 @@ from hushpost import (
     Contact,
     ContactAccepted,
     Event,
-    Expired,
     Knock,
     KnockReceived,
     MessageReceived,
+    MessagesExpired,
     MessagesMissing,
     MessageStateChanged,
     SafetyAlarm,
@@ -136,7 +136,7 @@ def _missing(event: MessagesMissing) -> Told:
 
 
 @_tell.register
-def _expired(event: Expired) -> Told:
+def _expired(event: MessagesExpired) -> Told:
     whose = "strangers" if event.contact is None else shown_name(event.contact)
     line = f"-- {event.count} envelopes of {whose} expired at the relay before you fetched them"
     return Told("expired", line, _counted(event.contact, event.count))

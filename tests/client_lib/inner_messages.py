@@ -14,6 +14,7 @@ from hushpost.content import (
     Receipt,
     ReceiptStatus,
     Request,
+    Resend,
     SessionRestart,
     Text,
     Typing,
@@ -42,6 +43,8 @@ BODIES: list[Body] = [
     Accept(InnerId(b"q" * 16), DropHash(b"h" * 32), Host("b.example:99"), "Bob"),
     Ready(),
     SessionRestart(),
+    Resend(1),
+    Resend(2**63, ((1, 1), (3, 2**62))),
 ]
 
 

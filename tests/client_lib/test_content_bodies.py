@@ -10,6 +10,7 @@ from hushpost.content import (
     Ready,
     Receipt,
     Request,
+    Resend,
     Text,
     Typing,
     Unknown,
@@ -107,6 +108,9 @@ def test_the_writer_keeps_the_limits() -> None:
         Receipt(()),
         Unknown(99),
         Text(0, 1, 3, b"hello"),
+        Resend(0),
+        Resend(9, ((2, 3), (4, 5))),
+        Resend(999, tuple((n, n) for n in range(1, 66, 2))),
     ):
         with pytest.raises(ValueError, match=r"."):
             encode(inner(body))

@@ -7,7 +7,7 @@ import pytest
 from hushpost.engine import event_log
 from hushpost.errors import MisuseError
 from hushpost.event_stream import TRANSIENT_MAX, EventStream
-from hushpost.events import Connection, ConnectionChanged, Expired
+from hushpost.events import Connection, ConnectionChanged, MessagesExpired
 
 from tests.client_lib.client_world import until
 from tests.client_lib.test_steps import a_vault
@@ -21,11 +21,11 @@ async def test_an_event_is_gone_when_the_next_is_asked_for(tmp_path: Path) -> No
         stream = EventStream(steps)
         for count in (1, 2):
             await steps.run(event_log.mail_expired, bytes(count), count)
-        assert await anext(stream) == Expired(None, 1)
-        assert await anext(EventStream(steps)) == Expired(None, 1)
+        assert await anext(stream) == MessagesExpired(None, 1)
+        assert await anext(EventStream(steps)) == MessagesExpired(None, 1)
         assert steps.look(event_log.waiting) == 2
         second = await anext(stream)
-        assert (second, steps.look(event_log.waiting)) == (Expired(None, 2), 1)
+        assert (second, steps.look(event_log.waiting)) == (MessagesExpired(None, 2), 1)
         await stream.consume(second)
         assert steps.look(event_log.waiting) == 0
         with pytest.raises(MisuseError, match="shown last"):
@@ -54,7 +54,7 @@ async def test_a_waiting_loop_wakes_and_ends(tmp_path: Path) -> None:
         await until(lambda: len(seen) == 2)
         stream.close()
         await asyncio.wait_for(reader, 5)
-        assert seen == [Expired(None, 3), ONLINE]
+        assert seen == [MessagesExpired(None, 3), ONLINE]
 
 
 async def test_notices_that_nobody_reads_are_bounded(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hushpost import AlarmKind, Connection, Expired, SafetyAlarm
+from hushpost import AlarmKind, Connection, MessagesExpired, SafetyAlarm
 from hushpost.engine import deadlines, prekey_upkeep
 from hushpost.engine.desk import Desk
 from hushpost.engine.ledger import Table
@@ -41,7 +41,7 @@ async def test_mail_that_expired_unread_is_told_by_contact(tmp_path: Path) -> No
         clock.ahead = 20 * 86400.0
         await server.sweep()
         async with await again(tmp_path, "bob", clock=clock) as bob:
-            event = await wait_for(bob, Expired)
+            event = await wait_for(bob, MessagesExpired)
             assert event.contact is not None
             assert event.contact.name == "alice"
             assert event.count >= 3

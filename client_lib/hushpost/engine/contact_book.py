@@ -65,6 +65,8 @@ class ContactRow:
     seen_messages: int = 0
     # The inner id of our REQUEST, or of theirs that we accepted.
     request_id: bytes = b""
+    # The inner id of their REQUEST that we accepted, to accept it once more.
+    accepted_id: bytes = b""
     # Inner ids of messages to seal again as soon as fresh keys are here.
     reseal: tuple[bytes, ...] = ()
 
@@ -120,6 +122,14 @@ class DeviceRow:
     restarted_day: int = 0
     # Typing notices sealed since this device was last heard: each uses up a message key.
     typed: int = 0
+    # What was given up of its stream and did not come later: (first, last, hour), ascending.
+    missing: tuple[tuple[int, int, int], ...] = ()
+    # The newest time that a text of it claimed, in milliseconds: older ones are late.
+    newest_sent: int = 0
+    # The highest place of our stream to it of which a receipt came.
+    confirmed_out: int = 0
+    # How often it asked for mail again: (day, times).
+    asked: tuple[int, int] = (0, 0)
 
     @property
     def key(self) -> bytes:

@@ -7,7 +7,7 @@ from hushpost_crypto.address import Address, Invitation
 from hushpost_wire.host import Host
 
 from hushpost.contacts import ContactStage
-from hushpost.engine import first_contact, knocks, outbox, texts
+from hushpost.engine import first_contact, knocks, message_states, outbox, texts
 from hushpost.engine.contact_book import (
     ContactRow,
     contact_row,
@@ -72,14 +72,14 @@ def block(desk: Desk, account_id: bytes) -> None:
     row = contact_row(desk, account_id)
     _take_back(desk, account_id)
     save_contact(desk, replace(row, stage=ContactStage.BLOCKED))
-    texts.contact_refuses(desk, account_id)
+    message_states.contact_refuses(desk, account_id)
 
 
 def remove(desk: Desk, account_id: bytes) -> None:
     """Forget a contact; a later knock of theirs is a stranger's."""
     contact_row(desk, account_id)
     _take_back(desk, account_id)
-    texts.contact_refuses(desk, account_id)
+    message_states.contact_refuses(desk, account_id)
     remove_contact(desk, account_id)
 
 
@@ -87,7 +87,7 @@ def _take_back(desk: Desk, account_id: bytes) -> None:
     revoke_drops_of(desk, account_id)
     for device in devices_of(desk, account_id):
         for entry in outbox.remove_contact_mail(desk, device.key):
-            texts.entry_refused(desk, entry)
+            message_states.entry_refused(desk, entry)
         desk.ledger.delete(Table.SESSIONS, device.key)
         for table in (Table.HELD, Table.PARTS):
             for row in desk.ledger.find(table, device.key):

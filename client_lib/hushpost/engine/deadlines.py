@@ -6,7 +6,7 @@ The caller asks `next_deadline`, waits, and calls `handle_deadline` in a transac
 from dataclasses import replace
 from typing import Final
 
-from hushpost.engine import first_contact, inbox, receipts, seen, stream_order
+from hushpost.engine import asking, expiry, first_contact, inbox, receipts, seen, stream_order
 from hushpost.engine.contact_book import all_contacts, devices_of, save_book, session_book
 from hushpost.engine.desk import HOUR_SECONDS, Desk
 from hushpost.engine.own_account import own_account, save_own
@@ -23,7 +23,11 @@ def next_deadline(desk: Desk) -> float:
     if own_account(desk).swept_hour != desk.hour:
         return desk.now
     due = [float((desk.hour + 1) * HOUR_SECONDS)]
-    for deadline in (receipts.next_due(desk), stream_order.next_deadline(desk)):
+    for deadline in (
+        receipts.next_due(desk),
+        stream_order.next_deadline(desk),
+        expiry.next_due(desk),
+    ):
         if deadline is not None:
             due.append(deadline)
     return min(due)
@@ -33,17 +37,20 @@ def handle_deadline(desk: Desk) -> None:
     """Do all that is due now."""
     receipts.post_due(desk)
     inbox.release_overdue(desk)
+    asking.ask_due(desk)
     own = own_account(desk)
     if own.swept_hour != desk.hour:
         _hourly(desk)
-    if own.swept_hour // _DAY_HOURS != desk.day:
+    if own.swept_hour // _DAY_HOURS != desk.day and own_account(desk).swept_hour == desk.hour:
         _daily(desk)
 
 
 def _hourly(desk: Desk) -> None:
-    save_own(desk, replace(own_account(desk), swept_hour=desk.hour))
-    first_contact.messages_due(desk)
+    if not first_contact.messages_due(desk):
+        # More are due: the hour counts as swept when the next transactions have done them all.
+        return
     seen.forget_old(desk)
+    save_own(desk, replace(own_account(desk), swept_hour=desk.hour))
 
 
 def _daily(desk: Desk) -> None:

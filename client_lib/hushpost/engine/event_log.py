@@ -5,6 +5,7 @@ other. State changes of one message, and counts of undecryptable mail of one con
 that is replaced until consumed, so that an app which never reads events fills no vault with them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import ClassVar, Final
@@ -12,20 +13,22 @@ from typing import ClassVar, Final
 from pydantic import ConfigDict
 
 from hushpost.contacts import Contact, ContactStage, Knock
-from hushpost.content import InnerId
+from hushpost.content import INNER_ID_BYTES, InnerId
 from hushpost.engine.contact_book import find_contact, public_contact
 from hushpost.engine.desk import Desk, StateChange
 from hushpost.engine.ledger import Table
 from hushpost.engine.shelf import ROW_CONFIG, Shelf
 from hushpost.events import (
     AlarmKind,
+    ClockWrong,
     ContactAccepted,
-    Expired,
     KeptEvent,
     KnockReceived,
     MessageReceived,
+    MessagesExpired,
     MessagesMissing,
     MessageStateChanged,
+    ResendRequested,
     SafetyAlarm,
     SessionRestarted,
     UndecryptableReceived,
@@ -38,6 +41,8 @@ from hushpost.messages import MessageState
 EVENTS_WAITING_MAX: Final = 1000
 # A relay may claim any number; a sum of such claims stays one that JSON and an app can hold.
 COUNT_MAX: Final = 2**53
+# Messages named in one event; `Client.send_all_again(contact)` takes all there are.
+RESEND_IDS_MAX: Final = 1000
 # The end of the year 9999, the last that `datetime` knows: a sender may claim anything.
 SENT_MILLISECONDS_MAX: Final = 253_402_300_799_000
 
@@ -126,11 +131,26 @@ def messages_missing(desk: Desk, account_id: bytes, count: int) -> None:
 
 
 def mail_expired(desk: Desk, account_id: bytes, count: int) -> None:
-    """Keep that mail for this account expired, counted together with what was not yet shown."""
+    """Keep that mail for this account expired, counted together with what was not yet shown.
+
+    Empty ``account_id``: nobody's, or a stranger's.
+    """
     key = b"expired/" + account_id
     known = _SHELF.get(desk.ledger, key)
     total = count if known is None else min(known.count + count, COUNT_MAX)
     _keep(desk, EventRow("expired", account_id, count=total), once=key)
+
+
+def resend_requested(desk: Desk, account_id: bytes, inner_ids: list[InnerId]) -> None:
+    """Keep which messages a contact asks for, in place of what it asked for before."""
+    named = b"".join(inner_ids[:RESEND_IDS_MAX])
+    row = EventRow("resend", account_id, inner_id=named)
+    _keep(desk, row, once=b"resend/" + account_id)
+
+
+def clock_wrong(desk: Desk, hours: int, explanation: str) -> None:
+    """Keep that two clocks differ, ours ahead by so many hours."""
+    _keep(desk, EventRow("clock", count=hours, explanation=explanation), once=b"clock")
 
 
 def undecryptable(desk: Desk, account_id: bytes) -> None:
@@ -187,10 +207,10 @@ def _public(desk: Desk, row: EventRow) -> KeptEvent:
         )
     if row.kind == "alarm":
         return SafetyAlarm(contact, AlarmKind(row.state), row.explanation)
-    if row.kind == "expired":
-        return Expired(contact, row.count)
-    if row.kind == "undecryptable":
-        return UndecryptableReceived(contact, row.count)
+    if row.kind == "clock":
+        return ClockWrong(row.count, row.explanation)
+    if row.kind in _COUNTED:
+        return _COUNTED[row.kind](contact, row.count)
     return _about_contact(row, contact or _removed(row.account_id))
 
 
@@ -201,15 +221,25 @@ def _about_contact(row: EventRow, contact: Contact) -> KeptEvent:
         return MessageReceived(
             contact, message.message_id.hex(), message.text, sent_at, message.late
         )
-    if row.kind == "accepted":
-        return ContactAccepted(contact)
     if row.kind == "state":
         return MessageStateChanged(contact, row.inner_id.hex(), MessageState(row.state))
-    if row.kind == "missing":
-        return MessagesMissing(contact, row.count)
-    if row.kind == "unknown-kind":
-        return UnknownKindReceived(contact, row.count)
-    return SessionRestarted(contact)
+    if row.kind == "resend":
+        size = INNER_ID_BYTES
+        ids = (row.inner_id[at : at + size] for at in range(0, len(row.inner_id), size))
+        return ResendRequested(contact, tuple(inner_id.hex() for inner_id in ids))
+    if row.kind in _COUNTED_OF_CONTACT:
+        return _COUNTED_OF_CONTACT[row.kind](contact, row.count)
+    return ContactAccepted(contact) if row.kind == "accepted" else SessionRestarted(contact)
+
+
+_COUNTED: Final[dict[str, Callable[[Contact | None, int], KeptEvent]]] = {
+    "expired": MessagesExpired,
+    "undecryptable": UndecryptableReceived,
+}
+_COUNTED_OF_CONTACT: Final[dict[str, Callable[[Contact, int], KeptEvent]]] = {
+    "missing": MessagesMissing,
+    "unknown-kind": UnknownKindReceived,
+}
 
 
 def _claimed_time(milliseconds: int) -> datetime | None:

@@ -23,7 +23,7 @@ from hushpost.content import (
     Request,
 )
 from hushpost.content import SessionRestart as Restart
-from hushpost.engine import errands, event_log, knocks, texts
+from hushpost.engine import errands, event_log, knocks, message_book, message_states, texts
 from hushpost.engine.contact_book import (
     ContactRow,
     DeviceRow,
@@ -41,12 +41,12 @@ from hushpost.engine.contact_book import (
 )
 from hushpost.engine.desk import Desk
 from hushpost.engine.errands import Errand, ErrandKind
+from hushpost.engine.message_book import MessageRow
 from hushpost.engine.outbox import Letter, OutboxEntry, post
 from hushpost.engine.own_account import own_account
 from hushpost.engine.own_drops import DropRow, DropUse, make_reply_drop, register
 from hushpost.engine.peer_keys import KeysAnswer, kept_bundle, read_keys, remember_bundle
 from hushpost.engine.peer_lists import KeysRejected, raise_alarm, warn_if_stale
-from hushpost.engine.texts import MessageRow
 from hushpost.errors import HostUnconfirmed, MisuseError, PeerUnreachable
 from hushpost.events import AlarmKind
 from hushpost.messages import FAILED, MessageState
@@ -59,6 +59,7 @@ FOR_REQUEST: Final = "request"
 FOR_REPEAT: Final = "repeat"
 FOR_RESTART: Final = "restart"
 FOR_RESEAL: Final = "reseal"
+FOR_RENEWAL: Final = "renewal"
 
 
 def known_already(desk: Desk, target: Address | Invitation) -> ContactRow | None:
@@ -118,12 +119,12 @@ def send(desk: Desk, account_id: bytes, text: str) -> MessageRow:
     row = texts.send_text(desk, account_id, text)
     if contact_row(desk, account_id).stage is ContactStage.NEW:
         _ask(desk, AccountId(account_id))
-    return texts.find_message(desk, row.inner_id) or row
+    return message_book.find_message(desk, row.inner_id) or row
 
 
 def send_again(desk: Desk, inner_id: bytes) -> MessageRow:
     """Send a failed message once more, under its old inner id; raises `MisuseError`."""
-    row = texts.find_message(desk, inner_id)
+    row = message_book.find_message(desk, inner_id)
     if row is None or not row.request:
         return texts.send_again(desk, InnerId(inner_id))
     contact = contact_row(desk, row.account_id)
@@ -132,8 +133,18 @@ def send_again(desk: Desk, inner_id: bytes) -> MessageRow:
     texts.check_sendable(contact)
     _take_bundle(desk, row.account_id, FOR_REPEAT)
     waiting = replace(row, state=MessageState.WAITING, repeats=0)
-    texts.save_message(desk, waiting)
+    message_book.save_message(desk, waiting)
     return waiting
+
+
+def send_all_again(desk: Desk, inner_ids: list[InnerId]) -> list[MessageRow]:
+    """Send those of these messages again that are still unconfirmed; gives their rows."""
+    sent: list[MessageRow] = []
+    for inner_id in inner_ids:
+        row = message_book.find_message(desk, inner_id)
+        if row is not None and row.state is MessageState.UNCONFIRMED and row.text:
+            sent.append(send_again(desk, inner_id))
+    return sent
 
 
 def bundle_taken(desk: Desk, account_id: AccountId, purpose: str, answer: KeysAnswer) -> None:
@@ -158,6 +169,8 @@ def bundle_taken(desk: Desk, account_id: AccountId, purpose: str, answer: KeysAn
     match purpose:
         case "restart":
             _restart(desk, contact)
+        case "renewal":
+            _restart(desk, contact, only_linked=True)
         case "reseal":
             _reseal(desk, contact)
         case _:
@@ -181,7 +194,7 @@ def accept_received(desk: Desk, device: DeviceRow, body: Accept) -> None:
     drop = DropRow(body.drop_hash, DropUse.CONTACT, device.account_id)
     entry = post(desk, current, Letter(Ready(), texts.new_inner_id(desk), waits_for=body.drop_hash))
     register(desk, drop, releases=(entry.key,))
-    texts.receipted(desk, device.account_id, body.request_id, ReceiptStatus.DELIVERED)
+    message_states.receipted(desk, device.account_id, body.request_id, ReceiptStatus.DELIVERED)
     if opened:
         event_log.contact_accepted(desk, device.account_id)
     texts.flush_waiting(desk, device.account_id)
@@ -194,14 +207,16 @@ def request_refused(desk: Desk, entry: OutboxEntry) -> None:
         save_contact(desk, replace(contact, stage=ContactStage.NEW))
 
 
-def messages_due(desk: Desk) -> None:
-    """Fetch fresh keys for what nobody answered (content.md, 3 and 4)."""
-    for row in texts.sweep_messages(desk):
+def messages_due(desk: Desk) -> bool:
+    """Fetch fresh keys for what nobody answered (content.md, 3 and 4); False if more are due."""
+    due, has_more = message_states.sweep_messages(desk)
+    for row in due:
         purpose = FOR_REPEAT if row.request else FOR_RESEAL
         _take_bundle(desk, row.account_id, purpose)
         if purpose == FOR_RESEAL:
             contact = contact_row(desk, row.account_id)
             save_contact(desk, replace(contact, reseal=(*contact.reseal, row.inner_id)[-64:]))
+    return not has_more
 
 
 def restart_session(desk: Desk, account_id: AccountId) -> None:
@@ -212,6 +227,19 @@ def restart_session(desk: Desk, account_id: AccountId) -> None:
     if any(device.restarted_day == desk.day for device in devices_of(desk, account_id)):
         raise MisuseError("the session with this contact was restarted today; wait until tomorrow")
     _take_bundle(desk, account_id, FOR_RESTART)
+
+
+def repeat_request(desk: Desk, contact: ContactRow) -> None:
+    """Ask once more, within the four repeats: the answer may have expired (content.md, 11)."""
+    if contact.stage is ContactStage.REQUESTED and _request_message(desk, contact) is not None:
+        _take_bundle(desk, contact.account_id, FOR_REPEAT)
+
+
+def renew_session(desk: Desk, device: DeviceRow) -> None:
+    """Begin a session that bridges any loss, if it proves knowledge of the last; once a day."""
+    contact = contact_row(desk, device.account_id)
+    if contact.stage is ContactStage.OPEN and device.restarted_day != desk.day:
+        _take_bundle(desk, contact.account_id, FOR_RENEWAL)
 
 
 def _ask(desk: Desk, account_id: AccountId, *, fetched: bool = False) -> None:
@@ -226,7 +254,7 @@ def _ask(desk: Desk, account_id: AccountId, *, fetched: bool = False) -> None:
     usable = [(row, bundle) for row, bundle in ready if bundle and row.path_secret]
     if not usable and fetched:
         # No drop leads there: asked again, the relay would hand out prekeys for nothing.
-        texts.contact_refuses(desk, account_id)
+        message_states.contact_refuses(desk, account_id)
         return
     if not usable:
         purpose = FOR_REQUEST if contact.stage is ContactStage.NEW else FOR_REPEAT
@@ -237,10 +265,10 @@ def _ask(desk: Desk, account_id: AccountId, *, fetched: bool = False) -> None:
 
 def _request_message(desk: Desk, contact: ContactRow) -> MessageRow | None:
     """Give the message whose text the request carries: a short one, or an empty one of its own."""
-    known = texts.find_message(desk, contact.request_id) if contact.request_id else None
+    known = message_book.find_message(desk, contact.request_id) if contact.request_id else None
     if known is not None and (known.request or contact.stage is ContactStage.REQUESTED):
         return None if known.repeats >= REQUEST_REPEATS_MAX else known
-    first = texts.first_waiting(desk, contact.account_id)
+    first = message_book.first_waiting(desk, contact.account_id)
     if first is None or len(first.text.encode()) > REQUEST_TEXT_BYTES_MAX:
         return MessageRow(
             texts.new_inner_id(desk), contact.account_id, MessageState.WAITING, "", hidden=True
@@ -263,11 +291,14 @@ def _request(
         request=True,
         state=MessageState.SEALED,
         unaccepted=tuple((device.device_id, 1) for device, _ in usable),
+        first_hour=message.first_hour or desk.hour,
         not_after=not_after(DEFAULT_TTL, desk.now),
         reseal_hour=due,
         repeats=again,
     )
-    texts.save_message(desk, sealed)
+    message_book.save_message(desk, sealed)
+    if message.state in FAILED:
+        message_book.announce(desk, sealed)
     save_contact(
         desk,
         replace(
@@ -293,7 +324,8 @@ def _post_request(desk: Desk, device: DeviceRow, bundle: Bundle, message: Messag
         name=own.name,
         text=message.text,
     )
-    entry = post(desk, device, Letter(body, message.inner_id, waits_for=reply_row.drop_hash))
+    letter = Letter(body, message.inner_id, waits_for=reply_row.drop_hash, written=message.written)
+    entry = post(desk, device, letter)
     register(desk, reply_row, releases=(entry.key,))
     if device.path is PostPath.INVITATION:
         # It serves one envelope; whatever comes later goes through the knock drop.
@@ -302,10 +334,12 @@ def _post_request(desk: Desk, device: DeviceRow, bundle: Bundle, message: Messag
         save_device(desk, replace(device_row(desk, device.key), path=path, path_secret=knock))
 
 
-def _restart(desk: Desk, contact: ContactRow) -> None:
+def _restart(desk: Desk, contact: ContactRow, *, only_linked: bool = False) -> None:
     for device in devices_of(desk, contact.account_id):
         bundle = kept_bundle(desk, contact, device)
         if bundle is None or device.restarted_day == desk.day:
+            continue
+        if only_linked and not _links(desk, device, bundle):
             continue
         _start(desk, device, bundle)
         save_device(desk, replace(device_row(desk, device.key), restarted_day=desk.day))
@@ -320,7 +354,7 @@ def _reseal(desk: Desk, contact: ContactRow) -> None:
     current = contact_row(desk, contact.account_id)
     save_contact(desk, replace(current, reseal=()))
     for inner_id in current.reseal:
-        row = texts.find_message(desk, inner_id)
+        row = message_book.find_message(desk, inner_id)
         if row is not None and row.state is MessageState.ACCEPTED:
             texts.reseal(desk, row)
 
@@ -332,6 +366,14 @@ def _start(desk: Desk, device: DeviceRow, bundle: Bundle) -> None:
     book = book.start(own.local_device(), bundle, now=desk.now, random=desk.random)
     save_book(desk, device, book)
     save_device(desk, replace(device_row(desk, device.key), bundle=None))
+
+
+def _links(desk: Desk, device: DeviceRow, bundle: Bundle) -> bool:
+    """Whether a session begun now proves knowledge of the last; then no app hears of a restart."""
+    own = own_account(desk)
+    book = session_book(desk, device)
+    book = book.start(own.local_device(), bundle, now=desk.now, random=desk.random)
+    return book.sessions[0].origin.linked
 
 
 def _with_invitation(desk: Desk, device: DeviceRow, target: Address | Invitation) -> DeviceRow:

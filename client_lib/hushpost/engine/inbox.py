@@ -12,7 +12,6 @@ from typing import Final
 from hushpost_crypto.envelope import check_envelope
 from hushpost_crypto.errors import BadEnvelope, Undecryptable
 from hushpost_crypto.session import SessionStart
-from hushpost_wire.identifiers import DropReference
 from hushpost_wire.ttl import has_passed
 
 from hushpost.contacts import ContactStage
@@ -22,13 +21,14 @@ from hushpost.content import (
     Ready,
     Receipt,
     Request,
+    Resend,
     SessionRestart,
     Text,
     Typing,
     Unknown,
     decode,
 )
-from hushpost.engine import event_log, first_contact, knocks, receipts, texts
+from hushpost.engine import event_log, first_contact, knocks, message_states, receipts, texts
 from hushpost.engine.contact_book import (
     DeviceRow,
     contact_row,
@@ -52,8 +52,16 @@ from hushpost.engine.own_account import own_account
 from hushpost.engine.own_drops import DropRow, DropUse, find_drop
 from hushpost.engine.peer_lists import EXPLANATIONS, compare_views, warn_if_stale
 from hushpost.engine.reassembly import take_chunk
+from hushpost.engine.resending import resend_asked
 from hushpost.engine.seen import Arrival, Sight, note_stream, see_envelope
-from hushpost.engine.stream_order import InOrder, arrange, give_up, overdue, skip_to
+from hushpost.engine.stream_order import (
+    InOrder,
+    arrange,
+    give_up_all,
+    note_times,
+    overdue,
+    skip_to,
+)
 from hushpost.errors import PeerError
 from hushpost.events import AlarmKind, TypingReceived
 
@@ -95,17 +103,9 @@ def receive(desk: Desk, arrival: Arrival) -> None:
 def release_overdue(desk: Desk) -> None:
     """Give up the gaps that were waited for long enough."""
     for waiting in overdue(desk):
-        device, given = give_up(desk, waiting)
+        device, given = note_times(desk, *give_up_all(desk, waiting))
         save_device(desk, device)
         _act_on_all(desk, device.key, given)
-
-
-def mail_expired(desk: Desk, drops: list[tuple[bytes, int]]) -> None:
-    """Tell the app whose mail expired at the relay, as (drop reference, count)."""
-    for reference, count in drops:
-        drop = find_drop(desk, DropReference(reference))
-        account_id = b"" if drop is None else drop.account_id
-        event_log.mail_expired(desk, account_id, count)
 
 
 def _from_contact(desk: Desk, drop: DropRow, arrival: Arrival) -> None:
@@ -210,7 +210,7 @@ def _deliver(
         save_device(desk, device)
         knocks.ready_received(desk, device)
         device = device_row(desk, device.key)
-    device, given = arrange(desk, device, inner, plain)
+    device, given = note_times(desk, *arrange(desk, device, inner, plain))
     save_device(desk, device)
     _act_on_all(desk, device.key, given)
 
@@ -227,14 +227,15 @@ def _act(desk: Desk, device_key: bytes, item: InOrder) -> None:
         case Text():
             _act_on_text(desk, device, item, body)
         case Receipt(entries):
-            for status, inner_id in entries:
-                texts.receipted(desk, device.account_id, inner_id, status)
+            message_states.receipts_received(desk, device, entries)
         case Accept():
             first_contact.accept_received(desk, device, body)
         case SessionRestart():
             # Any message ends the sealing of the new session; this one says nothing else.
             post(desk, device, Letter(Ready(), texts.new_inner_id(desk)))
-        case Unknown() if not body.is_reserved:
+        case Resend():
+            resend_asked(desk, device, body)
+        case Unknown():
             event_log.unknown_kind(desk, device.account_id)
         case _:
             # READY did its work through the drop it came by.

@@ -24,6 +24,7 @@ from hushpost.engine.contact_book import (
     DeviceRow,
     PostPath,
     contact_row,
+    devices_of,
     find_contact,
     find_device,
     is_agreed_host,
@@ -191,12 +192,27 @@ def ready_received(desk: Desk, device: DeviceRow) -> None:
     texts.flush_waiting(desk, device.account_id)
 
 
+def repeat_accept(desk: Desk, contact: ContactRow) -> None:
+    """Accept once more, through the contact drop: the READY has expired (content.md, 11)."""
+    for device in devices_of(desk, contact.account_id):
+        secret = device.contact_secret
+        if secret is None or device.path is PostPath.NONE or not contact.accepted_id:
+            continue
+        save_device(desk, replace(device, path=PostPath.CONTACT, path_secret=secret))
+        body = _acceptance(desk, device, secret, InnerId(contact.accepted_id))
+        post(desk, device, Letter(body, texts.new_inner_id(desk)))
+
+
 _NO_REQUESTS: Final = frozenset({ContactStage.OPEN, ContactStage.BLOCKED, ContactStage.STOPPED})
+
+
+def _acceptance(desk: Desk, device: DeviceRow, secret: DropSecret, request_id: InnerId) -> Accept:
+    own = own_account(desk)
+    return Accept(request_id, Drop(device.route, secret).hash(), own.host, own.name)
 
 
 def _answer(desk: Desk, contact: ContactRow, knock: KnockRow) -> None:
     """Register the drop they made and post ACCEPT through the reply drop they gave."""
-    own = own_account(desk)
     known = find_device(desk, knock.account_id, knock.device_id)
     secret = None if known is None else known.contact_secret
     # A drop is bound to its mailbox: a secret made for another route is no use here.
@@ -215,13 +231,11 @@ def _answer(desk: Desk, contact: ContactRow, knock: KnockRow) -> None:
         their_hash=knock.drop_hash,
     )
     save_device(desk, device)
-    save_contact(desk, replace(contact, stage=ContactStage.ACCEPTED, name=knock.name))
-    body = Accept(
-        request_id=knock.request_id,
-        drop_hash=Drop(knock.reply_route, secret).hash(),
-        host=own.host,
-        name=own.name,
+    answered = replace(
+        contact, stage=ContactStage.ACCEPTED, name=knock.name, accepted_id=knock.request_id
     )
+    save_contact(desk, answered)
+    body = _acceptance(desk, device, secret, knock.request_id)
     entry = post(desk, device, Letter(body, texts.new_inner_id(desk), waits_for=knock.drop_hash))
     drop = DropRow(knock.drop_hash, DropUse.CONTACT, knock.account_id)
     register(desk, drop, releases=(entry.key,))

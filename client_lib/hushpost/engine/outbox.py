@@ -102,6 +102,8 @@ class Letter:
     ttl_class: TtlClass = DEFAULT_TTL
     bucket_min: Bucket = Bucket.SMALL
     waits_for: DropHash | None = None
+    # When a person wrote it, in milliseconds; 0: at this moment.
+    written: int = 0
 
 
 _SHELF: Final = Shelf(Table.OUTBOX, OutboxEntry)
@@ -233,7 +235,7 @@ def _inner(desk: Desk, contact: ContactRow, letter: Letter, stream: int, ends: i
         inner_id=letter.inner_id,
         stream=stream,
         not_after=ends,
-        sent_milliseconds=desk.milliseconds if own.send_times else 0,
+        sent_milliseconds=(letter.written or desk.milliseconds) if own.send_times else 0,
         own_list=own.view,
         peer_list=contact.view,
     )

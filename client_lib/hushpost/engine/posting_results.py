@@ -3,7 +3,7 @@
 from hushpost_wire.frames import RefusalReason
 
 from hushpost.content import Kind
-from hushpost.engine import first_contact, outbox, texts
+from hushpost.engine import first_contact, message_states, outbox
 from hushpost.engine.desk import Desk
 from hushpost.engine.outbox import OutboxEntry, Outcome
 
@@ -13,7 +13,7 @@ def posting_accepted(desk: Desk, key: bytes) -> None:
     entry = outbox.find_entry(desk, key)
     if entry is not None:
         outbox.remove(desk, entry)
-        texts.entry_accepted(desk, entry)
+        message_states.entry_accepted(desk, entry)
 
 
 def posting_refused(
@@ -25,7 +25,7 @@ def posting_refused(
         return None
     if outbox.refused(desk, entry, reason, retry_after) is Outcome.AGAIN:
         return outbox.find_entry(desk, key)
-    texts.entry_refused(desk, entry)
+    message_states.entry_refused(desk, entry)
     if entry.kind == Kind.REQUEST:
         first_contact.request_refused(desk, entry)
     return None

@@ -6,7 +6,7 @@ from hushpost.content import ContentMalformed, Inner, Text
 from hushpost.engine.contact_book import DeviceRow
 from hushpost.engine.desk import Desk
 from hushpost.engine.ledger import Table
-from hushpost.engine.seen import see_message
+from hushpost.engine.seen import INNER_ID_HOURS, see_message, unsee_message
 
 # A sender finishes one text before the next; more than this unfinished is no honest stream.
 UNFINISHED_MAX: Final = 8
@@ -24,7 +24,10 @@ def take_chunk(desk: Desk, device: DeviceRow, inner: Inner, text: Text) -> str |
     if text.parts == 1:
         return _decode(text.chunk)
     prefix = device.key + inner_id
-    desk.ledger.put(Table.PARTS, prefix + bytes((text.part,)), text.chunk, lookup=device.key)
+    # Kept as long as the ids of its parts are: later a repeat comes whole.
+    position = desk.hour + INNER_ID_HOURS
+    key = prefix + bytes((text.part,))
+    desk.ledger.put(Table.PARTS, key, text.chunk, position=position, lookup=device.key)
     parts = [desk.ledger.get(Table.PARTS, prefix + bytes((n,))) for n in range(text.parts)]
     whole = [part for part in parts if part is not None]
     if len(whole) < text.parts:
@@ -35,11 +38,14 @@ def take_chunk(desk: Desk, device: DeviceRow, inner: Inner, text: Text) -> str |
 
 
 def _bound(desk: Desk, device: DeviceRow) -> None:
-    """Drop the oldest unfinished text beyond the bound."""
+    """Drop the oldest unfinished text beyond the bound, so that a repeat of it counts as new."""
     rows = desk.ledger.find(Table.PARTS, device.key)
     unfinished = list(dict.fromkeys(row.key[_ID] for row in rows))
     for inner_id in unfinished[:-UNFINISHED_MAX]:
         _forget(desk, device, inner_id)
+        for row in rows:
+            if row.key[_ID] == inner_id:
+                unsee_message(desk, device.account_id, inner_id, row.key[-1])
 
 
 def _forget(desk: Desk, device: DeviceRow, inner_id: bytes) -> None:

@@ -23,7 +23,7 @@ from hushpost_wire.control import (
 )
 from hushpost_wire.identifiers import AccountId, DropHash
 
-from hushpost.engine import errands, event_log, first_contact, outbox, texts
+from hushpost.engine import errands, event_log, first_contact, message_states, outbox
 from hushpost.engine.contact_book import find_contact
 from hushpost.engine.desk import Desk
 from hushpost.engine.errands import Errand, ErrandKind
@@ -108,7 +108,7 @@ def fetch_refused(desk: Desk, errand: Errand, answer: Error) -> None:
         return
     errands.finish(desk, errand)
     if errand.kind is ErrandKind.TAKE_BUNDLE:
-        texts.contact_refuses(desk, errand.subject)
+        message_states.contact_refuses(desk, errand.subject)
 
 
 def keys_answer(prekeys: Prekeys, lists: Sequence[bytes] = ()) -> KeysAnswer:

@@ -25,8 +25,8 @@ MESSAGES_PER_ACCOUNT_MAX: Final = 8192
 # One eighth is forgotten at once, so that a full set is not walked for every envelope.
 _EVICT: Final = 1024
 DAY_HOURS: Final = 24
-# Longer than a sender keeps a message that it might send again.
-INNER_ID_HOURS: Final = 45 * DAY_HOURS
+# Longer than a sender repeats a message: 45 days, 15 for the last envelope, clocks that differ.
+INNER_ID_HOURS: Final = 64 * DAY_HOURS
 # A sender repeats what was not accepted; a relay that lets it happen this often replays.
 REPEATS_MAX: Final = 3
 
@@ -118,16 +118,24 @@ def _is_replay(desk: Desk, before: SeenRow, row: SeenRow) -> bool:
 def see_message(desk: Desk, account_id: AccountId, inner_id: bytes, part: int) -> bool:
     """Remember an inner message; False if it was received before."""
     key = account_id + inner_id + bytes((part,))
-    if desk.ledger.get(Table.SEEN_MESSAGES, key) is not None:
-        return False
+    known = desk.ledger.get(Table.SEEN_MESSAGES, key) is not None
     position = desk.hour + INNER_ID_HOURS
     desk.ledger.put(Table.SEEN_MESSAGES, key, b"", position=position, lookup=account_id)
+    if known:
+        return False
     row = contact_row(desk, account_id)
     count = row.seen_messages + 1
     if count > MESSAGES_PER_ACCOUNT_MAX:
         count = _evict(desk, Table.SEEN_MESSAGES, account_id)
     save_contact(desk, replace(row, seen_messages=count))
     return True
+
+
+def unsee_message(desk: Desk, account_id: AccountId, inner_id: bytes, part: int) -> None:
+    """Forget an inner message that was dropped unfinished, so that a repeat of it counts."""
+    if desk.ledger.delete(Table.SEEN_MESSAGES, account_id + inner_id + bytes((part,))):
+        row = contact_row(desk, account_id)
+        save_contact(desk, replace(row, seen_messages=max(0, row.seen_messages - 1)))
 
 
 def see_ciphertext(desk: Desk, reencapsulation: bytes, erase_day: int) -> None:
@@ -144,6 +152,7 @@ def forget_old(desk: Desk) -> None:
     """Forget what is past its time."""
     desk.ledger.delete_through(Table.SEEN_ENVELOPES, desk.hour)
     desk.ledger.delete_through(Table.SEEN_MESSAGES, desk.hour)
+    desk.ledger.delete_through(Table.PARTS, desk.hour)
     desk.ledger.delete_through(Table.KEM_CIPHERTEXTS, desk.day)
 
 

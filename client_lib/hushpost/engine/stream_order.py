@@ -8,8 +8,8 @@ stream < next   give it, marked late
 from dataclasses import dataclass, replace
 from typing import Final
 
-from hushpost.content import Inner, decode
-from hushpost.engine import event_log
+from hushpost.content import Inner, Text, decode
+from hushpost.engine import event_log, expiry
 from hushpost.engine.contact_book import DeviceRow, all_contacts, devices_of
 from hushpost.engine.desk import Desk
 from hushpost.engine.ledger import Row, Table
@@ -20,6 +20,11 @@ from hushpost.events import AlarmKind
 HOLD_SECONDS: Final = 60
 HOLD_MESSAGES_MAX: Final = 256
 HOLD_BYTES_MAX: Final = 1 << 20
+# Gaps remembered for a request to send again (content.md, 11): the newest, as long as it may help.
+GAPS_MAX: Final = 32
+GAP_HOURS: Final = 45 * 24
+# A text this much older than one shown before was sent again; less is a clock being set.
+LATE_MILLISECONDS: Final = 60_000
 
 _REORDERED: Final = (
     "the relay delivered this contact's messages in another order than they were accepted in; they"
@@ -29,7 +34,7 @@ _REORDERED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class InOrder:
-    """A message whose turn it is; ``late`` if its place was given up before."""
+    """A message whose turn it is; ``late`` if it belongs before others that were given."""
 
     inner: Inner
     late: bool = False
@@ -44,7 +49,7 @@ def arrange(
         event_log.safety_alarm(desk, device.account_id, AlarmKind.REORDERED, _REORDERED)
     device = replace(device, highest_in=max(stream, device.highest_in))
     if stream < device.next_in:
-        return device, [InOrder(inner, late=True)]
+        return _came_late(device, stream), [InOrder(inner, late=True)]
     if stream > device.next_in:
         return _hold(desk, device, stream, plain)
     device = replace(device, next_in=stream + 1)
@@ -83,7 +88,41 @@ def next_deadline(desk: Desk) -> float | None:
     return min(gaps, default=None)
 
 
-def give_up(desk: Desk, device: DeviceRow) -> tuple[DeviceRow, list[InOrder]]:
+def give_up_all(desk: Desk, device: DeviceRow) -> tuple[DeviceRow, list[InOrder]]:
+    """Give everything that is held, in order, skipping each gap in it."""
+    given: list[InOrder] = []
+    for _ in range(HOLD_MESSAGES_MAX + 1):
+        device, some = _give_up(desk, device)
+        given += some
+        if not device.held:
+            break
+    return device, given
+
+
+def recent_gaps(device: DeviceRow, hour: int) -> tuple[tuple[int, int, int], ...]:
+    """Give the gaps that it is of use to name, as (first, last, hour)."""
+    return tuple(gap for gap in device.missing if hour - gap[2] <= GAP_HOURS)
+
+
+def note_times(
+    desk: Desk, device: DeviceRow, given: list[InOrder]
+) -> tuple[DeviceRow, list[InOrder]]:
+    """Mark texts late that were written before others shown; the caller stores the row."""
+    marked: list[InOrder] = []
+    newest = device.newest_sent
+    for item in given:
+        sent = item.inner.header.sent_milliseconds
+        if isinstance(item.inner.body, Text) and sent:
+            late = item.late or sent + LATE_MILLISECONDS < newest
+            # A claim that lies ahead of this clock would make all that follows late.
+            newest = max(newest, min(sent, desk.milliseconds))
+            marked.append(replace(item, late=late))
+        else:
+            marked.append(item)
+    return replace(device, newest_sent=newest), marked
+
+
+def _give_up(desk: Desk, device: DeviceRow) -> tuple[DeviceRow, list[InOrder]]:
     """Skip the gap and give what is held behind it, telling the app how many are missing."""
     rows = desk.ledger.find(Table.HELD, device.key)
     if not rows:
@@ -92,7 +131,10 @@ def give_up(desk: Desk, device: DeviceRow) -> tuple[DeviceRow, list[InOrder]]:
     ahead = [_stream_of(row.key) for row in rows if _stream_of(row.key) >= device.next_in]
     if ahead and min(ahead) > device.next_in:
         event_log.messages_missing(desk, device.account_id, min(ahead) - device.next_in)
-        device = replace(device, next_in=min(ahead))
+        expiry.gap_given_up(desk, device.account_id)
+        gap = (device.next_in, min(ahead) - 1, desk.hour)
+        missing = _join((*recent_gaps(device, desk.hour), gap))
+        device = replace(device, next_in=min(ahead), missing=missing[-GAPS_MAX:])
     device, following = _take_held(desk, device)
     return device, [*passed, *following]
 
@@ -113,9 +155,32 @@ def _hold(
     )
     given: list[InOrder] = []
     while device.held > HOLD_MESSAGES_MAX or device.held_bytes > HOLD_BYTES_MAX:
-        device, some = give_up(desk, device)
+        device, some = _give_up(desk, device)
         given += some
     return device, given
+
+
+def _came_late(device: DeviceRow, stream: int) -> DeviceRow:
+    """Take a place out of the gaps."""
+    left: list[tuple[int, int, int]] = []
+    for first, last, hour in device.missing:
+        if not first <= stream <= last:
+            left.append((first, last, hour))
+            continue
+        left += [(first, stream - 1, hour)] if first < stream else []
+        left += [(stream + 1, last, hour)] if stream < last else []
+    return replace(device, missing=tuple(left[-GAPS_MAX:]))
+
+
+def _join(gaps: tuple[tuple[int, int, int], ...]) -> tuple[tuple[int, int, int], ...]:
+    """Make one gap of two that touch: all in between was given up."""
+    joined: list[tuple[int, int, int]] = []
+    for first, last, hour in gaps:
+        if joined and joined[-1][1] + 1 == first:
+            joined[-1] = (joined[-1][0], last, hour)
+        else:
+            joined.append((first, last, hour))
+    return tuple(joined)
 
 
 def _take_held(desk: Desk, device: DeviceRow) -> tuple[DeviceRow, list[InOrder]]:

@@ -14,11 +14,12 @@ from hushpost.engine import (
     first_contact,
     inbox,
     knocks,
+    message_book,
+    message_states,
     outbox,
     own_drops,
     prekey_upkeep,
     relay_errands,
-    texts,
 )
 from hushpost.engine.contact_book import ContactRow, contact_row, devices_of, public_contact
 from hushpost.engine.desk import Desk
@@ -212,13 +213,13 @@ class Person:
             got.append(event)
         return got
 
-    def send(self, other: "Person", text: str) -> texts.MessageRow:
+    def send(self, other: "Person", text: str) -> message_book.MessageRow:
         """Send a text."""
         return self.step(first_contact.send, other.own.account_id, text)
 
-    def state(self, message: texts.MessageRow) -> str:
+    def state(self, message: message_book.MessageRow) -> str:
         """Give the state of a message."""
-        row = self.look(texts.find_message, message.inner_id)
+        row = self.look(message_book.find_message, message.inner_id)
         assert row is not None
         return row.state.value
 
@@ -423,7 +424,7 @@ class PostRoom:
             person.step(deadlines.handle_deadline)
         self.settle()
 
-    def befriend(self, one: Person, other: Person, text: str = "hi") -> texts.MessageRow:
+    def befriend(self, one: Person, other: Person, text: str = "hi") -> message_book.MessageRow:
         """Bring two people through first contact; gives the first message."""
         add(self, one, other)
         message = one.send(other, text)
@@ -465,12 +466,12 @@ def move_to_another_device(person: Person) -> None:
 def settle_accepted(desk: Desk, entry: OutboxEntry) -> None:
     """Work in that a relay took an envelope."""
     outbox.remove(desk, entry)
-    texts.entry_accepted(desk, entry)
+    message_states.entry_accepted(desk, entry)
 
 
 def settle_refused(desk: Desk, entry: OutboxEntry) -> None:
     """Work in that an envelope was refused for good."""
-    texts.entry_refused(desk, entry)
+    message_states.entry_refused(desk, entry)
     if entry.kind == 4:
         first_contact.request_refused(desk, entry)
 

@@ -7,9 +7,9 @@ from hushpost.engine.desk import StateChange
 from hushpost.events import (
     AlarmKind,
     ContactAccepted,
-    Expired,
     KnockReceived,
     MessageReceived,
+    MessagesExpired,
     MessagesMissing,
     MessageStateChanged,
     SafetyAlarm,
@@ -62,7 +62,7 @@ def test_every_kind_of_event_comes_back_as_it_was() -> None:
         SessionRestarted(contact),
         SafetyAlarm(contact, AlarmKind.REPLAYED, "why"),
         MessagesMissing(contact, 2),
-        Expired(None, 3),
+        MessagesExpired(None, 3),
         UndecryptableReceived(contact, 1),
         UnknownKindReceived(contact, 2),
     ]

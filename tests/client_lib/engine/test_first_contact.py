@@ -3,7 +3,7 @@
 import pytest
 from hushpost.contacts import ContactStage
 from hushpost.content import Accept, InnerId
-from hushpost.engine import first_contact, knocks, own_drops, texts
+from hushpost.engine import first_contact, knocks, message_book, own_drops
 from hushpost.engine.contact_book import PostPath, devices_of
 from hushpost.engine.peer_keys import KeysAnswer
 from hushpost.engine.peer_lists import KeysRejected, ListAnswer
@@ -57,7 +57,7 @@ def test_a_long_first_text_waits_behind_an_empty_request() -> None:
     assert texts_of(bob) == ["y" * 300]
     room.pass_time(6)
     assert alice.state(message) == "delivered"
-    assert alice.look(texts.find_message, alice.contact(bob).request_id) is not None
+    assert alice.look(message_book.find_message, alice.contact(bob).request_id) is not None
 
 
 def test_an_invitation_leads_past_closed_doors_and_serves_once() -> None:

@@ -21,7 +21,6 @@ from hushpost.engine.ledger import Table
 from hushpost.engine.seen import Arrival
 from hushpost.events import (
     AlarmKind,
-    Expired,
     KeptEvent,
     MessageReceived,
     MessagesMissing,
@@ -313,14 +312,6 @@ def test_a_restart_without_proof_is_told() -> None:
     assert texts_of(bob.events()) == ["back again"]
 
 
-def test_expired_mail_is_told_by_contact() -> None:
-    """A notice names drops; the app hears whose they are."""
-    alice, bob, room = friends()
-    (arrival,) = sent(room, alice, bob, "never fetched")
-    bob.step(inbox.mail_expired, [(bytes(arrival.drop_ref), 2), (bytes(16), 1)])
-    assert bob.events() == [Expired(bob.public(alice), 2), Expired(None, 1)]
-
-
 def test_typing_is_shown_and_not_kept() -> None:
     """A typing notice is an event of the moment, outside of the stream."""
     alice, bob, room = friends()
@@ -365,23 +356,6 @@ def test_a_kind_of_the_future_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -
     assert texts_of(events) == ["present"]
     assert UnknownKindReceived(bob.public(alice), 2) in events
     assert len(events) == 2
-
-
-@pytest.mark.parametrize(("kind", "counted"), [(99, 1), (8, 0)])
-def test_a_kind_is_told_of_unless_it_is_reserved(
-    kind: int, counted: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A kind of the future reaches the app as a count, RESEND does nothing at all."""
-    alice, bob, room = friends()
-
-    def other(inner: Inner) -> bytes:
-        data = bytearray(encode(inner))
-        data[1] = kind
-        return bytes(data)
-
-    _reseal(monkeypatch, other)
-    events = receive(bob, *sent(room, alice, bob, "?"))
-    assert events == [UnknownKindReceived(bob.public(alice), 1)] * counted
 
 
 def test_an_ephemeral_kind_of_the_future_is_no_reordering(monkeypatch: pytest.MonkeyPatch) -> None:

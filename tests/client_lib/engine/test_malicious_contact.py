@@ -24,7 +24,6 @@ from hushpost.engine.own_account import own_account, save_own
 from hushpost.engine.seen import Arrival
 from hushpost.events import (
     AlarmKind,
-    Expired,
     MessageReceived,
     MessagesMissing,
     SafetyAlarm,
@@ -249,16 +248,6 @@ def _nobodys(desk: Desk, number: int) -> None:
     reference = DropReference(number.to_bytes(16, "big"))
     arrival = Arrival(reference, envelope_id(envelope), 2**32 - 1, envelope, 1)
     inbox.receive(desk, arrival)
-
-
-def test_notices_of_expired_mail_are_one_event() -> None:
-    """A relay that says all day that mail expired makes one event of it, with a bounded sum."""
-    alice = Person("alice", 1)
-    for _ in range(100):
-        alice.step(inbox.mail_expired, [(bytes(16), 3), (bytes(range(16)), 2**32)])
-    (event,) = alice.events()
-    assert isinstance(event, Expired)
-    assert event.count == 100 * (3 + 2**32)
 
 
 def test_an_invited_person_comes_in_through_a_crowd_of_strangers() -> None:

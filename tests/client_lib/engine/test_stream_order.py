@@ -78,7 +78,7 @@ def test_a_gap_is_given_up_after_a_minute() -> None:
     (waiting,) = alice.look(stream_order.overdue)
 
     def give_up(desk: Desk) -> list[int]:
-        device, given = stream_order.give_up(desk, waiting)
+        device, given = stream_order.give_up_all(desk, waiting)
         save_device(desk, device)
         return [item.inner.header.stream for item in given]
 
@@ -104,7 +104,7 @@ def test_a_counter_that_is_wrong_gives_nothing_up_twice() -> None:
     """Giving up where nothing is held changes nothing but the counters."""
     alice, key = _setup()
     row: DeviceRow = replace(alice.look(device_row, key), held=3, held_bytes=9, gap_since=1)
-    device, given = alice.step(stream_order.give_up, row)
+    device, given = alice.step(stream_order.give_up_all, row)
     assert (device.held, device.held_bytes, device.gap_since, given) == (0, 0, 0, [])
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 from hushpost.contacts import ContactStage
-from hushpost.content import InnerId, ReceiptStatus
-from hushpost.engine import conversation, knocks, texts
+from hushpost.content import InnerId
+from hushpost.engine import conversation, knocks, message_book, message_states, texts
 from hushpost.engine.contact_book import (
     PostPath,
     contact_row,
@@ -31,78 +31,13 @@ def friends() -> tuple[Person, Person, PostRoom]:
     return alice, bob, room
 
 
-def test_a_text_is_erased_when_its_receipt_comes_and_the_row_later() -> None:
-    """After delivery only the state is kept, for 30 days."""
-    alice, bob, room = friends()
-    message = alice.send(bob, "secret words")
-    room.settle()
-    room.pass_time(6)
-    row = alice.look(texts.find_message, message.inner_id)
-    assert row is not None
-    assert (row.state, row.text) == (MessageState.DELIVERED, "")
-    assert "secret" not in repr(message)
-    room.pass_time(31 * DAY)
-    assert alice.look(texts.find_message, message.inner_id) is None
-
-
-def test_states_move_forward_only() -> None:
-    """A late ACCEPTED or DELIVERED never takes READ back."""
-    alice, bob, room = friends()
-    message = alice.send(bob, "hello")
-    (entry,) = alice.outbox()
-    account, inner_id = bob.own.account_id, message.inner_id
-    alice.step(texts.receipted, account, inner_id, ReceiptStatus.READ)
-    alice.step(texts.entry_accepted, entry)
-    alice.step(texts.receipted, account, inner_id, ReceiptStatus.DELIVERED)
-    assert alice.state(message) == "read"
-    room.settle()
-    assert alice.state(message) == "read"
-
-
-def test_only_the_recipient_is_believed() -> None:
-    """A receipt of another contact, or for an unknown id, changes nothing."""
-    alice, bob, room = friends()
-    message = alice.send(bob, "hello")
-    room.settle()
-    alice.step(texts.receipted, bytes(32), message.inner_id, ReceiptStatus.READ)
-    alice.step(texts.receipted, bob.own.account_id, InnerId(bytes(16)), ReceiptStatus.READ)
-    assert alice.state(message) == "accepted"
-
-
-def test_a_message_in_parts_is_accepted_with_the_last_of_them() -> None:
-    """Each part counts once; before the last one the message is only sealed."""
-    alice, bob, _ = friends()
-    message = alice.send(bob, "x" * 30_000)
-    entries = alice.outbox()
-    assert len(entries) == 3
-    assert {len(entry.envelope) for entry in entries} == {16384}
-    for entry in entries[:-1]:
-        alice.step(texts.entry_accepted, entry)
-        assert alice.state(message) == "sealed"
-    alice.step(texts.entry_accepted, entries[-1])
-    assert alice.state(message) == "accepted"
-
-
-def test_without_a_receipt_a_message_ends_unconfirmed_and_a_late_one_is_believed() -> None:
-    """Fourteen days and rounding later it is unconfirmed; a receipt still makes it delivered."""
-    alice, bob, room = friends()
-    message = alice.send(bob, "hello")
-    room.post_all(alice)
-    alice.now += 16 * DAY
-    assert alice.step(texts.sweep_messages) == []
-    assert alice.state(message) == "unconfirmed"
-    room.deliver_all(bob)
-    alice.step(texts.receipted, bob.own.account_id, message.inner_id, ReceiptStatus.DELIVERED)
-    assert alice.state(message) == "delivered"
-
-
 def test_sending_again_keeps_the_id_and_is_shown_once() -> None:
     """The reader gets both envelopes and sees one message."""
     alice, bob, room = friends()
     message = alice.send(bob, "hello")
     room.post_all(alice)
     alice.now += 16 * DAY
-    alice.step(texts.sweep_messages)
+    alice.step(message_states.sweep_messages)
     bob.now = alice.now - 15 * DAY
     room.deliver_all(bob)
     bob.now = alice.now
@@ -126,8 +61,8 @@ def test_only_what_failed_and_is_still_known_can_be_sent_again() -> None:
     alice.step(settle_refused, entry)
     assert alice.state(message) == "refused"
     alice.step(
-        lambda desk: texts.save_message(
-            desk, replace(texts.find_message(desk, message.inner_id) or message, text="")
+        lambda desk: message_book.save_message(
+            desk, replace(message_book.find_message(desk, message.inner_id) or message, text="")
         )
     )
     with pytest.raises(MisuseError, match="erased"):
@@ -164,19 +99,6 @@ def test_waiting_messages_are_bounded_and_refused_with_the_contact(
         alice.send(bob, "one too many")
     alice.step(conversation.remove, bob.own.account_id)
     assert [alice.state(message) for message in waiting] == ["refused", "refused"]
-
-
-def test_a_month_of_waiting_is_still_waiting() -> None:
-    """What waits for a person's decision does not expire by itself."""
-    alice, bob = Person("alice", 1), Person("bob", 2)
-    room = PostRoom(alice, bob)
-    add(room, alice, bob)
-    alice.send(bob, "request")
-    waiting = alice.send(bob, "waiting")
-    room.settle()
-    for _ in range(70):
-        room.pass_time(DAY)
-    assert alice.state(waiting) == "waiting"
 
 
 def test_nothing_is_sent_where_the_conversation_is_over() -> None:
