@@ -7,7 +7,7 @@ in order within the stream of its sender, with the bytes that were sent; nothing
 A message is known by its bytes, which the test makes unique, and by its id, which the library
 gives; the two must agree everywhere. One repeat is allowed, since no library can prevent it: the
 message that the app had in hand when its process died, given again as the first of the next life
-(`Client.events` says so).
+that is given any (`Client.events` says so).
 
     sending --> sent --> accepted --> confirmed          in the history of the sender
        |                    |
@@ -184,6 +184,9 @@ class _Checker:
                         self._found(Fault.ACKNOWLEDGED_UNRECEIVED, event, life.client)
             if not life.was_killed:
                 in_hand = None
+            elif in_hand is None and repeat_allowed is not None:
+                # Killed before it was given anything: what the life before had in hand is still so.
+                in_hand = repeat_allowed
 
     def _take_received(self, recipient: str, event: Event, highest: dict[str, int]) -> None:
         self._received += 1

@@ -120,17 +120,17 @@ async def run(plan: Plan, folder: Path) -> Outcome:
         people(plan, place, proxy.url) as persons,
     ):
         proxy.lead_to(relay.port)
-        await _each(persons, lambda one: one.start())
+        await each(persons, lambda one: one.start())
         async with asyncio.timeout(MEET_SECONDS_MAX):
-            await _each(persons, lambda one: one.word("open"))
+            await each(persons, lambda one: one.word("open"))
         await _Reaper(plan, relay, proxy, persons).reap()
         place.tell("quiet")
         # Who does not settle is not waited for: the checker then says what is missing.
         with suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_SECONDS_MAX):
-                await _each(persons, lambda one: one.word("settled"))
+                await each(persons, lambda one: one.word("settled"))
             place.tell("end")
-            await _each(persons, lambda one: one.end())
+            await each(persons, lambda one: one.end())
         kills = (relay.kills, sum(one.kills for one in persons))
     return judge(plan, place, *kills)
 
@@ -153,7 +153,7 @@ async def people(plan: Plan, place: Place, url: str) -> AsyncGenerator[list[Pers
     try:
         yield persons
     finally:
-        await _each(persons, lambda one: one.clear_away())
+        await each(persons, lambda one: one.clear_away())
 
 
 class _Reaper:
@@ -207,9 +207,10 @@ class _Reaper:
         await person.start()
 
 
-async def _each(
+async def each(
     persons: Sequence[PersonProcess], do: Callable[[PersonProcess], Awaitable[None]]
 ) -> None:
+    """Do the same with all of them at once."""
     async with asyncio.TaskGroup() as group:
         for person in persons:
             group.create_task(_awaited(do(person)))

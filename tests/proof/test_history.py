@@ -373,6 +373,23 @@ def test_a_message_in_hand_may_come_again_once() -> None:
     assert report.counts.repeated_in_hand == 1
 
 
+def test_a_message_in_hand_stays_so_through_a_life_that_was_given_nothing() -> None:
+    """Killed again before the repeat, an app gets it in the life after; once, and no more."""
+    story = Story()
+    story.send("anna", "berta")
+    story.arrive("anna", "berta")
+    story.kill("berta")
+    story.finish()
+    second = next(one for one in story.lives if (one.client, one.number) == ("berta", 2))
+    second.number = 3
+    story.lives.append(Life("berta", 2, []))
+    report = check(story.histories())
+    assert (report.findings, report.counts.repeated_in_hand) == ((), 1)
+    repeat = next(event for event in second.events if event.what is What.RECEIVED)
+    second.events.insert(1, repeat)
+    assert check(story.histories()).count(Fault.DOUBLED) == 1
+
+
 def test_a_message_in_hand_may_not_come_again_later() -> None:
     """A repeat behind another message is no repeat in hand: it is doubled."""
     story = Story()

@@ -12,6 +12,8 @@ where signal 9 ended the last one. It tells its harness, a line each: `open`, `s
 import asyncio
 import random
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +22,7 @@ from pathlib import Path
 
 from hushpost import Client, couriers, errand_runner, transport_inbox
 from hushpost.contacts import Contact, ContactStage
+from hushpost.errors import VaultMissing, VaultUnfinished
 from hushpost.events import Event, KnockReceived, MessageReceived, MessageStateChanged, SafetyAlarm
 from hushpost.messages import MessageState, has_reached
 from hushpost.retry import Backoff
@@ -93,7 +96,7 @@ class Person:
     def __init__(
         self, client: Client, journal: Journal, place: Place, name: str, peer: str
     ) -> None:
-        self._client = client
+        self.client = client
         self._journal = journal
         self._place = place
         self._name = name
@@ -102,17 +105,17 @@ class Person:
         self._number = max((e.number for e in past if e.what is What.SENDING), default=0)
         self._unconfirmed = _ids(past, What.SENT) - _ids(past, What.CONFIRMED)
         self._peer_said_last = False
-        self._in_hand: MessageReceived | None = None
+        self.in_hand: MessageReceived | None = None
 
     # ---- reading
 
     async def read(self) -> None:
         """Write down all that happens, as it happens."""
-        async for event in self._client.events():
-            if self._in_hand is not None:
+        async for event in self.client.events():
+            if self.in_hand is not None:
                 # The loop asked for this event: the library has forgotten the one before.
-                self._claim(What.ACKNOWLEDGED, self._in_hand.message_id)
-                self._in_hand = None
+                self._claim(What.ACKNOWLEDGED, self.in_hand.message_id)
+                self.in_hand = None
             await self._take(event)
 
     async def _take(self, event: Event) -> None:
@@ -121,8 +124,8 @@ class Person:
         elif isinstance(event, MessageStateChanged):
             self._take_state(event.message_id, event.state)
         elif isinstance(event, KnockReceived):
-            if event.knock in self._client.knocks():
-                await self._client.accept(event.knock)
+            if event.knock in self.client.knocks():
+                await self.client.accept(event.knock)
         elif isinstance(event, SafetyAlarm):
             self._claim(What.ALARMED, event.kind)
         elif type(event).__name__ in _TROUBLE:
@@ -132,7 +135,7 @@ class Person:
         peer = self._place.name_of(event.contact.address)
         body = event.text.encode()
         self._journal.write(What.RECEIVED, peer=peer, message_id=event.message_id, body=body)
-        self._in_hand = event
+        self.in_hand = event
         if event.late:
             self._claim(What.ALARMED, "late")
         if event.text.endswith(LAST):
@@ -169,17 +172,18 @@ class Person:
         if self._name < self._peer:
             path = self._place.invitation(self._peer)
             if not path.exists():
-                leave(path, await self._client.create_invitation())
-        elif not self._client.contacts():
+                leave(path, await self.client.create_invitation())
+        elif not self.client.contacts():
             path = self._place.invitation(self._name)
             await until(path.exists, WAIT_SECONDS_MAX)
-            contact = await self._client.add_contact(path.read_text())
+            contact = await self.client.add_contact(path.read_text())
             await self._send(contact, chance, size=40)
-        await until(self._is_open, WAIT_SECONDS_MAX)
-        return self._client.contacts()[0]
+        await until(self.is_open, WAIT_SECONDS_MAX)
+        return self.client.contacts()[0]
 
-    def _is_open(self) -> bool:
-        return [one.stage for one in self._client.contacts()] == [ContactStage.OPEN]
+    def is_open(self) -> bool:
+        """Whether the peer and this person may write to each other."""
+        return [one.stage for one in self.client.contacts()] == [ContactStage.OPEN]
 
     async def _send(
         self,
@@ -193,7 +197,7 @@ class Person:
         filler = chance.randbytes((size or chance.choice(TEXT_BYTES)) // 2).hex()
         text = f"{self._name} to {self._peer}, {self._number}: {filler}{ending}"
         self._journal.write(What.SENDING, peer=self._peer, number=self._number, body=text.encode())
-        message = await self._client.send(contact, text)
+        message = await self.client.send(contact, text)
         self._unconfirmed.add(message.message_id)
         self._journal.write(
             What.SENT, peer=self._peer, number=self._number, message_id=message.message_id
@@ -214,7 +218,7 @@ def hurry() -> None:
 
 
 # What no honest relay and no crash of anybody may bring about.
-_TROUBLE = {"SessionRestarted", "MessagesMissing", "Expired", "UndecryptableReceived"}
+_TROUBLE = {"SessionRestarted", "MessagesMissing", "MessagesExpired", "UndecryptableReceived"}
 
 
 def _ids(claims: list[Claim], what: What) -> set[str]:
@@ -233,7 +237,16 @@ def leave(path: Path, text: str) -> None:
     hidden.rename(path)
 
 
-async def live(place: Place, name: str, peer: str, relay: str, seed: str) -> None:
+async def live(
+    place: Place,
+    name: str,
+    peer: str,
+    relay: str,
+    seed: str,
+    *,
+    kind: type[Person] = Person,
+    clock: Callable[[], float] = time.time,
+) -> None:
     """Live until told to end, or until killed."""
     number = next_incarnation(place.history, name)
     chance = random.Random(f"{seed} {name} {number}")
@@ -241,14 +254,14 @@ async def live(place: Place, name: str, peer: str, relay: str, seed: str) -> Non
     key = sha256(name.encode()).digest()
     path = place.vault(name)
     with Journal(place.history, name, number) as journal, log_keys(place.keys / f"{name}.{number}"):
-        if path.exists():
-            client = await Client.open(path, key=key)
-        else:
-            client = await Client.create(path, relay=relay, key=key, name=name)
+        try:
+            client = await Client.open(path, key=key, clock=clock)
+        except (VaultMissing, VaultUnfinished):
+            client = await Client.create(path, relay=relay, key=key, name=name, clock=clock)
         async with client:
             if not place.address(name).exists():
                 leave(place.address(name), str(client.address))
-            person = Person(client, journal, place, name, peer)
+            person = kind(client, journal, place, name, peer)
             reading = asyncio.create_task(person.read())
             writing = asyncio.create_task(person.write(chance))
             await asyncio.wait([reading, writing], return_when=asyncio.FIRST_COMPLETED)

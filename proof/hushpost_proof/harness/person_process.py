@@ -1,12 +1,15 @@
 """One person of the kill test over all the lives of its process."""
 
 import asyncio
-import sys
+import os
+import signal
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
 
+from hushpost_proof.harness.lives import Beginner, Life, plainly
 from hushpost_proof.harness.person import Place
 
+PERSON_PROGRAM = "hushpost_proof.harness.person"
 _END_SECONDS_MAX = 20.0
 
 
@@ -17,12 +20,26 @@ class PersonDied(Exception):
 class PersonProcess:
     """Starts, kills and starts again. `word` waits for what the person says."""
 
-    def __init__(self, place: Place, name: str, peer: str, relay_url: str, seed: int) -> None:
+    def __init__(
+        self,
+        place: Place,
+        name: str,
+        peer: str,
+        relay_url: str,
+        seed: int,
+        *,
+        program: str = PERSON_PROGRAM,
+        begin: Beginner = plainly,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
         self.kills = 0
         self._place = place
         self._arguments = (str(place.folder), name, peer, relay_url, str(seed))
-        self._process: asyncio.subprocess.Process | None = None
+        self._program = program
+        self._begin = begin
+        self._environment = {**os.environ, **(environment or {})}
+        self._process: Life | None = None
         self._said: set[str] = set()
         self._news = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
@@ -32,12 +49,18 @@ class PersonProcess:
         """Whether a life is under way."""
         return self._process is not None
 
-    async def start(self) -> None:
-        """Begin a life."""
+    async def start(self, environment: Mapping[str, str] | None = None) -> None:
+        """Begin a life; `environment` is for this one alone."""
         assert self._process is None
         self._said.clear()
         with self._log().open("ab") as log:
-            self._process = await self._spawn(log)
+            self._process = await self._begin(
+                self._program,
+                self._arguments,
+                folder=self._place.folder,
+                environment={**self._environment, **(environment or {})},
+                errors=log,
+            )
         self._listening = asyncio.get_running_loop().create_task(self._listen(self._process))
 
     async def kill(self) -> None:
@@ -47,8 +70,28 @@ class PersonProcess:
         if process.returncode is not None:
             raise self._died(process)
         self.kills += 1
-        process.kill()
+        process.send_signal(signal.SIGKILL)
         await self._gone(process)
+
+    async def died(self) -> int:
+        """Wait until the present life has ended by itself; return how."""
+        process = self._process
+        assert process is not None
+        await self._gone(process)
+        self._process = None
+        assert process.returncode is not None
+        return process.returncode
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal that does not end it, such as SIGSTOP."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    @property
+    def pid(self) -> int:
+        """The present life."""
+        assert self._process is not None
+        return self._process.pid
 
     async def word(self, word: str) -> None:
         """Wait until the present life has said `word`; raises `PersonDied` if it ends before."""
@@ -73,19 +116,10 @@ class PersonProcess:
         process, self._process = self._process, None
         if process is not None:
             if process.returncode is None:
-                process.kill()
+                process.send_signal(signal.SIGKILL)
             await self._gone(process)
 
-    async def _spawn(self, log: IO[bytes]) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "hushpost_proof.harness.person"),
-            *self._arguments,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=log,
-        )
-
-    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+    async def _listen(self, process: Life) -> None:
         assert process.stdout is not None
         while line := await process.stdout.readline():
             if process is self._process:
@@ -94,7 +128,7 @@ class PersonProcess:
         await process.wait()
         self._news.set()
 
-    async def _gone(self, process: asyncio.subprocess.Process) -> None:
+    async def _gone(self, process: Life) -> None:
         await process.wait()
         if self._listening is not None:
             await self._listening
@@ -102,6 +136,6 @@ class PersonProcess:
     def _log(self) -> Path:
         return self._place.folder / f"{self.name}.log"
 
-    def _died(self, process: asyncio.subprocess.Process) -> PersonDied:
+    def _died(self, process: Life) -> PersonDied:
         tail = self._log().read_text()[-3_000:]
         return PersonDied(f"{self.name} ended by itself ({process.returncode}):\n{tail}")

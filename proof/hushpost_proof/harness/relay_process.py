@@ -9,10 +9,11 @@ import os
 import random
 import signal
 import socket
-import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+from hushpost_proof.harness.lives import Beginner, Life, plainly
 
 # It takes half a second on an idle machine; a busy one gets a hundred times that.
 START_SECONDS_MAX = 60.0
@@ -35,6 +36,9 @@ NO_RATE_LIMITS = {
         "PREFIX_CONNECTIONS_MAX",
     )
 }
+
+
+RELAY_PROGRAM = "hushpost_server.command"
 
 
 class RelayDidNotStart(Exception):
@@ -64,6 +68,8 @@ class RelayProcess:
         public_host: str | None = None,
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        program: str = RELAY_PROGRAM,
+        begin: Beginner = plainly,
     ) -> None:
         self.folder = folder
         self.data_folder = folder / "relay"
@@ -75,41 +81,47 @@ class RelayProcess:
         self._public_host = public_host or self.host
         self._arguments = tuple(arguments)
         self._environment = {**os.environ, **NO_RATE_LIMITS, **(environment or {})}
-        self._process: asyncio.subprocess.Process | None = None
+        self._program = program
+        self._begin = begin
+        self._process: Life | None = None
 
     @property
     def pid(self) -> int | None:
         """The process, if one runs."""
         return None if self._process is None else self._process.pid
 
-    async def start(self) -> None:
-        """Start the relay and return when it listens."""
-        assert self._process is None
-        with self.log_path.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "hushpost_server.command",
-                "serve",
-                *("--listen-port", str(self.port)),
-                *("--public-host", self._public_host),
-                *("--metrics-port", "0"),
-                *("--data-folder", str(self.data_folder)),
-                "--json",
-                *self._arguments,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                env=self._environment,
-                cwd=self.folder,
-            )
-        assert self._process.stdout is not None
+    async def start(self, environment: Mapping[str, str] | None = None) -> None:
+        """Start the relay and return when it listens; `environment` is for this life alone."""
+        process = await self.begin(environment)
+        assert process.stdout is not None
         try:
-            line = await asyncio.wait_for(self._process.stdout.readline(), START_SECONDS_MAX)
+            line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS_MAX)
             self.metrics_url: str = json.loads(line)["metrics"]
         except (TimeoutError, ValueError) as error:
             await self.kill()
             log_text = self.log_path.read_text()[-2_000:]
             raise RelayDidNotStart(f"the relay did not start:\n{log_text}") from error
+
+    async def begin(self, environment: Mapping[str, str] | None = None) -> Life:
+        """Start the relay and do not wait until it listens: it may be meant to die before."""
+        assert self._process is None
+        with self.log_path.open("ab") as log:
+            self._process = await self._begin(
+                self._program,
+                (
+                    "serve",
+                    *("--listen-port", str(self.port)),
+                    *("--public-host", self._public_host),
+                    *("--metrics-port", "0"),
+                    *("--data-folder", str(self.data_folder)),
+                    "--json",
+                    *self._arguments,
+                ),
+                folder=self.folder,
+                environment={**self._environment, **(environment or {})},
+                errors=log,
+            )
+        return self._process
 
     async def kill(self) -> None:
         """End it by signal 9, wherever it stands; return when the system has taken it away."""
@@ -120,13 +132,25 @@ class RelayProcess:
         """End it as an operator does, by SIGTERM: it drains and closes its files."""
         await self._end(signal.SIGTERM)
 
+    async def died(self) -> int:
+        """Wait until it has ended by itself; return how."""
+        assert self._process is not None
+        status = await self._process.wait()
+        self._process = None
+        return status
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal that does not end it, such as SIGSTOP."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     async def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None
         if process is None:
             return
         if process.returncode is None:
             process.send_signal(number)
-        await process.communicate()
+        await process.wait()
 
 
 @asynccontextmanager
@@ -136,10 +160,17 @@ async def relay_process(
     public_host: str | None = None,
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    program: str = RELAY_PROGRAM,
+    begin: Beginner = plainly,
 ) -> AsyncGenerator[RelayProcess]:
     """Run a relay for the time of a test; whatever happens, no process is left."""
     relay = RelayProcess(
-        folder, public_host=public_host, arguments=arguments, environment=environment
+        folder,
+        public_host=public_host,
+        arguments=arguments,
+        environment=environment,
+        program=program,
+        begin=begin,
     )
     await relay.start()
     try:
