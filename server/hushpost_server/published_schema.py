@@ -24,7 +24,9 @@ def schema_of(kind: type[Any], title: str) -> str:
 
 def as_json(value: Any) -> str:
     """Return a dataclass as JSON that its schema describes."""
-    return TypeAdapter(type(value)).dump_json(value, indent=1).decode() + "\n"
+    kind: type[Any] = type(value)
+    written: bytes = TypeAdapter(kind).dump_json(value, indent=1)
+    return written.decode() + "\n"
 
 
 def from_json(kind: type[T], text: str) -> T:
