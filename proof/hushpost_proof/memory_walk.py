@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from hushpost_server.memory_inventory import HELD
 
@@ -54,8 +54,9 @@ def attributes_of(root: object) -> set[str]:
             continue
         seen.add(id(item))
         kept.append(item)
-        if type(item).__module__.partition(".")[0] in OURS:
-            kind = name_of(type(item))
+        kind_of_item: type[Any] = type(item)
+        if kind_of_item.__module__.partition(".")[0] in OURS:
+            kind = name_of(kind_of_item)
             if kind in PASSED_OVER:
                 continue
             for name, value in _attributes(item):
@@ -128,10 +129,11 @@ def _attributes(item: Any) -> Iterator[tuple[str, Any]]:
 
 def _contents(item: Any) -> Iterator[Any]:
     if isinstance(item, Mapping):
-        held = cast(Mapping[Any, Any], item)
+        held: Mapping[Any, Any] = item
         yield from (*_ends(held), *_ends(held.values()))
     elif isinstance(item, list | tuple | set | frozenset | deque):
-        yield from _ends(cast(Iterable[Any], item))
+        items: Iterable[Any] = item
+        yield from _ends(items)
     elif isinstance(item, types.MethodType):
         yield item.__self__
     elif isinstance(item, functools.partial):
