@@ -7,7 +7,7 @@ machine without a relay, and every other is held until the relay is back, as by 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -21,10 +21,14 @@ _TRY_AGAIN_SECONDS = 0.05
 
 
 class RecordingProxy:
-    """Listens on `port`; connects on to whatever port it is told. Use as a context."""
+    """Listens on `port`; connects on to whatever port it is told. Use as a context.
 
-    def __init__(self, folder: Path) -> None:
+    `addresses`: the relay sees the connections come from these, in turn.
+    """
+
+    def __init__(self, folder: Path, *, addresses: Sequence[str] = ()) -> None:
         self.folder = folder
+        self.addresses = tuple(addresses)
         self.port = free_port()
         self.host = f"127.0.0.1:{self.port}"
         self.url = f"ws://{self.host}"
@@ -83,11 +87,18 @@ class RecordingProxy:
         held = self.connections % 2 == 0
         while True:
             try:
-                return await asyncio.open_connection("127.0.0.1", self._relay_port)
+                return await asyncio.open_connection(
+                    "127.0.0.1", self._relay_port, local_addr=self._source()
+                )
             except OSError:
                 if not held:
                     raise
             await asyncio.sleep(_TRY_AGAIN_SECONDS)
+
+    def _source(self) -> tuple[str, int] | None:
+        if not self.addresses:
+            return None
+        return self.addresses[self.connections % len(self.addresses)], 0
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, record: BinaryIO
