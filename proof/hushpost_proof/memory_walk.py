@@ -128,17 +128,16 @@ def _attributes(item: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _contents(item: Any) -> Iterator[Any]:
-    if isinstance(item, Mapping):
-        held: Mapping[Any, Any] = item
-        yield from (*_ends(held), *_ends(held.values()))
-    elif isinstance(item, list | tuple | set | frozenset | deque):
-        items: Iterable[Any] = item
-        yield from _ends(items)
-    elif isinstance(item, types.MethodType):
+    kind: type[Any] = type(item)
+    if issubclass(kind, Mapping):
+        yield from (*_ends(item), *_ends(item.values()))
+    elif issubclass(kind, list | tuple | set | frozenset | deque):
+        yield from _ends(item)
+    elif issubclass(kind, types.MethodType):
         yield item.__self__
-    elif isinstance(item, functools.partial):
+    elif issubclass(kind, functools.partial):
         yield from (item.func, *item.args, *item.keywords.values())
-    elif isinstance(item, types.FunctionType):
+    elif issubclass(kind, types.FunctionType):
         for cell in item.__closure__ or ():
             try:
                 yield cell.cell_contents
