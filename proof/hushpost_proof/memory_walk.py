@@ -54,7 +54,7 @@ def attributes_of(root: object) -> set[str]:
             continue
         seen.add(id(item))
         kept.append(item)
-        kind_of_item: type[Any] = type(item)
+        kind_of_item: type[Any] = item.__class__
         if kind_of_item.__module__.partition(".")[0] in OURS:
             kind = name_of(kind_of_item)
             if kind in PASSED_OVER:
@@ -128,7 +128,7 @@ def _attributes(item: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _contents(item: Any) -> Iterator[Any]:
-    kind: type[Any] = type(item)
+    kind: type[Any] = item.__class__
     if issubclass(kind, Mapping):
         yield from (*_ends(item), *_ends(item.values()))
     elif issubclass(kind, list | tuple | set | frozenset | deque):
