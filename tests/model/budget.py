@@ -12,6 +12,7 @@ from typing import cast
 import pytest
 from hushpost_store.errors import StoreMisuse
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import FlakyFailure
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 TIMES = int(os.environ.get("HUSHPOST_MODEL_TIMES", "1"))
@@ -38,8 +39,11 @@ def must_hold(machine: Maker, examples: int = EXAMPLES) -> None:
 
 
 def must_find(machine: Maker, examples: int = EXAMPLES) -> None:
-    """Run a machine that must find something, always the same examples, and shrink nothing."""
-    with pytest.raises((AssertionError, StoreMisuse)):
+    """Run a machine that must find something, always the same examples, and shrink nothing.
+
+    Flaky: found, and not found again by the repetition, as where a thread was faster this time.
+    """
+    with pytest.raises((AssertionError, StoreMisuse, FlakyFailure)):
         run_state_machine_as_test(
             _type_of(machine),
             settings=settings(

@@ -567,6 +567,19 @@ class StoreMachine(RuleBasedStateMachine):
             self.login("ann 0")
             self.login("ann 0")
 
+    @rule(drop=OPEN_DROPS, number=ENVELOPES, count=st.integers(0, 2))
+    def let_expire(self, drop: str, number: int, count: int) -> None:
+        """Post, acknowledge some, and wait for the end: the owner is told until it says so."""
+        self.posts("ann 0", drop, number, number + 1)
+        self.drain(count)
+        self.now = float((self.day + 3) * DAY - HOUR)
+        self.sweep()
+        self.wait(1)
+        self.drain(0)
+        self.sweep()
+        self.login("ann 0")
+        self.login("ann 0")
+
     @rule()
     def set_clock_back(self) -> None:
         """Set the clock back a little, within the day."""

@@ -34,6 +34,7 @@ class Queued:
     order: int
     submission: Submission
     kind: DropKind
+    ends_before: int | None = None
     sequence: int = 0
     durable: bool = False
 
@@ -240,7 +241,7 @@ class StoreModel:
         if hint:
             return Verdict(Refusal.FULL, hint)
         self.orders += 1
-        queued = Queued(self.orders, submission, drop.kind)
+        queued = Queued(self.orders, submission, drop.kind, drop.ends)
         mailbox.queue.append(queued)
         if drop.kind == DropKind.ONCE:
             drop.used_by, drop.ends = submission.envelope_id, submission.not_after
@@ -264,6 +265,14 @@ class StoreModel:
             or through + size > quotas.drop_bytes_max
         )
         return "later" if full else ""
+
+    def undo(self, queued: Queued) -> None:
+        """Take back what could not be committed; a knock stays counted."""
+        mailbox = self.mailboxes[queued.submission.route]
+        mailbox.queue.remove(queued)
+        drop = mailbox.drops.get(queued.submission.drop_hash)
+        if drop is not None and drop.used_by == queued.submission.envelope_id:
+            drop.used_by, drop.ends = None, queued.ends_before
 
     def sweep(self, now: float) -> tuple[int, int, int, set[bytes]]:
         """Remove what expired: how many envelopes, drops and prekeys, and of which routes."""
