@@ -31,12 +31,10 @@ def make_backup(configuration: Configuration, target: Path) -> None:
     identity = load_identity(configuration.data_folder)
     if identity is None:
         raise BackupFailed(f"{configuration.data_folder / IDENTITY_FILE} is missing")
+    if target.exists():
+        raise BackupFailed(f"{target} exists already: name a folder that does not")
     try:
-        if target.exists():
-            raise FileExistsError
         make_folder(target, FOLDER_MODE)
-    except FileExistsError:
-        raise BackupFailed(f"{target} exists already: name a folder that does not") from None
     except OSError as error:
         raise BackupFailed(f"{target} cannot be made: {error.strerror}") from None
     sizes = SqliteOptions().bucket_sizes
@@ -79,11 +77,15 @@ def restore_backup(configuration: Configuration, source: Path) -> bool:
         )
     try:
         make_folder(folder, FOLDER_MODE)
+        # The identity first: with a database beside it, neither a restore nor a start would go on
+        # from what a crash left.
+        if present is None:
+            save_identity(folder, identity)
         restore_database(source / DATABASE_FILE, database)
     except (StoreError, OSError) as error:
+        if present is None:
+            (folder / IDENTITY_FILE).unlink(missing_ok=True)
         raise BackupFailed(f"restoring from {source} failed: {error}") from None
-    if present is None:
-        save_identity(folder, identity)
     return present is None or present.public_key == identity.public_key
 
 

@@ -22,6 +22,8 @@ DROP_REF_BYTES: Final = 16
 HOUR_SECONDS: Final = 3_600
 DAY_SECONDS: Final = 86_400
 DAY_HOURS: Final = 24
+# An operator has to mend it.
+DAMAGED_RETRY_SECONDS: Final = 60
 # A sequence is the lower half of a stored key; at a thousand a second it lasts 49 days of
 # uninterrupted flooding, and starts anew whenever the mailbox is empty and closed.
 SEQUENCE_MAX: Final = (1 << 32) - 1
@@ -79,6 +81,8 @@ class MailboxState:
     knock_day: int = 0
     knocks: int = 0
     gone: bool = False
+    # A drop of it could not be read.
+    is_damaged: bool = False
     # What keeps the state in a cache: an open login, and envelopes not yet committed.
     pins: int = 0
     drops: dict[bytes, DropState] = field(default_factory=dict[bytes, DropState])
@@ -92,6 +96,9 @@ class MailboxState:
 
 
 _NOWHERE: Final = MailboxState()
+_UNKNOWN: Final = Refused(Refusal.NO_DROP, 0)
+# It may be the drop whose row is damaged: nobody is told for good that it does not exist.
+_UNREADABLE: Final = Refused(Refusal.RETRY, DAMAGED_RETRY_SECONDS)
 
 
 def hour_of(now: float) -> int:
@@ -133,7 +140,7 @@ def decide(
     known = _NOWHERE if mailbox is None or mailbox.gone else mailbox
     drop = known.drops.get(drop_hash)
     if drop is None:
-        return Refused(Refusal.NO_DROP, 0)
+        return _UNREADABLE if known.is_damaged else _UNKNOWN
     if ttl_class == _EPHEMERAL:
         return _decide_ephemeral(drop)
     sequence = known.sequences.get(envelope_id)

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
 from hushpost_store import errors
 from hushpost_store.memory_accounts import DEVICE_LISTS_MAX
 from hushpost_store.rows import AccountRow, DeviceListRow, DeviceRow
-from hushpost_store.sqlite.inventory import ENVELOPE_TABLE_PREFIX
+from hushpost_store.sqlite.inventory import (
+    ACCOUNT,
+    DEVICE,
+    DEVICE_LIST,
+    ENVELOPE_TABLE_PREFIX,
+    MAILBOX,
+)
 from hushpost_store.sqlite.mailboxes import SEQUENCE_MASK, row_id
 
 # Random 30 bits below a set top bit: every key of an envelope takes the same nine bytes.
@@ -34,21 +40,24 @@ class Removed(NamedTuple):
 def load(connection: sqlite3.Connection, account_id: bytes) -> AccountRow | None:
     """Return an account that is not being deleted."""
     found = connection.execute(
-        "SELECT genesis, created_day FROM account WHERE account_id = ? AND NOT deleting",
+        f"SELECT genesis, created_day, deleting, {ACCOUNT.intact()} FROM account"  # noqa: S608 - names of ours
+        " WHERE account_id = ?",
         (account_id,),
     ).fetchone()
-    if found is None:
+    if found is None or (found[2] and found[3]):
         return None
     newest = connection.execute(
-        "SELECT version, head, record FROM device_list WHERE account_id = ?"
-        " ORDER BY version DESC LIMIT 1",
+        f"SELECT version, head, record, {DEVICE_LIST.intact()} FROM device_list"  # noqa: S608 - names of ours
+        " WHERE account_id = ? ORDER BY version DESC LIMIT 1",
         (account_id,),
     ).fetchone()
+    if not found[3] or newest is None or not newest[3]:
+        raise errors.StoreDamaged("the row of an account is damaged: run `hushpost-relay check`")
     return AccountRow(
         account_id,
         found[0],
         found[1],
-        DeviceListRow(*newest),
+        DeviceListRow(*newest[:3]),
         _devices(connection, account_id),
     )
 
@@ -102,11 +111,14 @@ def lists(
 ) -> tuple[DeviceListRow, ...]:
     """Return the kept lists of a later version."""
     rows = connection.execute(
-        "SELECT version, head, record FROM device_list JOIN account USING (account_id)"
+        "SELECT version, head, record,"  # noqa: S608 - names of ours
+        f" {DEVICE_LIST.intact('device_list.')} AND {ACCOUNT.intact('account.')}"
+        " FROM device_list JOIN account USING (account_id)"
         " WHERE account_id = ? AND NOT deleting AND version > ? ORDER BY version",
         (account_id, after_version),
-    )
-    return tuple(DeviceListRow(*row) for row in rows)
+    ).fetchall()
+    _require_intact(row[3] for row in rows)
+    return tuple(DeviceListRow(*row[:3]) for row in rows)
 
 
 def mark_deleting(connection: sqlite3.Connection, account_id: bytes) -> bool:
@@ -119,7 +131,11 @@ def mark_deleting(connection: sqlite3.Connection, account_id: bytes) -> bool:
 
 def deleting(connection: sqlite3.Connection) -> list[bytes]:
     """Return the accounts whose deletion was broken off."""
-    return [row[0] for row in connection.execute("SELECT account_id FROM account WHERE deleting")]
+    rows = connection.execute(
+        # A flipped bit must not delete an account.
+        f"SELECT account_id FROM account WHERE deleting AND {ACCOUNT.intact()}"  # noqa: S608 - names of ours
+    )
+    return [row[0] for row in rows]
 
 
 def routes(connection: sqlite3.Connection, account_id: bytes) -> tuple[bytes, ...]:
@@ -163,19 +179,34 @@ def remove(connection: sqlite3.Connection, account_id: bytes) -> None:
 
 def orphans(connection: sqlite3.Connection) -> list[bytes]:
     """Return routes of mailboxes that no device owns: a removal was broken off."""
+    # Where the row of a device is damaged, any mailbox may be that device's: none is taken away.
+    damaged = connection.execute(
+        f"SELECT count(*) FROM device WHERE NOT {DEVICE.intact()}"  # noqa: S608 - names of ours
+    ).fetchone()
+    if damaged != (0,):
+        return []
     rows = connection.execute(
-        "SELECT route FROM mailbox WHERE slot NOT IN (SELECT slot FROM device)"
+        "SELECT route FROM mailbox WHERE slot NOT IN (SELECT slot FROM device)"  # noqa: S608 - names of ours
+        f" AND {MAILBOX.intact()}"
     )
     return [row[0] for row in rows]
 
 
 def _devices(connection: sqlite3.Connection, account_id: bytes) -> tuple[DeviceRow, ...]:
     rows = connection.execute(
-        "SELECT device_id, device_key, route FROM device JOIN mailbox USING (slot)"
+        "SELECT device_id, device_key, route,"  # noqa: S608 - names of ours
+        f" {DEVICE.intact('device.')} AND mailbox.slot IS NOT NULL"
+        f" AND {MAILBOX.intact('mailbox.')} FROM device LEFT JOIN mailbox USING (slot)"
         " WHERE account_id = ? ORDER BY position",
         (account_id,),
-    )
-    return tuple(DeviceRow(*row) for row in rows)
+    ).fetchall()
+    _require_intact(row[3] for row in rows)
+    return tuple(DeviceRow(*row[:3]) for row in rows)
+
+
+def _require_intact(verdicts: Iterable[int | None]) -> None:
+    if not all(verdicts):
+        raise errors.StoreDamaged("a row of an account is damaged: run `hushpost-relay check`")
 
 
 def _insert_list(

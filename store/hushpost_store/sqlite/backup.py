@@ -21,6 +21,7 @@ from hushpost_store.durable_folder import sync_folder
 from hushpost_store.rows import DropKind
 from hushpost_store.sqlite import schema
 from hushpost_store.sqlite.database import fault, make_private
+from hushpost_store.sqlite.row_digest import Damage, install
 
 _COPIES: Final = (
     "INSERT INTO target.account SELECT * FROM main.account WHERE NOT deleting",
@@ -103,7 +104,9 @@ def _fresh_part(target: Path) -> Path:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, isolation_level=None)
+    connection = sqlite3.connect(path, isolation_level=None)
+    install(connection, Damage())
+    return connection
 
 
 def _copy(connection: sqlite3.Connection, part: Path) -> None:

@@ -19,6 +19,7 @@ import aiosqlite
 from hushpost_store import errors
 from hushpost_store.durable_folder import make_folder
 from hushpost_store.sqlite.options import SqliteOptions
+from hushpost_store.sqlite.row_digest import Damage, install
 
 T = TypeVar("T")
 
@@ -60,6 +61,8 @@ class Database:
         self._raw: _WorkConnection | None = None
         self._connection: aiosqlite.Connection | None = None
         self._lock = FileLock(lock_of(path))
+        self.damage = Damage()
+        """What was found damaged since this was made."""
 
     async def open(self) -> None:
         """Take the lock and connect. Raises StoreInUse, StoreDamaged, StorageFull."""
@@ -110,6 +113,7 @@ class Database:
 
     def _configure(self, connection: sqlite3.Connection) -> None:
         options = self._options
+        install(connection, self.damage)
         statements = (
             f"PRAGMA page_size = {options.page_bytes}",
             "PRAGMA journal_mode = WAL",

@@ -19,13 +19,19 @@ from hushpost_store.admission import MailboxState
 from hushpost_store.interface import SubmissionListener
 from hushpost_store.rows import Submission
 from hushpost_store.sqlite.inventory import ENVELOPE_TABLE_PREFIX
+from hushpost_store.sqlite.row_digest import envelope_digest
 
 Statement = tuple[str, tuple[Any, ...]]
 EnvelopeRow = tuple[int, int, bytes, bytes, int, bytes]
+StoredRow = tuple[int, int, bytes, bytes, int, bytes, bytes]
 
 # More than the part of an envelope's row that lies outside of overflow pages.
 _LAID_OUT_BYTES: Final = 900
-INSERT_COLUMNS: Final = "(id, not_after, envelope_id, drop_ref, envelope_bytes, envelope)"
+INSERT_COLUMNS: Final = "(id, not_after, envelope_id, drop_ref, envelope_bytes, envelope, digest)"
+
+
+def _nobody(_: sqlite3.Error) -> None:
+    return
 
 
 @dataclass(slots=True, eq=False)
@@ -90,9 +96,9 @@ class Batch:
     def apply(self, connection: sqlite3.Connection) -> None:
         """Delete, then insert: the pages freed are those that are filled."""
         self.apply_rest(connection)
-        rows: dict[int, list[EnvelopeRow]] = {}
+        rows: dict[int, list[StoredRow]] = {}
         for entry in self.entries:
-            rows.setdefault(entry.bucket, []).append(entry.row)
+            rows.setdefault(entry.bucket, []).append(stored(entry.row))
             for sql, parameters in entry.beside:
                 connection.execute(sql, parameters)
         for bucket, bucket_rows in rows.items():
@@ -109,10 +115,15 @@ class Batch:
 Step = Batch | Job
 
 
+def stored(row: EnvelopeRow) -> StoredRow:
+    """Return the row with its digest, which what is withdrawn before its commit never needs."""
+    return (*row, envelope_digest(*row))
+
+
 def insert_sql(bucket: int) -> str:
-    """Return the statement that inserts an `EnvelopeRow`."""
+    """Return the statement that inserts a `StoredRow`."""
     table = f"{ENVELOPE_TABLE_PREFIX}{bucket}"
-    return f"INSERT INTO {table} {INSERT_COLUMNS} VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - names of ours
+    return f"INSERT INTO {table} {INSERT_COLUMNS} VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - names of ours
 
 
 def forget_rows(connection: sqlite3.Connection, buckets: Iterable[int]) -> None:
@@ -149,11 +160,19 @@ def runs(ids: Iterable[int]) -> list[tuple[int, int]]:
     return joined
 
 
-def commit_group(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
-    """Commit the steps; what failed is marked on the steps and entries themselves."""
+def commit_group(
+    connection: sqlite3.Connection,
+    steps: Sequence[Step],
+    on_error: Callable[[sqlite3.Error], None] = _nobody,
+) -> None:
+    """Commit the steps; what failed is marked on the steps and entries themselves.
+
+    `on_error` hears why all of it could not be committed at once.
+    """
     try:
         _together(connection, steps)
-    except sqlite3.Error:
+    except sqlite3.Error as error:
+        on_error(error)
         _rollback(connection)
         _replay(connection, steps)
 
@@ -184,7 +203,7 @@ def _replay_batch(connection: sqlite3.Connection, batch: Batch) -> None:
     for entry in batch.entries:
         connection.execute("SAVEPOINT entry")
         try:
-            connection.execute(insert_sql(entry.bucket), entry.row)
+            connection.execute(insert_sql(entry.bucket), stored(entry.row))
             for sql, parameters in entry.beside:
                 connection.execute(sql, parameters)
         except sqlite3.Error:

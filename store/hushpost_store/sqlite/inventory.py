@@ -14,6 +14,7 @@ from typing import Final
 from hushpost_store.policy_clauses import Clause
 
 ENVELOPE_TABLE_PREFIX: Final = "envelope_"
+DIGEST_BYTES: Final = 8
 
 
 class Owner(Enum):
@@ -54,14 +55,73 @@ class Table:
     owner: Owner = field(kw_only=True)
 
     def statements(self) -> tuple[str, ...]:
-        """Return the SQL that creates the table and its indexes."""
+        """Return the SQL that creates the table, its indexes and its triggers."""
         parts = [f"{column.name} {column.declaration}" for column in self.columns]
         if self.constraint:
             parts.append(self.constraint)
         create = f"CREATE TABLE {self.name} ({', '.join(parts)}) {self.options}"
-        return (create, *self.indexes)
+        return (create, *self.indexes, *self.triggers())
+
+    @property
+    def is_digested(self) -> bool:
+        """Whether triggers keep the digest of each row; that of an envelope comes with it."""
+        return _DIGEST in self.columns and self.owner is not Owner.ENVELOPE
+
+    def cells(self, prefix: str = "") -> str:
+        """Return what `row_digest` and `row_intact` take: the table and what a digest covers."""
+        covered = ", ".join(f"{prefix}{column.name}" for column in self.columns[:-1])
+        return f"'{self.name}', {covered}"
+
+    def intact(self, prefix: str = "") -> str:
+        """Return the condition under which a row, named by `prefix`, is what was written."""
+        return f"row_intact({prefix}{_DIGEST.name}, {self.cells(prefix)})"
+
+    def triggers(self) -> tuple[str, ...]:
+        """Return the SQL that keeps digests: set with a row, moved with it, never over damage.
+
+        A row that is copied with its digest keeps that, so that a copy does not hide damage.
+        """
+        if not self.is_digested:
+            return ()
+        name, covered = self.name, ", ".join(column.name for column in self.columns[:-1])
+        set_digest = (
+            f"BEGIN UPDATE {name} SET digest = row_digest({self.cells('NEW.')})"  # noqa: S608 - ours
+            f" WHERE {' AND '.join(f'{key} = NEW.{key}' for key in self.keys)}; END"
+        )
+        return (
+            f"CREATE TRIGGER {name}_made AFTER INSERT ON {name}"
+            f" WHEN NEW.digest = {_NO_DIGEST} {set_digest}",
+            f"CREATE TRIGGER {name}_changed AFTER UPDATE OF {covered} ON {name} {set_digest}",
+            f"CREATE TRIGGER {name}_damaged BEFORE UPDATE OF {covered} ON {name}"
+            f" WHEN NOT {self.intact('OLD.')} BEGIN SELECT RAISE(IGNORE); END",
+        )
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns of the primary key."""
+        if self.constraint:
+            inner = self.constraint.removeprefix("PRIMARY KEY (").removesuffix(")")
+            return tuple(inner.split(", "))
+        return tuple(c.name for c in self.columns if "PRIMARY KEY" in c.declaration)
+
+    def to_version_2(self) -> tuple[str, ...]:
+        """Return the SQL that brings a table of schema version 1 to the present one."""
+        column = self.columns[-1]
+        add = f"ALTER TABLE {self.name} ADD COLUMN {column.name} {column.declaration}"
+        function = "row_digest" if self.is_digested else "envelope_digest"
+        cells = self.cells() if self.is_digested else _ENVELOPE_CELLS
+        fill = f"UPDATE {self.name} SET digest = {function}({cells})"  # noqa: S608 - ours
+        return (add, fill, *self.triggers())
 
 
+_NO_DIGEST: Final = f"x'{bytes(DIGEST_BYTES).hex()}'"
+_DIGEST: Final = Column(
+    "digest",
+    f"BLOB NOT NULL DEFAULT {_NO_DIGEST}",
+    "tells a row that the disk damaged from one that was written",
+    "as long as its row",
+)
+_ENVELOPE_CELLS: Final = "id, not_after, envelope_id, drop_ref, envelope_bytes, envelope"
 _ACCOUNT_LIFE: Final = "until the account is deleted"
 _DEVICE_LIFE: Final = "until the device leaves the device list, or the account is deleted"
 _ENVELOPE_LIFE: Final = "until acknowledged, at the latest until not_after"
@@ -77,6 +137,7 @@ META: Final = Table(
         Column(
             "value", "BLOB NOT NULL", "random generation of the store", "until the next restore"
         ),
+        _DIGEST,
     ),
 )
 
@@ -96,6 +157,7 @@ ACCOUNT: Final = Table(
             "until the deletion is finished",
             Clause.DELETION,
         ),
+        _DIGEST,
     ),
 )
 
@@ -109,6 +171,7 @@ DEVICE_LIST: Final = Table(
         Column("version", "INTEGER NOT NULL", "place in the chain", "the last 64 are kept"),
         Column("head", "BLOB NOT NULL", "hash that the next list names", "the last 64 are kept"),
         Column("record", "BLOB NOT NULL", "the signed list", "the last 64 are kept"),
+        _DIGEST,
     ),
     constraint="PRIMARY KEY (account_id, version)",
 )
@@ -124,6 +187,7 @@ DEVICE: Final = Table(
         Column("device_id", "BLOB NOT NULL", "names the device", _DEVICE_LIFE),
         Column("device_key", "BLOB NOT NULL", "verifies logins", _DEVICE_LIFE),
         Column("slot", "INTEGER NOT NULL", "its mailbox", _DEVICE_LIFE),
+        _DIGEST,
     ),
     constraint="PRIMARY KEY (account_id, device_id)",
 )
@@ -162,6 +226,7 @@ MAILBOX: Final = Table(
             _DEVICE_LIFE,
             Clause.UNDELIVERED,
         ),
+        _DIGEST,
     ),
     options="STRICT",
 )
@@ -186,6 +251,7 @@ DROP: Final = Table(
             "id of the envelope that used a one-use drop: its repetition is accepted",
             "until that envelope's not_after",
         ),
+        _DIGEST,
     ),
     constraint="PRIMARY KEY (slot, drop_hash)",
 )
@@ -200,6 +266,7 @@ EXPIRED: Final = Table(
         Column("notice_id", "INTEGER NOT NULL", "number of the notice", "until seen"),
         Column("drop_ref", "BLOB NOT NULL", "first 16 bytes of the drop's hash", "until seen"),
         Column("envelopes", "INTEGER NOT NULL", "how many", "until the owner has seen it"),
+        _DIGEST,
     ),
     constraint="PRIMARY KEY (slot, notice_id, drop_ref)",
 )
@@ -217,6 +284,7 @@ ONE_TIME_PREKEY: Final = Table(
         Column(
             "record", "BLOB", "the signed record; null once it was handed out", "until handed out"
         ),
+        _DIGEST,
     ),
     constraint="PRIMARY KEY (account_id, device_id, prekey_id)",
     indexes=("CREATE INDEX one_time_prekey_expiry ON one_time_prekey (expiry_day)",),
@@ -233,6 +301,7 @@ STANDING_RECORD: Final = Table(
         Column("kind", "INTEGER NOT NULL", "signed prekey (1) or seal (2)", _PREKEY_LIFE),
         Column("expiry_day", "INTEGER NOT NULL", "last day it may be handed out", _PREKEY_LIFE),
         Column("record", "BLOB NOT NULL", "the signed record", "until replaced or expired"),
+        _DIGEST,
     ),
     constraint="PRIMARY KEY (account_id, device_id, kind)",
 )
@@ -274,6 +343,7 @@ def envelope_table(bucket: int) -> Table:
             Column("drop_ref", "BLOB NOT NULL", "quota and expiry by drop", _ENVELOPE_LIFE),
             Column("envelope_bytes", "INTEGER NOT NULL", "size before padding", _ENVELOPE_LIFE),
             Column("envelope", "BLOB NOT NULL", "the sealed envelope", _ENVELOPE_LIFE),
+            _DIGEST,
         ),
         options="STRICT",
         indexes=(f"CREATE INDEX {name}_expiry ON {name} (not_after)",),

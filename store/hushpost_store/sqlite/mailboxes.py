@@ -19,12 +19,14 @@ from hushpost_store.rows import (
     ExpiredNotice,
     QueuedEnvelope,
 )
-from hushpost_store.sqlite.inventory import ENVELOPE_TABLE_PREFIX
+from hushpost_store.sqlite.inventory import DROP, ENVELOPE_TABLE_PREFIX, EXPIRED, MAILBOX
+from hushpost_store.sqlite.row_digest import envelope_digest, report, rest_is_intact
 
 SEQUENCE_BITS: Final = 32
 SEQUENCE_MASK: Final = (1 << SEQUENCE_BITS) - 1
 # Closed notices that an owner never confirms; later losses gather in one more.
 NOTICES_MAX: Final = 32
+_Row = tuple[int, int, bytes, bytes, int, bytes, bytes]
 
 
 def row_id(slot: int, sequence: int) -> int:
@@ -37,20 +39,28 @@ def load(
 ) -> MailboxState | None:
     """Return all that admission must know of a mailbox, or None."""
     found = connection.execute(
-        "SELECT slot, knock_day, knocks FROM mailbox WHERE route = ?", (route,)
+        f"SELECT slot, knock_day, knocks, {MAILBOX.intact()} FROM mailbox WHERE route = ?",  # noqa: S608 - names of ours
+        (route,),
     ).fetchone()
     if found is None:
         return None
-    slot, knock_day, knocks = found
+    slot, knock_day, knocks, is_intact = found
+    if not is_intact:
+        raise errors.StoreDamaged("the row of a mailbox is damaged: run `hushpost-relay check`")
     mailbox = MailboxState(slot=slot, knock_day=knock_day, knocks=knocks)
     drops = connection.execute(
-        "SELECT drop_hash, kind, life_end, used_by FROM mailbox_drop WHERE slot = ?", (slot,)
+        f"SELECT drop_hash, kind, life_end, used_by, {DROP.intact()} FROM mailbox_drop"  # noqa: S608 - names of ours
+        " WHERE slot = ?",
+        (slot,),
     )
-    for drop_hash, kind, life_end, used_by in drops:
+    for drop_hash, kind, life_end, used_by, is_intact in drops:
+        if not is_intact:
+            mailbox.is_damaged = True
+            continue
         mailbox.drops[drop_hash] = DropState(DropKind(kind), life_end, used_by)
-    for bucket in buckets:
-        _load_places(connection, mailbox, bucket)
-    mailbox.next_sequence = max(mailbox.places, default=0) + 1
+    # A damaged row keeps its place, since a new one would collide with it.
+    last = max((_load_places(connection, mailbox, bucket) for bucket in buckets), default=0)
+    mailbox.next_sequence = last + 1
     return mailbox
 
 
@@ -85,8 +95,8 @@ def close_notice(connection: sqlite3.Connection, slot: int) -> tuple[ExpiredNoti
     closed = int(found[0])
     notices: dict[int, list[ExpiredDrop]] = {}
     rows = connection.execute(
-        "SELECT notice_id, drop_ref, envelopes FROM expired_notice WHERE slot = ?"
-        " ORDER BY notice_id, drop_ref",
+        f"SELECT notice_id, drop_ref, envelopes FROM expired_notice WHERE slot = ?"  # noqa: S608 - names of ours
+        f" AND {EXPIRED.intact()} ORDER BY notice_id, drop_ref",
         (slot,),
     )
     for notice_id, drop_ref, envelopes in rows:
@@ -120,14 +130,22 @@ def forget_notice(connection: sqlite3.Connection, route: bytes, notice_id: int) 
     )
 
 
-def _load_places(connection: sqlite3.Connection, mailbox: MailboxState, bucket: int) -> None:
+def _load_places(connection: sqlite3.Connection, mailbox: MailboxState, bucket: int) -> int:
+    """Note what is queued in one table; returns the last sequence there, 0 for none."""
     rows = connection.execute(
-        f"SELECT id, envelope_id, drop_ref, envelope_bytes FROM {ENVELOPE_TABLE_PREFIX}{bucket}"  # noqa: S608 - names of ours
-        " WHERE id BETWEEN ? AND ? ORDER BY id",
+        "SELECT id, not_after, envelope_id, drop_ref, envelope_bytes, digest"  # noqa: S608 - names of ours
+        f" FROM {ENVELOPE_TABLE_PREFIX}{bucket} WHERE id BETWEEN ? AND ? ORDER BY id",
         (row_id(mailbox.slot, 0), row_id(mailbox.slot, SEQUENCE_MASK)),
     )
-    for number, envelope_id, drop_ref, size in rows:
-        place(mailbox, number & SEQUENCE_MASK, Place(envelope_id, drop_ref, size))
+    last = 0
+    for *covered, digest in rows:
+        number, _, envelope_id, drop_ref, size = covered
+        last = number & SEQUENCE_MASK
+        if rest_is_intact(digest, *covered):
+            place(mailbox, last, Place(envelope_id, drop_ref, size))
+        else:
+            report(connection, bucket, [number])
+    return last
 
 
 def _read_bucket(  # noqa: PLR0917 - one query's parameters, in its order
@@ -138,20 +156,31 @@ def _read_bucket(  # noqa: PLR0917 - one query's parameters, in its order
     limit: int,
     hour: int,
 ) -> list[QueuedEnvelope]:
-    rows = connection.execute(
-        "SELECT id, envelope_id, drop_ref, not_after, envelope_bytes, envelope"  # noqa: S608 - names of ours
-        f" FROM {ENVELOPE_TABLE_PREFIX}{bucket}"
-        # The sign keeps the planner off the index of not_after: the key is the better way in.
-        " WHERE id > ? AND id <= ? AND +not_after > ? ORDER BY id LIMIT ?",
-        (row_id(slot, after_sequence), row_id(slot, SEQUENCE_MASK), hour, limit),
-    ).fetchall()
-    return [
-        QueuedEnvelope(
-            number & SEQUENCE_MASK,
-            envelope_id,
-            drop_ref,
-            not_after,
-            envelope if size == bucket else envelope[:size],
-        )
-        for number, envelope_id, drop_ref, not_after, size, envelope in rows
-    ]
+    found: list[QueuedEnvelope] = []
+    last = row_id(slot, after_sequence)
+    while len(found) < limit:
+        rows = connection.execute(
+            "SELECT id, not_after, envelope_id, drop_ref, envelope_bytes, envelope, digest"  # noqa: S608 - names of ours
+            f" FROM {ENVELOPE_TABLE_PREFIX}{bucket}"
+            # The sign keeps the planner off the index of not_after: the key is the better way in.
+            " WHERE id > ? AND id <= ? AND +not_after > ? ORDER BY id LIMIT ?",
+            (last, row_id(slot, SEQUENCE_MASK), hour, limit - len(found)),
+        ).fetchall()
+        intact = [queued for row in rows if (queued := _queued(row, bucket)) is not None]
+        found += intact
+        if len(intact) == len(rows):
+            break
+        # A page that damage made shorter is not the last one.
+        last = rows[-1][0]
+        report(connection, bucket, [row[0] for row in rows if _queued(row, bucket) is None])
+    return found
+
+
+def _queued(row: _Row, bucket: int) -> QueuedEnvelope | None:
+    """Return a row as it is served, or None where it is not what was written."""
+    number, not_after, envelope_id, drop_ref, size, envelope, digest = row
+    if digest != envelope_digest(number, not_after, envelope_id, drop_ref, size, envelope):
+        return None
+    if size != bucket:
+        envelope = envelope[:size]
+    return QueuedEnvelope(number & SEQUENCE_MASK, envelope_id, drop_ref, not_after, envelope)

@@ -19,6 +19,7 @@ from hushpost_store.rows import (
     TakenPrekeys,
 )
 from hushpost_store.sqlite import accounts
+from hushpost_store.sqlite.inventory import ONE_TIME_PREKEY, STANDING_RECORD
 
 _SIGNED: Final = 1
 _SEAL: Final = 2
@@ -83,8 +84,9 @@ def _take_one(
     connection: sqlite3.Connection, account_id: bytes, device_id: bytes, day: int
 ) -> PrekeyBundle:
     found = connection.execute(
-        "SELECT prekey_id, record FROM one_time_prekey WHERE account_id = ? AND device_id = ?"
-        " AND record IS NOT NULL AND +expiry_day >= ? ORDER BY prekey_id LIMIT 1",
+        "SELECT prekey_id, record FROM one_time_prekey WHERE account_id = ? AND device_id = ?"  # noqa: S608 - names of ours
+        " AND record IS NOT NULL AND +expiry_day >= ?"
+        f" AND {ONE_TIME_PREKEY.intact()} ORDER BY prekey_id LIMIT 1",
         (account_id, device_id, day),
     ).fetchone()
     if found is not None:
@@ -95,8 +97,8 @@ def _take_one(
         )
     standing = dict(
         connection.execute(
-            "SELECT kind, record FROM standing_record"
-            " WHERE account_id = ? AND device_id = ? AND expiry_day >= ?",
+            f"SELECT kind, record FROM standing_record WHERE {STANDING_RECORD.intact()}"  # noqa: S608 - names of ours
+            " AND account_id = ? AND device_id = ? AND expiry_day >= ?",
             (account_id, device_id, day),
         ).fetchall()
     )

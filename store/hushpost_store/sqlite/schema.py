@@ -8,28 +8,40 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from hushpost_store import errors
-from hushpost_store.sqlite import inventory
+from hushpost_store.sqlite import inventory, row_digest
 
 # "hush" in ASCII: tells our files from other programs' (SQLite's application_id).
 APPLICATION_ID: Final = 0x68757368
 GENERATION_BYTES: Final = 16
 
 
+def _nothing(_: int) -> tuple[str, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """The statements that lead to `version` from the one before."""
+    """The statements that lead to `version` from the one before; `of_bucket` for each bucket's."""
 
     version: int
     statements: tuple[str, ...]
+    of_bucket: Callable[[int], tuple[str, ...]] = _nothing
 
 
+# What a new database gets at once.
+LAYOUT: Final = Migration(2, tuple(sql for table in inventory.TABLES for sql in table.statements()))
 MIGRATIONS: Final = (
-    Migration(1, tuple(sql for table in inventory.TABLES for sql in table.statements())),
+    # Digests of rows, taken of what is there: what was damaged before cannot be told.
+    Migration(
+        2,
+        tuple(sql for table in inventory.TABLES for sql in table.to_version_2()),
+        lambda bucket: inventory.envelope_table(bucket).to_version_2(),
+    ),
 )
 
 
@@ -49,6 +61,11 @@ def migrate(
             f"the database has schema version {version}, this hushpost knows up to {newest}: "
             "upgrade hushpost, or restore a backup that this version made"
         )
+    if not row_digest.is_installed(connection):
+        row_digest.install(connection, row_digest.Damage())
+    if version == 0:
+        _apply(connection, LAYOUT)
+        version = LAYOUT.version
     for migration in migrations:
         if migration.version > version:
             _apply(connection, migration)
@@ -81,7 +98,10 @@ def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
     try:
         for statement in migration.statements:
             connection.execute(statement)
-        if migration.version == 1:
+        for bucket in envelope_buckets(connection):
+            for statement in migration.of_bucket(bucket):
+                connection.execute(statement)
+        if migration is LAYOUT:
             renew_generation(connection)
         # PRAGMA takes no parameters; both are our own integers. Both are part of the transaction.
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

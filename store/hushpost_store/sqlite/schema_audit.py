@@ -43,6 +43,12 @@ def undeclared(connection: sqlite3.Connection) -> tuple[str, ...]:
     return tuple(odd)
 
 
+def missing(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Name whatever is declared and not in the database; empty: nothing."""
+    found = _shape(connection)
+    return tuple(name for name in _declared_shape(declared_tables(connection)) if name not in found)
+
+
 def _declared_shape(tables: Sequence[Table]) -> Shape:
     with closing(sqlite3.connect(":memory:")) as reference:
         for table in tables:

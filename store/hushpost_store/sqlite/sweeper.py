@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from hushpost_store.sqlite import prekeys
 from hushpost_store.sqlite.inventory import ENVELOPE_TABLE_PREFIX
 from hushpost_store.sqlite.mailboxes import SEQUENCE_BITS, SEQUENCE_MASK
+from hushpost_store.sqlite.row_digest import report, rest_is_intact
 
 # Some 10 ms of one transaction.
 SWEEP_STEP_ROWS: Final = 512
@@ -32,13 +33,17 @@ def sweep_envelopes(
     """Delete some expired envelopes, counting them for their owners; empty when none are left."""
     for bucket in buckets:
         table = f"{ENVELOPE_TABLE_PREFIX}{bucket}"
-        rows = connection.execute(
-            f"SELECT id, drop_ref FROM {table} WHERE not_after <= ? LIMIT ?",  # noqa: S608 - names of ours
+        found = connection.execute(
+            "SELECT id, not_after, envelope_id, drop_ref, envelope_bytes, digest"  # noqa: S608 - names of ours
+            f" FROM {table} WHERE not_after <= ? LIMIT ?",
             (hour, SWEEP_STEP_ROWS),
         ).fetchall()
+        # Of a damaged row nobody can say that it has expired: `hushpost-relay check` removes it.
+        rows = [(row[0], row[3]) for row in found if rest_is_intact(row[5], *row[:5])]
         if rows:
             connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(r[0],) for r in rows])  # noqa: S608 - names of ours
             return _note(connection, rows, bucket)
+        report(connection, bucket, [row[0] for row in found])
     return []
 
 

@@ -257,7 +257,8 @@ class Writer:
         later = _deleted_since([*self._steps, *self._cut_off, *(self._held or ())])
         self._deletion_clock.writing(_deleted_since(steps), later)
         try:
-            await self._database.run(lambda connection: commit_group(connection, steps))
+            on_error = self._database.damage.look_at
+            await self._database.run(lambda connection: commit_group(connection, steps, on_error))
         except Exception as error:  # the thread's edge: whoever waits must learn it, and we go on  # noqa: BLE001
             _fail_all(steps, error)
         self.figures.commits += 1
@@ -331,6 +332,7 @@ class Writer:
                 waiting.future.set_result(waiting.job.result)
             return
         self.figures.faulty = self.figures.faulty or not isinstance(error, errors.StoreMisuse)
+        self._database.damage.look_at(error)
         told = fault(error) if isinstance(error, sqlite3.Error) else error
         if not waiting.future.done():
             waiting.future.set_exception(told)

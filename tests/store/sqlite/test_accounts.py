@@ -25,7 +25,8 @@ def _slot(connection: sqlite3.Connection, name: bytes) -> int:
 
 def _fill(connection: sqlite3.Connection, slot: int, bucket: int, rows: int) -> None:
     connection.executemany(
-        f"INSERT INTO envelope_{bucket} {INSERT_COLUMNS} VALUES (?, 1, ?, ?, 1, ?)",
+        f"INSERT INTO envelope_{bucket} {INSERT_COLUMNS}"
+        " VALUES (?1, 1, ?2, ?3, 1, ?4, envelope_digest(?1, 1, ?2, ?3, 1, ?4))",
         [(row_id(slot, n), b"i", b"r", b"e") for n in range(1, rows + 1)],
     )
 

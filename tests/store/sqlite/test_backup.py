@@ -23,6 +23,7 @@ from hushpost_store.conformance import (
 )
 from hushpost_store.rows import OneTimePrekey, StandingRecord
 from hushpost_store.sqlite import backup
+from hushpost_store.sqlite.row_digest import Damage, install
 
 
 async def test_a_backup_brings_nothing_back_to_life(tmp_path: Path) -> None:
@@ -75,6 +76,7 @@ async def test_a_deletion_under_way_is_finished_in_the_backup(tmp_path: Path) ->
     await store.create_account(account("carol"))
     await store.close()
     with closing(sqlite3.connect(tmp_path / "relay.db")) as connection:
+        install(connection, Damage())
         connection.execute("UPDATE account SET deleting = 1 WHERE account_id = ?", (digest("bob"),))
         connection.commit()
     backup.write(tmp_path / "relay.db", tmp_path / "backup.db", (4096,))

@@ -15,7 +15,8 @@ def test_figures_are_those_of_the_tables(connection: sqlite3.Connection) -> None
     accounts.create(connection, account("bob"))
     for bucket, rows in ((4096, 3), (16384, 2)):
         connection.executemany(
-            f"INSERT INTO envelope_{bucket} {INSERT_COLUMNS} VALUES (?, 1, ?, ?, 1, ?)",
+            f"INSERT INTO envelope_{bucket} {INSERT_COLUMNS}"
+            " VALUES (?1, 1, ?2, ?3, 1, ?4, envelope_digest(?1, 1, ?2, ?3, 1, ?4))",
             [(n, b"i", b"r", b"e") for n in range(rows)],
         )
     census = take_census(connection, (4096, 16384))

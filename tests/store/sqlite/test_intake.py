@@ -122,7 +122,8 @@ async def test_a_withdrawn_one_use_drop_stays_used(stand: Stand) -> None:
     stand.load()
     await stand.writer.run(
         lambda c: c.execute(
-            "INSERT INTO mailbox_drop VALUES (?, ?, 2, 9, NULL)", (SLOT, digest("once"))
+            "INSERT INTO mailbox_drop (slot, drop_hash, kind, life_end) VALUES (?, ?, 2, 9)",
+            (SLOT, digest("once")),
         )
     )
     stand.submit("once", 1)

@@ -15,6 +15,8 @@ from hushpost_store.sqlite.group import INSERT_COLUMNS
 BUCKETS = (4096, 16384)
 HOUR = 500
 
+NOTICE_COLUMNS = "(slot, notice_id, drop_ref, envelopes)"
+
 
 @pytest.fixture
 def slot(connection: sqlite3.Connection) -> int:
@@ -32,7 +34,8 @@ def _put(
     body = bytes([sequence]) * size
     row = (not_after, b"id%014d" % sequence, b"r" * 16, size, body.ljust(bucket, b"\0"))
     connection.execute(
-        f"INSERT INTO envelope_{bucket} {INSERT_COLUMNS} VALUES (?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO envelope_{bucket} {INSERT_COLUMNS}"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, envelope_digest(?1, ?2, ?3, ?4, ?5, ?6))",
         (mailboxes.row_id(slot, sequence), *row),
     )
 
@@ -85,7 +88,7 @@ def test_a_notice_closes_at_its_bound_and_the_rest_is_in_the_next(
     connection: sqlite3.Connection, slot: int
 ) -> None:
     """Nothing is cut: 1,001 drops make notices of 500, 500 and 1, and what comes later a fourth."""
-    note = "INSERT INTO expired_notice VALUES (?, ?, ?, ?)"
+    note = f"INSERT INTO expired_notice {NOTICE_COLUMNS} VALUES (?, ?, ?, ?)"
     drops_lost = [number.to_bytes(2) for number in range(1_001)]
     connection.executemany(note, [(slot, 1, drop, 1) for drop in drops_lost])
     notices = mailboxes.close_notice(connection, slot)
@@ -103,7 +106,10 @@ def test_beyond_the_bound_of_notices_losses_gather_in_one(
     """An owner who never confirms has 32 closed notices; the rest waits whole, and follows."""
     bound = mailboxes.NOTICES_MAX * NOTICE_DROPS_MAX
     rows = [(slot, 1, number.to_bytes(2), 1) for number in range(bound + 700)]
-    connection.executemany("INSERT INTO expired_notice VALUES (?, ?, ?, ?)", rows)
+    connection.executemany(
+        "INSERT INTO expired_notice (slot, notice_id, drop_ref, envelopes) VALUES (?, ?, ?, ?)",
+        rows,
+    )
     assert len(mailboxes.close_notice(connection, slot)) == mailboxes.NOTICES_MAX
     for notice_id in (1, 2):
         mailboxes.forget_notice(connection, route("bob"), notice_id)
@@ -115,7 +121,7 @@ def test_notices_close_when_told_and_go_when_seen(
     connection: sqlite3.Connection, slot: int
 ) -> None:
     """A notice keeps its number until it is seen; what expires later makes another one."""
-    note = "INSERT INTO expired_notice VALUES (?, ?, ?, ?)"
+    note = f"INSERT INTO expired_notice {NOTICE_COLUMNS} VALUES (?, ?, ?, ?)"
     connection.execute(note, (slot, 1, b"r", 2))
     (first,) = mailboxes.close_notice(connection, slot)
     assert (first.notice_id, first.drops) == (1, (ExpiredDrop(b"r", 2),))
@@ -128,7 +134,7 @@ def test_notices_close_when_told_and_go_when_seen(
 
 def test_closed_notices_are_bounded(connection: sqlite3.Connection, slot: int) -> None:
     """An owner who never confirms has so many notices; later losses gather in one more."""
-    note = "INSERT INTO expired_notice VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE"
+    note = f"INSERT INTO expired_notice {NOTICE_COLUMNS} VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE"
     for _ in range(mailboxes.NOTICES_MAX + 5):
         query = "SELECT notices_closed FROM mailbox WHERE slot = ?"
         (closed,) = connection.execute(query, (slot,)).fetchone()

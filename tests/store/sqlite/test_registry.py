@@ -19,6 +19,7 @@ from hushpost_store.conformance import (
     route,
     with_drops,
 )
+from hushpost_store.sqlite.row_digest import Damage, install
 
 BOB = account("bob")
 
@@ -84,6 +85,7 @@ async def test_a_removal_that_a_crash_broke_off_is_finished_when_opening(
     await post(store, envelope("alice", 1))
     await store.close()
     with closing(sqlite3.connect(path)) as connection:
+        install(connection, Damage())
         connection.execute(sql)
         connection.commit()
     await store.open()

@@ -33,7 +33,7 @@ def test_a_database_as_it_is_made_holds_what_is_declared(connection: sqlite3.Con
             "CREATE TRIGGER seen AFTER INSERT ON account BEGIN DELETE FROM mailbox; END",
             "trigger seen",
         ),
-        ("INSERT INTO store_meta VALUES ('owner', x'00')", "store_meta entry owner"),
+        ("INSERT INTO store_meta (name, value) VALUES ('owner', x'00')", "store_meta entry owner"),
         ("DROP INDEX one_time_prekey_expiry", None),
     ],
 )

@@ -14,7 +14,8 @@ HOUR = 480
 
 def _put(connection: sqlite3.Connection, slot: int, bucket: int, sequences: range) -> None:
     connection.executemany(
-        f"INSERT INTO envelope_{bucket} {INSERT_COLUMNS} VALUES (?, ?, ?, ?, 1, ?)",
+        f"INSERT INTO envelope_{bucket} {INSERT_COLUMNS}"
+        " VALUES (?1, ?2, ?3, ?4, 1, ?5, envelope_digest(?1, ?2, ?3, ?4, 1, ?5))",
         [
             (mailboxes.row_id(slot, n), HOUR + n % 2, b"i", b"r%d" % (n % 4), b"e")
             for n in sequences
