@@ -291,3 +291,5 @@ async def _unless_disk_full(work: Coroutine[None, None, None]) -> None:
         await work
     except VaultError:
         return
+    except Exception as error:  # noqa: BLE001  nobody awaits it: it would be heard of by chance
+        report("hushpost could not work in what its relay told", error)

@@ -56,7 +56,7 @@ def noticed(desk: Desk, drops: list[tuple[bytes, int]]) -> None:
     for account_id, count in counts.items():
         row = _find(desk, account_id)
         row = replace(row, count=min(row.count + count, event_log.COUNT_MAX))
-        if find_contact(desk, account_id) is not None:
+        if account_id and find_contact(desk, account_id) is not None:
             row = _wanted(desk, row)
         _save(desk, _told(desk, row))
 
