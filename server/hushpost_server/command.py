@@ -16,13 +16,21 @@ from hushpost_server import (
     identity_command,
     inventory_command,
     serve_command,
+    subpoena_command,
 )
 from hushpost_server.command_arguments import Arguments
 from hushpost_server.errors import OperatorError
 from hushpost_server.logging import EventLog
 from hushpost_server.process_output import hold_exceptions
 
-_NOUNS = (serve_command, config_command, identity_command, backup_command, inventory_command)
+_NOUNS = (
+    serve_command,
+    config_command,
+    identity_command,
+    backup_command,
+    inventory_command,
+    subpoena_command,
+)
 
 
 def script() -> int:

@@ -46,6 +46,14 @@ class BackupFailed(OperatorError):
     """A backup or a restore could not be completed; nothing that existed was overwritten."""
 
 
+class AccountUnclear(OperatorError):
+    """What was given as an account is neither an address nor an account id."""
+
+
+class ProductionFailed(OperatorError):
+    """What is stored about an account could not be read whole; nothing was produced."""
+
+
 class PeerError(RelayError):
     """A peer broke the protocol or asked for what it may not have."""
 
