@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 from hushpost_server.metrics import CONTENT_TYPE, Metrics
+from hushpost_server.receive_buffer import ReceiveBuffer
 
 REQUEST_BYTES_MAX = 8192
 REQUEST_SECONDS_MAX = 5.0
@@ -52,11 +53,19 @@ class Health:
 class HealthServer:
     """Serves `/health` and `/metrics`; `start` binds, `close` frees the port."""
 
-    def __init__(self, metrics: Metrics, health: Callable[[], Health]) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        health: Callable[[], Health],
+        *,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_end = on_end
         self._metrics = metrics
         self._health = health
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Transport] = set()
+        self.buffer = ReceiveBuffer(REQUEST_BYTES_MAX + 1)
 
     async def start(self, port: int) -> int:
         """Listen on loopback and return the port; OSError when it is taken."""
@@ -82,6 +91,7 @@ class HealthServer:
     def ended(self, transport: asyncio.Transport) -> None:
         """Count a connection out."""
         self._open.discard(transport)
+        self._on_end()
 
     def answer(self, request_line: bytes) -> bytes:
         """Return the whole HTTP answer to a request line."""
@@ -107,7 +117,7 @@ def _response(status: str, content_type: str, text: str) -> bytes:
     return head.encode() + body
 
 
-class _Exchange(asyncio.Protocol):
+class _Exchange(asyncio.BufferedProtocol):
     def __init__(self, server: HealthServer) -> None:
         self._server = server
         self._received = b""
@@ -122,9 +132,12 @@ class _Exchange(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(REQUEST_SECONDS_MAX, self._transport.abort)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._server.buffer.memory
+
+    def buffer_updated(self, nbytes: int) -> None:
         assert self._transport is not None
-        self._received += data
+        self._received += self._server.buffer.take(nbytes)
         if len(self._received) > REQUEST_BYTES_MAX:
             self._transport.abort()
         elif b"\r\n\r\n" in self._received:

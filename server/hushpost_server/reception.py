@@ -16,6 +16,7 @@ from hushpost_wire.close_codes import CloseCode
 from hushpost_wire.control import Role
 
 from hushpost_server.configuration import Configuration
+from hushpost_server.freed_pools import overwrite_pools
 from hushpost_server.listener import REJECTED_MAX, Connection
 from hushpost_server.logging import EventLog
 from hushpost_server.metrics import CLOSES, Metrics
@@ -67,6 +68,7 @@ class Reception:
         self._checked = now()
         self._number = 0
         self._turned_away = 0
+        self._left_traces = False
         self._dirty: list[Session] = []
         self._reading_stopped = False
         self._posts_stopped: set[Connection] | None = None
@@ -183,6 +185,7 @@ class Reception:
 
     def ended(self, connection: Connection, code: int | None) -> None:
         """Count a connection out."""
+        self.connection_ended()
         self._connections.discard(connection)
         if connection.turned_away:
             self._turned_away -= 1
@@ -207,6 +210,17 @@ class Reception:
         """Log it and close that session: its state is unknown, and the client starts afresh."""
         self._log.write("connection_failed", error=error)
         session.close(CloseCode.GOING_AWAY)
+
+    def connection_ended(self) -> None:
+        """Note that freed memory holds what came on a connection."""
+        self._left_traces = True
+
+    async def overwrite_freed(self) -> None:
+        """Overwrite what ended connections left in freed memory, in steps between other work."""
+        if self._left_traces:
+            self._left_traces = False
+            for _ in overwrite_pools():
+                await asyncio.sleep(0)
 
     # -- the end of a turn -----------------------------------------------------------------------
 

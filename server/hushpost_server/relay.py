@@ -50,6 +50,9 @@ from hushpost_server.transport_safety import tls_context
 
 # How often deadlines are looked at; a slot of connections each time.
 DEADLINE_INTERVAL_SECONDS = 0.5
+# What ended connections left in freed memory is overwritten so often, if any ended: it takes some
+# tens of milliseconds, in steps of tenths.
+OVERWRITE_INTERVAL_SECONDS = 2.0
 
 
 class RelayServer:
@@ -132,6 +135,9 @@ class RelayServer:
         self._tasks = [
             loop.create_task(self._every(DEADLINE_INTERVAL_SECONDS, self._keep_time)),
             loop.create_task(self._every(self.configuration.sweep_interval_seconds, self._sweep)),
+            loop.create_task(
+                self._every(OVERWRITE_INTERVAL_SECONDS, self.reception.overwrite_freed)
+            ),
         ]
         self._announce(secure=context is not None)
 
@@ -232,7 +238,9 @@ class RelayServer:
         self.metrics.on_collect(self._collect)
         if not self.configuration.metrics:
             return
-        self._health_server = HealthServer(self.metrics, self.health)
+        self._health_server = HealthServer(
+            self.metrics, self.health, on_end=self.reception.connection_ended
+        )
         port = self.configuration.metrics_port
         try:
             bound = await self._health_server.start(port)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
+from hushpost_server import reception
 from hushpost_server.clock import ManualClock
 from hushpost_server.relay import RelayServer
 from hushpost_server.session import Session
@@ -100,3 +102,24 @@ async def test_the_silent_are_pinged_and_then_cut_and_counted_out(
             relay.reception.drain()
             assert await alive.ended() == CloseCode.DRAIN
         await until(lambda: len(relay.reception) == 0)
+
+
+async def test_freed_memory_is_overwritten_after_connections_ended_and_not_before(
+    relay: RelayServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An open connection costs nothing; after its end one overwriting follows, in all its steps."""
+    steps: list[int] = []
+
+    def overwrite_pools() -> Iterator[None]:
+        for number in range(3):
+            steps.append(number)
+            yield
+
+    monkeypatch.setattr(reception, "overwrite_pools", overwrite_pools)
+    async with dial(relay.url, "/v1/post"):
+        await relay.reception.overwrite_freed()
+        assert steps == []
+    await until(lambda: len(relay.reception) == 0)
+    await relay.reception.overwrite_freed()
+    await relay.reception.overwrite_freed()
+    assert steps == [0, 1, 2]
