@@ -40,7 +40,8 @@ CLASS_BYTES: Final = (256, 960, 5040, 17320)
 _NONCE_BYTES: Final = 24
 _OVERHEAD_BYTES: Final = _NONCE_BYTES + 16
 _LENGTHS_BYTES: Final = 2 + 4
-_FORM: Final = struct.Struct(">BxH")
+# Size class, a byte that is zero, number of parts.
+_FORM: Final = struct.Struct(">BBH")
 _KEY_BYTES: Final = 32
 _SHORT_TAG_BYTES: Final = 16
 
@@ -58,16 +59,16 @@ class Entry:
 
     def form(self) -> bytes:
         """Give size class and number of parts as the four stored bytes."""
-        return _FORM.pack(self.size_class, self.parts)
+        return _FORM.pack(self.size_class, 0, self.parts)
 
     @staticmethod
     def read_form(form: bytes) -> tuple[int, int]:
         """Take `form` apart; raises `VaultDamaged` for one that no record has."""
         try:
-            size_class, parts = _FORM.unpack(form)
+            size_class, zero, parts = _FORM.unpack(form)
         except struct.error:
             raise damaged() from None
-        if size_class >= len(CLASS_BYTES) or parts < 1:
+        if zero or size_class >= len(CLASS_BYTES) or parts < 1:
             raise damaged()
         return size_class, parts
 

@@ -99,9 +99,9 @@ def _dump_session(session: Session) -> bytes:
 def _read_session(outer: Reader) -> Session:
     reader = Reader(outer.field(), "session")
     flags = Reader(reader.field(), "session origin")
-    initiator, linked, generation = bool(flags.u8()), bool(flags.u8()), flags.u32()
+    initiator, linked, generation = _flag(flags), _flag(flags), flags.u32()
     flags.finish()
-    started_at = int.from_bytes(reader.field(), "big")
+    started_at = _number(reader.field(), 8)
     first_hash = reader.field()
     repeated = reader.field()
     ratchet = _read_ratchet(reader.field())
@@ -115,7 +115,7 @@ def _read_unanswered(data: bytes) -> Unanswered | None:
         return None
     reader = Reader(data, "unanswered session")
     first_header, seal_key, info = reader.field(), reader.field(), reader.field()
-    expiry_day = int.from_bytes(reader.field(), "big")
+    expiry_day = _number(reader.field(), 4)
     reader.finish()
     return Unanswered(first_header, SealTarget(seal_key, info, expiry_day))
 
@@ -148,13 +148,13 @@ def _read_ratchet(data: bytes) -> Ratchet:
     keys = [reader.field() for _ in range(6)]
     counters = Reader(reader.field(), "ratchet counters")
     previous_length, chains_received = counters.u32(), counters.u32()
-    messages = int.from_bytes(counters.take(8), "big")
+    messages = _number(counters.take(8), 8)
     counters.finish()
     kem = _read_kem(reader.field())
     links = _read_counted(Reader(reader.field(), "link secrets"))
     sending = _read_sending(reader.field())
     chain_reader = Reader(reader.field(), "receiving chains")
-    has_receiving = bool(chain_reader.u8())
+    has_receiving = _flag(chain_reader)
     chains = tuple(_read_chain(field) for field in _read_counted(chain_reader))
     reader.finish()
     if has_receiving and not chains:
@@ -180,7 +180,7 @@ def _read_kem(data: bytes) -> KemRatchet:
     reader = Reader(data, "KEM ratchet")
     own_seed, own_key, peer_key = reader.field(), reader.field(), reader.field()
     steps = Reader(reader.field(), "KEM steps")
-    offers_first = bool(steps.u8())
+    offers_first = _flag(steps)
     stepped_at = int.from_bytes(steps.take(8), "big")
     stepped_message = int.from_bytes(steps.take(8), "big")
     steps.finish()
@@ -198,7 +198,7 @@ def _read_sending(data: bytes) -> SendingChain | None:
         return None
     reader = Reader(data, "sending chain")
     chain_key, header_key, header = reader.field(), reader.field(), reader.field()
-    number = int.from_bytes(reader.field(), "big")
+    number = _number(reader.field(), 4)
     reader.finish()
     return SendingChain(chain_key, header_key, header, number)
 
@@ -220,9 +220,9 @@ def _dump_chain(chain: ReceivingChain) -> bytes:
 def _read_chain(data: bytes) -> ReceivingChain:
     reader = Reader(data, "receiving chain")
     header_key = reader.field()
-    shape = KemShape(int.from_bytes(reader.field(), "big"))
+    shape = KemShape(_number(reader.field(), 1))
     header_hash, chain_key = reader.field(), reader.field()
-    number = int.from_bytes(reader.field(), "big")
+    number = _number(reader.field(), 4)
     skipped = reader.field()
     reader.finish()
     if len(skipped) % _SKIPPED_BYTES or shape >= len(SHAPE_BYTES):
@@ -243,6 +243,19 @@ def _optional_time(value: int | None) -> bytes:
 def _read_time(reader: Reader) -> int | None:
     value = int.from_bytes(reader.take(8), "big")
     return None if value == _NEVER else value
+
+
+def _flag(reader: Reader) -> bool:
+    value = reader.u8()
+    if value > 1:
+        raise MalformedRecord("a flag that no version wrote")
+    return value == 1
+
+
+def _number(data: bytes, size: int) -> int:
+    if len(data) != size:
+        raise MalformedRecord("a number of a length that no version wrote")
+    return int.from_bytes(data, "big")
 
 
 def _read_counted(reader: Reader) -> tuple[bytes, ...]:

@@ -183,9 +183,9 @@ def test_impossible_positions_are_refused(position: int) -> None:
         sealer().hide_position("t", position)
 
 
-@pytest.mark.parametrize("form", [b"", b"\x04\0\0\1", b"\0\0\0\0", b"\0\0\0\1\1"])
+@pytest.mark.parametrize("form", [b"", b"\x04\0\0\1", b"\0\0\0\0", b"\0\0\0\1\1", b"\0\1\0\1"])
 def test_impossible_forms_are_damaged(form: bytes) -> None:
-    """A stored form of no class, of no part, or of another length is reported."""
+    """A form of no class, of no part, of another length or with a byte set is reported."""
     with pytest.raises(VaultDamaged):
         Entry.read_form(form)
 

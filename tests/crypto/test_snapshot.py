@@ -36,6 +36,22 @@ def _books() -> list[SessionBook]:
     return [*books, alice.book(bob), bob.book(alice)]
 
 
+def _with_flag(number: int) -> bytes:
+    """Give a well-checked book in which the flag `initiator` has this value."""
+    dumped = snapshot.dump(_books()[2])[:-32]
+    initiator = dumped.index(bytes([0, 0, 0, 6]), 15) + 4
+    altered = bytearray(dumped)
+    altered[initiator] = number
+    return bytes(altered) + labelled_sha256(SNAPSHOT_CHECK, bytes(altered))
+
+
+def test_a_flag_is_zero_or_one() -> None:
+    """There is one encoding of a book: whatever else stands for true was never written."""
+    assert snapshot.load(_with_flag(1)).sessions[0].origin.initiator
+    with pytest.raises(SnapshotDamaged):
+        snapshot.load(_with_flag(2))
+
+
 @pytest.mark.parametrize("number", range(9))
 def test_every_kind_of_book_comes_back_equal(number: int) -> None:
     """Empty, new, answered, with skipped keys and old chains: what is loaded equals what was."""
