@@ -180,8 +180,8 @@ def find_device(desk: Desk, account_id: bytes, device_id: bytes) -> DeviceRow | 
 
 
 def find_device_by_key(desk: Desk, key: bytes) -> DeviceRow | None:
-    """Give a device's row by its `key`, or None."""
-    return _DEVICES.get(desk.ledger, key)
+    """Give a device's row by its `key`, or None; also for no key at all."""
+    return _DEVICES.get(desk.ledger, key) if key else None
 
 
 def device_row(desk: Desk, key: bytes) -> DeviceRow:

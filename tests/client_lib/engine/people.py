@@ -89,6 +89,7 @@ class MemoryLedger:
 
     def get(self, table: Table, key: bytes) -> bytes | None:
         """Give a value."""
+        assert 1 <= len(key) <= 128
         row = self.tables[table].get(key)
         return None if row is None else row[1]
 
@@ -126,7 +127,7 @@ class MemoryLedger:
         lookup: bytes | None = None,
     ) -> int:
         """Store a row."""
-        assert len(key) <= 128
+        assert 1 <= len(key) <= 128
         rows = self.tables[table]
         old = rows.get(key)
         if position is None:

@@ -1,0 +1,1 @@
+"""Mail that expires unread: people, a relay and a calendar that can be turned."""
