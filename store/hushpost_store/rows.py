@@ -209,3 +209,7 @@ class StoreStats:
     checkpoints_busy: int = 0
     cached_mailboxes: int = 0
     faulty: bool = False
+    damaged: int = 0
+    """Rows that are not what was written, and faults of the file, since it was opened."""
+    log_was_cut: bool = False
+    """The log ended in a transaction that was not whole: a power loss, or a damaged last one."""

@@ -18,6 +18,7 @@ import aiosqlite
 
 from hushpost_store import errors
 from hushpost_store.durable_folder import make_folder
+from hushpost_store.sqlite.log_inspection import LogState, inspect_log
 from hushpost_store.sqlite.options import SqliteOptions
 from hushpost_store.sqlite.row_digest import Damage, install
 
@@ -63,12 +64,15 @@ class Database:
         self._lock = FileLock(lock_of(path))
         self.damage = Damage()
         """What was found damaged since this was made."""
+        self.log_was_cut = False
+        """Whether the log ended in a transaction that was not whole."""
 
     async def open(self) -> None:
         """Take the lock and connect. Raises StoreInUse, StoreDamaged, StorageFull."""
         make_folder(self._path.parent)
         self._lock.take()
         try:
+            await self._look_at_log()
             make_private(self._path)
             self._connection = await aiosqlite.connect(
                 self._path, timeout=0, isolation_level=None, factory=self._capturing()
@@ -80,6 +84,15 @@ class Database:
         except BaseException:
             await self.close()
             raise
+
+    async def _look_at_log(self) -> None:
+        """Refuse a log that SQLite would not read to its end: it would soon write over the rest."""
+        state = await asyncio.to_thread(inspect_log, self._path)
+        if state is LogState.DAMAGED:
+            raise errors.StoreDamaged(
+                "the write-ahead log is damaged in its middle, and committed mail stands behind it"
+            )
+        self.log_was_cut = state is LogState.CUT
 
     async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Run a function in the connection's thread and return what it returned.
@@ -198,6 +211,9 @@ def fault(error: sqlite3.Error) -> errors.StoreFault:
     name = getattr(error, "sqlite_errorname", "")
     if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
         return errors.StorageFull("the disk is full or fails: free space, then try again")
+    if name == "SQLITE_ERROR":
+        # Our statements do not change: a table or column that they name is not there.
+        return errors.StoreDamaged("the database's schema is not what hushpost made")
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
         return errors.StoreDamaged("the database is damaged or none of ours: restore a backup")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
-from hushpost_store.sqlite import row_digest
-from hushpost_store.sqlite.inventory import Owner, Table
+from hushpost_store.sqlite.inventory import ENVELOPE_TABLE_PREFIX, Owner, Table
+from hushpost_store.sqlite.row_digest import Damage, Finding, install
 from hushpost_store.sqlite.schema_audit import declared_tables, missing, undeclared
 
 # Enough to see what is wrong; a file whose middle is gone has thousands.
@@ -24,15 +23,6 @@ _PAIRS: Final = (
     ("device", "account_id", "account", "account_id", "a device of no account"),
     ("account", "account_id", "device_list", "account_id", "an account without its device list"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong. `rows` 0: it is about the file, or about the whole table."""
-
-    table: str
-    sentence: str
-    rows: int = 0
 
 
 def examine(connection: sqlite3.Connection, *, envelopes: bool = True) -> tuple[Finding, ...]:
@@ -66,15 +56,16 @@ def _examine(connection: sqlite3.Connection, *, envelopes: bool) -> Iterator[Fin
             f"SELECT count(*) FROM {left} WHERE {key} NOT IN (SELECT {name} FROM {right})"  # noqa: S608 - names of ours
         ).fetchone()[0]
         if alone:
-            yield Finding(left, sentence, alone)
+            yield Finding(left, sentence, alone, is_about_rows=False)
 
 
 def damaged_condition(table: Table) -> str:
-    """Return the condition under which a row of a table is not what was written."""
+    """Return the condition under which a row is not what was written. Each such row is noted."""
     if table.is_digested:
         return f"NOT {table.intact()}"
     columns = ", ".join(column.name for column in table.columns[:-1])
-    return f"digest <> envelope_digest({columns})"
+    bucket = int(table.name.removeprefix(ENVELOPE_TABLE_PREFIX))
+    return f"digest <> envelope_digest({columns}) AND envelope_damaged({bucket}, id) IS NULL"
 
 
 def _damaged_rows(connection: sqlite3.Connection, table: Table) -> int:
@@ -87,4 +78,4 @@ def _damaged_rows(connection: sqlite3.Connection, table: Table) -> int:
 
 def prepare(connection: sqlite3.Connection) -> None:
     """Give a connection that only looks the functions that looking needs."""
-    row_digest.install(connection, row_digest.Damage())
+    install(connection, Damage())

@@ -31,5 +31,7 @@ class SqliteOptions:
     cache_entries_max: int = 400_000
     # Routes known to name no mailbox, so that guessing does not reach the disk each time.
     unknown_routes_max: int = 16_384
+    # Up to this size the rows of envelopes, too, are looked at when a store opens: a second or two.
+    examined_bytes_max: int = 1 << 30
     # For tests of a full disk: SQLite reports one beyond so many pages. 0: no limit.
     pages_max: int = 0

@@ -22,6 +22,16 @@ _WORD: Final = 0xFFFFFFFF
 Cell = int | str | bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong. `table` "" is the file; not `is_about_rows`: they lack others."""
+
+    table: str
+    sentence: str
+    rows: int = 0
+    is_about_rows: bool = True
+
+
 @dataclass(slots=True)
 class Damage:
     """What was found damaged since the store was opened."""
@@ -36,6 +46,10 @@ class Damage:
         """How many rows, and how many times the file itself."""
         return sum(map(len, self.rows.values())) + self.broken
 
+    def found(self, findings: Sequence[Finding]) -> None:
+        """Note what examining found beyond rows, which were noted as they were met."""
+        self.broken += sum(1 for finding in findings if not finding.is_about_rows)
+
     def note(self, table: str, row: object) -> None:
         """Note a damaged row; a row that is met again counts once."""
         self.rows.setdefault(table, set()).add(row)
@@ -43,7 +57,7 @@ class Damage:
     def look_at(self, error: BaseException) -> None:
         """Note an error of SQLite, if it says that the file is malformed."""
         name = getattr(error, "sqlite_errorname", "") or ""
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        if name == "SQLITE_ERROR" or name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             self.broken += 1
 
 

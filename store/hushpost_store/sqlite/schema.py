@@ -90,6 +90,8 @@ def _version(connection: sqlite3.Connection) -> int:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application != APPLICATION_ID and (tables or version or application):
         raise errors.StoreDamaged("the file is a database of another program: name another file")
+    if tables and not version:
+        raise errors.StoreDamaged("the database has tables and no version")
     return int(version)
 
 

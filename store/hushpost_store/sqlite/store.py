@@ -38,6 +38,7 @@ from hushpost_store.sqlite.checkpointer import Checkpointer, truncate_log
 from hushpost_store.sqlite.commit_hold import SqliteCommitHold
 from hushpost_store.sqlite.database import Database, fault
 from hushpost_store.sqlite.deletion_clock import DeletionClock
+from hushpost_store.sqlite.examination import examine
 from hushpost_store.sqlite.intake import RETRY_SECONDS, Intake
 from hushpost_store.sqlite.loader import MailboxLoader
 from hushpost_store.sqlite.mailbox_cache import MailboxCache
@@ -104,6 +105,7 @@ class SqliteStore:
             self._census = await self._database.run(
                 lambda connection: take_census(connection, self._buckets)
             )
+            await self._examine()
         except sqlite3.Error as error:
             await self._database.close()
             raise fault(error) from error
@@ -119,6 +121,20 @@ class SqliteStore:
         self._checkpointer.start()
         self._running = True
         await self._registry.finish_broken_off()
+
+    async def _examine(self) -> None:
+        """Look through the database before anything is served from it, or deleted by what it says.
+
+        Damaged rows are counted and not served; a file that is damaged as such is not opened.
+        """
+        has_envelopes = _file_bytes(self._path) <= self._options.examined_bytes_max
+        findings = await self._database.run(
+            lambda connection: examine(connection, envelopes=has_envelopes)
+        )
+        for finding in findings:
+            if not finding.table:
+                raise errors.StoreDamaged(finding.sentence)
+        self._database.damage.found(findings)
 
     async def close(self) -> None:
         """See `Lifecycle`."""
@@ -373,6 +389,8 @@ class SqliteStore:
             checkpoints_busy=self._checkpointer.busy,
             cached_mailboxes=len(self._cache),
             faulty=figures.faulty,
+            damaged=self._database.damage.count,
+            log_was_cut=self._database.log_was_cut,
         )
 
     async def backup(self, target: Path) -> None:

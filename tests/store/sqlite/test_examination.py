@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from hushpost_store import SqliteStore
 from hushpost_store.conformance.stage import envelope, post, with_drops
-from hushpost_store.sqlite.examination import Finding, examine, prepare
+from hushpost_store.sqlite.examination import examine, prepare
+from hushpost_store.sqlite.row_digest import Finding
 
 
 @pytest.fixture

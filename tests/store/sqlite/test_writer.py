@@ -118,7 +118,7 @@ async def test_a_job_that_raises_harms_nobody(stand: Stand) -> None:
     stand.writer.enqueue(entry(2))
     with pytest.raises(errors.DropsFull):
         await misused
-    with pytest.raises(errors.StoreFault, match="SQLITE_ERROR"):
+    with pytest.raises(errors.StoreDamaged, match="schema"):
         await faulty
     assert await stand.writer.run(ids) == [1, 2]
 
