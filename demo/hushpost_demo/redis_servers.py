@@ -182,7 +182,7 @@ async def redis_cluster(
         )
         async with asyncio.timeout(START_SECONDS_MAX):
             for server in servers:
-                while not await _is_whole(server, count):  # noqa: ASYNC110 - no event of ours
+                while not await _is_whole(server, primaries, count):  # noqa: ASYNC110 - no event of ours
                     await asyncio.sleep(_PAUSE_SECONDS)
         yield RedisCluster(tuple(servers))
 
@@ -191,6 +191,7 @@ async def cli(*arguments: str) -> str:
     """Run redis-cli and return what it printed. Raises RedisDidNotStart where it failed."""
     process = await asyncio.create_subprocess_exec(
         "redis-cli",
+        "-e",  # fails where the server answers with an error
         *arguments,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -221,6 +222,8 @@ def _in_cluster(settings: Mapping[str, str], port: int) -> dict[str, str]:
         "cluster-port": str(port + _BUS_PORT_STEP),
         # Short for demos and tests: after it a server that is silent is taken for dead.
         "cluster-node-timeout": "2000",
+        # Otherwise a primary waits five seconds for more replicas to come.
+        "repl-diskless-sync-delay": "0",
     }
 
 
@@ -234,13 +237,16 @@ def _is_free(port: int) -> bool:
         return True
 
 
-async def _is_whole(server: RedisServer, count: int) -> bool:
-    info = await cli("-p", str(server.port), "cluster", "info")
-    nodes = await cli("-p", str(server.port), "cluster", "nodes")
-    lines = nodes.splitlines()
-    synced = sum("slave" in line and "fail" not in line for line in lines)
-    return "cluster_state:ok" in info and len(lines) == count and synced == count - _owners(lines)
-
-
-def _owners(lines: Sequence[str]) -> int:
-    return sum("master" in line and "fail" not in line for line in lines)
+async def _is_whole(server: RedisServer, primaries: int, count: int) -> bool:
+    """Whether this server sees every other one and has, as a replica, all of its primary."""
+    port = str(server.port)
+    nodes = (await cli("-p", port, "cluster", "nodes")).splitlines()
+    state = await cli("-p", port, "cluster", "info")
+    copying = await cli("-p", port, "info", "replication")
+    return (
+        "cluster_state:ok" in state
+        and len(nodes) == count
+        and sum("slave" in line for line in nodes) == count - primaries
+        and not any("fail" in line or "handshake" in line for line in nodes)
+        and ("role:master" in copying or "master_link_status:up" in copying)
+    )

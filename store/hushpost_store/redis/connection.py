@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final, Protocol, cast
 
 import redis.exceptions
@@ -26,7 +27,11 @@ class _Reads(Protocol):
     async def connect(self) -> None: ...
 
     async def read_response(
-        self, disable_decoding: bool, timeout: float, *, disconnect_on_error: bool
+        self,
+        disable_decoding: bool,
+        timeout: float,  # noqa: ASYNC109 - the name is redis-py's
+        *,
+        disconnect_on_error: bool,
     ) -> Answer: ...
 
 
@@ -34,6 +39,7 @@ class ServerConnection:
     """A connection to one server; every failure but a command's own is ConnectionLost."""
 
     def __init__(self, url: RedisUrl, address: Address, connect_seconds_max: float) -> None:
+        self._seconds_max = connect_seconds_max
         kind = SSLConnection if url.has_tls else Connection
         # protocol 2: plain lists, as the scripts return them. No retries here: whether a command
         # may be repeated is for the store to know.
@@ -53,11 +59,14 @@ class ServerConnection:
         try:
             await self._reads.connect()
         except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
-            self.close()
+            await self.close()
             raise ConnectionLost(f"cannot reach Redis: {type(error).__name__}") from None
 
     async def write(self, commands: Iterable[tuple[bytes | int, ...]], seconds_max: float) -> None:
         """Write commands together. Raises ConnectionLost."""
+        if not self._connection.is_connected:
+            # redis-py would connect anew, and answers would no longer fit what waits for them.
+            raise ConnectionLost("the connection to Redis is closed")
         packed = self._connection.pack_commands(commands)
         try:
             async with asyncio.timeout(seconds_max):
@@ -80,10 +89,11 @@ class ServerConnection:
         except (redis.exceptions.RedisError, OSError, TimeoutError):
             raise ConnectionLost("Redis does not answer") from None
 
-    def close(self) -> None:
-        """Close at once; what redis-py awaits beyond that has nothing to say."""
-        task = asyncio.ensure_future(self._connection.disconnect(nowait=True))
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    async def close(self) -> None:
+        """Close, and wait no longer for the other side's agreement than for a connection."""
+        with suppress(redis.exceptions.RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(self._seconds_max):
+                await self._connection.disconnect()
 
 
 def slot_of(key: bytes) -> int:

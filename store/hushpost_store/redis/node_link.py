@@ -19,7 +19,7 @@ from hushpost_store.redis.scripts import all_scripts
 
 
 class NodeLink:
-    """A connection to one server. Usable once: a lost one is replaced by a new object."""
+    """A connection to one server. Usable once: a lost one is closed and replaced by a new one."""
 
     def __init__(
         self,
@@ -64,6 +64,7 @@ class NodeLink:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+        await self._connection.close()
 
     async def _write(self) -> None:
         while self.is_open:
@@ -102,7 +103,6 @@ class NodeLink:
         self.is_open = False
         self._something_to_write.set()
         self._something_waits.set()
-        self._connection.close()
         lost = [*self._waiting, *self._to_write]
         self._waiting.clear()
         self._to_write.clear()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -40,9 +40,7 @@ REDIRECTED_PAUSE_SECONDS: Final = 0.05
 
 
 class Shards:
-    """Connections to a server, or to every primary of a cluster. The seeds of `url` are asked
-    for the rest.
-    """
+    """Connections to a server, or to every primary of a cluster; the URL's seeds name the rest."""
 
     def __init__(self, url: RedisUrl, options: RedisOptions) -> None:
         self._url = url
@@ -54,7 +52,7 @@ class Shards:
         self._ordinals = 0
         self._in_flight: Counter[int] = Counter()
         self._held: dict[int, list[Command]] = {}
-        self._releasing: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
         self._is_closed = True
         self.is_cluster = False
         self.waiting_bytes = 0
@@ -70,7 +68,7 @@ class Shards:
     async def close(self) -> None:
         """Close every connection; commands without an answer are told that they are lost."""
         self._is_closed = True
-        for task in (*self._opening.values(), *self._releasing):
+        for task in (*self._opening.values(), *self._background):
             task.cancel()
             with suppress(asyncio.CancelledError, errors.StoreFault):
                 await task
@@ -193,9 +191,12 @@ class Shards:
                 link.teach()
 
     def _release_soon(self, slot: int) -> None:
-        task = asyncio.create_task(self._release(slot))
-        self._releasing.add(task)
-        task.add_done_callback(self._releasing.discard)
+        self._in_background(self._release(slot))
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def _release(self, slot: int) -> None:
         """Send what was held for a slot, in its first order, to where the slot is now."""
@@ -249,6 +250,7 @@ class Shards:
     def _lost(self, address: Address, link: NodeLink) -> None:
         if self._links.get(address) is link:
             del self._links[address]
+            self._in_background(link.close())
 
     # -- who owns what --------------------------------------------------------------------------
 

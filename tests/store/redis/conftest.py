@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -98,4 +98,24 @@ async def empty(url: str) -> None:
     await every.close()
 
 
-Opened = Callable[..., RedisStore]
+@asynccontextmanager
+async def stand_in(talk: Callable[[bytes], bytes]) -> AsyncGenerator[int]:
+    """Run a server that answers what comes by `talk`, give its port, and end all it has."""
+    handlers: set[asyncio.Task[None] | None] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handlers.add(asyncio.current_task())
+        while data := await reader.read(4096):
+            writer.write(talk(data))
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    await asyncio.gather(*(handler for handler in handlers if handler is not None))
+
+
+def greeting(data: bytes) -> bytes:
+    """Answer OK to every command of a connection's beginning."""
+    return b"+OK\r\n" * data.count(b"*")

@@ -21,7 +21,7 @@ from hushpost_store.conformance import (
     with_drops,
 )
 from hushpost_store.quotas import Quotas
-from hushpost_store.redis.keys import STORE_KEY, mailbox_keys
+from hushpost_store.redis.keys import STORE_KEY, account_keys, mailbox_keys
 from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.store import RedisStore
 from hushpost_store.rows import OneTimePrekey
@@ -101,7 +101,7 @@ async def test_a_sweep_finishes_what_a_crash_broke_off(
     await with_drops(redis_store, "alice")
     await shards.run("claim", mailbox_keys(b"r" * 16), digest("nobody") + b"d" * 16)
     await redis_store.create_account(account("carol"))
-    await shards.run("mark_deleting", _account_keys("carol"))
+    await shards.run("mark_deleting", account_keys(digest("carol")))
     assert await redis_store.load_account(digest("carol")) is None
     await redis_store.sweep(NOW)
     assert await shards.run("open", mailbox_keys(b"r" * 16), b"node", 9) is None
@@ -174,9 +174,3 @@ async def test_pressure_is_what_waits_for_answers(redis_store: RedisStore) -> No
     late = await post(redis_store, envelope("alice", 2))
     assert late.told == ["refused"]
     assert QUOTAS.drops_max == 4
-
-
-def _account_keys(name: str) -> tuple[bytes, ...]:
-    from hushpost_store.redis.keys import account_keys
-
-    return account_keys(digest(name))

@@ -1,0 +1,63 @@
+"""Redis servers of one's own: they start on what was left, answer, and end with their context."""
+
+from pathlib import Path
+
+import pytest
+from hushpost_demo.redis_servers import (
+    RedisAbsent,
+    RedisDidNotStart,
+    RedisServer,
+    cli,
+    free_ports,
+    is_installed,
+    redis_cluster,
+    redis_server,
+)
+
+from tests.conftest import require_or_skip
+
+
+@pytest.fixture(autouse=True)
+def _needs_redis() -> None:
+    require_or_skip(is_installed(), "Redis is not installed: apt-get install redis-server")
+
+
+async def test_a_server_keeps_what_it_was_told_before_it_was_killed(tmp_path: Path) -> None:
+    """With the settings of KEEPS nothing that was answered is lost; the context ends the server."""
+    async with redis_server(tmp_path) as server:
+        port = str(server.port)
+        await cli("-p", port, "set", "key", "value")
+        server.kill()
+        assert not server.is_running
+        await server.start()
+        assert (await cli("-p", port, "get", "key")).strip() == "value"
+        server.stop()
+        await server.start()
+    assert not server.is_running
+
+
+async def test_a_cluster_is_whole_when_it_is_handed_over(tmp_path: Path) -> None:
+    """Every slot is served, and each replica has all of its primary."""
+    async with redis_cluster(tmp_path) as cluster:
+        assert cluster.url.count(",") == 5
+        for server in cluster.servers:
+            info = await cli("-p", str(server.port), "cluster", "info")
+            assert "cluster_slots_ok:16384" in info
+            assert "cluster_known_nodes:6" in info
+    assert not any(server.is_running for server in cluster.servers)
+
+
+async def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
+    """The error carries the end of its log."""
+    server = RedisServer(tmp_path, free_ports(1)[0], {"appendfsync": "sometimes"})
+    with pytest.raises(RedisDidNotStart):
+        await server.start()
+    with pytest.raises(RedisDidNotStart, match="Could not connect"):
+        await cli("-p", "1", "ping")
+
+
+async def test_an_absent_redis_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to install."""
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    with pytest.raises(RedisAbsent, match="apt-get install redis-server"):
+        await RedisServer(tmp_path, 1).start()

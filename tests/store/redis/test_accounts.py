@@ -1,0 +1,108 @@
+"""Accounts in Redis: what lies in several slots is put together step by step."""
+
+import pytest
+from hushpost_store import errors
+from hushpost_store.conformance import DAY, NOW, account, device_list, digest, raises, route
+from hushpost_store.redis.keys import account_keys, mailbox_keys
+from hushpost_store.redis.shards import Shards
+from hushpost_store.redis.store import RedisStore
+from hushpost_store.rows import AccountRow, DeviceRow, OneTimePrekey, StandingRecord
+
+
+async def test_a_refused_account_leaves_no_mailbox(redis_store: RedisStore) -> None:
+    """Mailboxes claimed for an account that was refused are free again."""
+    await redis_store.create_account(account("bob"))
+    thief = account("mallory", devices=2)
+    devices = (thief.devices[0], DeviceRow(b"m" * 16, b"k" * 32, route("bob")))
+    taken = AccountRow(thief.account_id, b"g", DAY, thief.device_list, devices)
+    await raises(redis_store.create_account(taken), errors.RouteTaken, "a route is taken once")
+    await redis_store.create_account(thief)
+    other = AccountRow(digest("bob"), b"other", DAY, thief.device_list, account("carol").devices)
+    await raises(redis_store.create_account(other), errors.AccountExists, "an id is taken once")
+    await redis_store.create_account(account("carol"))
+
+
+async def test_a_device_that_leaves_takes_its_prekeys_along(
+    redis_store: RedisStore, shards: Shards
+) -> None:
+    """Nothing of it is left in the account, and a device that comes anew begins with none."""
+    bob = account("bob", devices=2)
+    await redis_store.create_account(bob)
+    gone = bob.devices[1]
+    await redis_store.publish_prekeys(
+        bob.account_id,
+        gone.device_id,
+        one_time=[OneTimePrekey(b"p" * 16, DAY + 9, b"r"), OneTimePrekey(b"q" * 16, DAY + 9, b"r")],
+        signed=StandingRecord(DAY + 9, b"s"),
+        seal=StandingRecord(DAY + 9, b"l"),
+        day=DAY,
+    )
+    await redis_store.take_prekeys(bob.account_id, DAY)
+    for version, devices in ((2, bob.devices[:1]), (3, bob.devices)):
+        await redis_store.publish_device_list(
+            bob.account_id,
+            expected_head=digest(f"bob head {version - 1}"),
+            device_list=device_list("bob", version),
+            devices=devices,
+        )
+        for key in account_keys(bob.account_id)[2:]:
+            assert await shards.ask(key, b"EXISTS", key) == 0
+    assert await redis_store.count_prekeys(bob.account_id, gone.device_id, DAY) == 0
+
+
+async def test_a_list_published_again_is_accepted(redis_store: RedisStore) -> None:
+    """A lost answer can be asked for twice; an unknown account cannot."""
+    bob = account("bob")
+    await redis_store.create_account(bob)
+    for _ in range(2):
+        await redis_store.publish_device_list(
+            bob.account_id,
+            expected_head=digest("bob head 1"),
+            device_list=device_list("bob", 2),
+            devices=bob.devices,
+        )
+    missing = redis_store.publish_device_list(
+        digest("nobody"),
+        expected_head=digest("x"),
+        device_list=device_list("x", 2),
+        devices=(),
+    )
+    await raises(missing, errors.AccountUnknown, "no account of this id")
+
+
+async def test_what_a_deletion_leaves_is_nothing(redis_store: RedisStore, shards: Shards) -> None:
+    """No key of account or mailbox remains."""
+    bob = account("bob", devices=2)
+    await redis_store.create_account(bob)
+    await redis_store.open_mailbox(route("bob"), NOW)
+    assert await redis_store.delete_account(bob.account_id)
+    for key in (*account_keys(bob.account_id), *mailbox_keys(route("bob"))):
+        assert await shards.ask(key, b"EXISTS", key) == 0
+    assert redis_store.stats().accounts == 0
+
+
+async def test_counting_asks_for_a_device_that_is_there(redis_store: RedisStore) -> None:
+    """An unknown device is an error and not an empty stock."""
+    await redis_store.create_account(account("bob"))
+    with pytest.raises(errors.DeviceUnknown):
+        await redis_store.count_prekeys(digest("bob"), b"?" * 16, DAY)
+    with pytest.raises(errors.DeviceUnknown):
+        await redis_store.count_prekeys(digest("nobody"), b"?" * 16, DAY)
+
+
+async def test_lists_and_takes_follow_the_account(redis_store: RedisStore) -> None:
+    """Later lists are returned oldest first; a take hands out what is valid, and pruning ends it."""
+    bob = account("bob")
+    device_id = bob.devices[0].device_id
+    await redis_store.create_account(bob)
+    assert [row.version for row in await redis_store.device_lists(bob.account_id, 0)] == [1]
+    assert await redis_store.device_lists(bob.account_id, 1) == ()
+    assert await redis_store.device_lists(digest("nobody"), 0) == ()
+    records = [OneTimePrekey(b"p" * 16, DAY, b"past"), OneTimePrekey(b"q" * 16, DAY + 1, b"good")]
+    left = await redis_store.publish_prekeys(bob.account_id, device_id, one_time=records, day=DAY)
+    assert left == 2
+    taken = await redis_store.take_prekeys(bob.account_id, DAY + 1)
+    assert taken is not None
+    assert (taken.genesis, taken.bundles[0].one_time) == (bob.genesis, b"good")
+    assert (await redis_store.sweep((DAY + 1) * 86_400.0)).prekeys == 1
+    assert await redis_store.take_prekeys(digest("nobody"), DAY) is None

@@ -1,0 +1,95 @@
+"""One connection: order, and what becomes of what was asked when it ends."""
+
+import asyncio
+
+import pytest
+from hushpost_demo.redis_servers import RedisServer
+from hushpost_store.redis.address import Address
+from hushpost_store.redis.command import Answer, Command, ConnectionLost, OnAnswer
+from hushpost_store.redis.connection import ServerConnection
+from hushpost_store.redis.node_link import NodeLink
+from hushpost_store.redis.url import RedisUrl
+
+from tests.store.redis.conftest import greeting, stand_in
+
+
+def _link(port: int, lost: list[NodeLink], answer_seconds_max: float = 1.0) -> NodeLink:
+    url = RedisUrl.parse(f"redis://127.0.0.1:{port}")
+    connection = ServerConnection(url, Address("127.0.0.1", port), 1.0)
+    return NodeLink(connection, answer_seconds_max, lost.append)
+
+
+def _last(answers: list[Answer], done: asyncio.Event) -> OnAnswer:
+    """Note an answer, and that it was the last one."""
+
+    def answered(answer: Answer) -> None:
+        answers.append(answer)
+        done.set()
+
+    return answered
+
+
+async def test_answers_come_in_the_order_of_the_commands(running_server: RedisServer) -> None:
+    """A thousand commands of one turn are answered each with its own."""
+    link = _link(running_server.port, [])
+    await link.open()
+    answers: list[Answer] = []
+    done = asyncio.Event()
+    for number in range(1_000):
+        link.send(Command((b"ECHO", b"%d" % number), None, answers.append))
+    link.send(Command((b"PING",), None, lambda _: done.set()))
+    await asyncio.wait_for(done.wait(), 10)
+    assert answers == [b"%d" % number for number in range(1_000)]
+    await link.close()
+
+
+async def test_the_answer_to_asking_is_swallowed(running_server: RedisServer) -> None:
+    """A command that goes where a slot is moving gets its own answer, and so does the next."""
+    link = _link(running_server.port, [])
+    await link.open()
+    answers: list[Answer] = []
+    done = asyncio.Event()
+    last = _last(answers, done)
+    link.send(Command((b"ECHO", b"a"), None, answers.append, ask=Address("x", 1)))
+    link.send(Command((b"ECHO", b"b"), None, last))
+    await asyncio.wait_for(done.wait(), 10)
+    assert answers == [b"a", b"b"]
+    await link.close()
+
+
+async def test_a_server_that_falls_silent_loses_the_connection() -> None:
+    """All that waits is told so once, in order, and later commands at once."""
+    async with stand_in(lambda data: b"" if b"ECHO" in data else greeting(data)) as port:
+        lost: list[NodeLink] = []
+        link = _link(port, lost, answer_seconds_max=0.2)
+        await link.open()
+        answers: list[Answer] = []
+        done = asyncio.Event()
+        last = _last(answers, done)
+        link.send(Command((b"ECHO", b"a"), None, answers.append))
+        link.send(Command((b"ECHO", b"b"), None, last))
+        await asyncio.wait_for(done.wait(), 10)
+        link.send(Command((b"ECHO", b"c"), None, answers.append))
+        assert [type(answer) for answer in answers] == [ConnectionLost] * 3
+        assert lost == [link]
+        assert not link.is_open
+        await link.close()
+
+
+async def test_closing_tells_what_waits(running_server: RedisServer) -> None:
+    """Nothing is left hanging when a link is closed, and closing twice does nothing."""
+    link = _link(running_server.port, [])
+    await link.open()
+    answers: list[Answer] = []
+    link.send(Command((b"PING",), None, answers.append))
+    await link.close()
+    await link.close()
+    assert [type(answer) for answer in answers] == [ConnectionLost]
+
+
+async def test_nobody_there_is_said_at_opening() -> None:
+    """Opening raises, and the link is of no use."""
+    link = _link(1, [])
+    with pytest.raises(ConnectionLost):
+        await link.open()
+    assert not link.is_open

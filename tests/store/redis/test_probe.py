@@ -1,0 +1,61 @@
+"""A server that would break a promise is refused by the line to change."""
+
+from pathlib import Path
+
+import pytest
+from hushpost_demo.redis_servers import KEEPS, cli, redis_server
+from hushpost_store.redis.options import Durability, RedisOptions
+from hushpost_store.redis.probe import ServerUnfit, probe, unfit
+from hushpost_store.redis.shards import Shards
+from hushpost_store.redis.store import RedisStore
+from hushpost_store.redis.url import RedisUrl
+
+SPOILT = {
+    "appendonly": "no",
+    "appendfsync": "everysec",
+    "no-appendfsync-on-rewrite": "yes",
+    "maxmemory-policy": "allkeys-lru",
+    "save": "3600 1",
+}
+
+
+@pytest.mark.parametrize("setting", SPOILT)
+def test_each_setting_that_breaks_a_promise_is_named(setting: str) -> None:
+    """The sentence holds the line that redis.conf should have."""
+    assert unfit(KEEPS, Durability.SYNCED) == []
+    (problem,) = unfit({**KEEPS, setting: SPOILT[setting]}, Durability.SYNCED)
+    assert problem.startswith(f"write `{setting} ")
+
+
+def test_memory_asks_for_less() -> None:
+    """Without a disk nothing need be synced, but nothing may be thrown away or snapshotted."""
+    without = {**SPOILT, "maxmemory-policy": "noeviction", "save": ""}
+    assert unfit(without, Durability.MEMORY) == []
+    assert len(unfit(SPOILT, Durability.MEMORY)) == 2
+
+
+async def test_a_server_as_it_comes_out_of_the_box_is_refused(tmp_path: Path) -> None:
+    """Opening says which lines to change, and after they were changed it opens."""
+    async with redis_server(tmp_path, {}) as server:
+        store = RedisStore(RedisOptions(server.url))
+        with pytest.raises(ServerUnfit) as refused:
+            await store.open()
+        for line in ("appendonly yes", "appendfsync always", 'save ""', "noeviction"):
+            assert (line in str(refused.value)) == (line != "noeviction")
+        for name, value in KEEPS.items():
+            await cli("-p", str(server.port), "config", "set", name, value)
+        await store.open()
+        await store.close()
+
+
+async def test_who_may_not_ask_is_told_to_be_allowed(tmp_path: Path) -> None:
+    """A user without CONFIG cannot show that the promise holds, so the relay does not start."""
+    async with redis_server(tmp_path) as server:
+        port = str(server.port)
+        await cli("-p", port, "acl", "setuser", "relay", "on", ">pw", "~*", "+@all", "-config")
+        url = server.url.replace("//", "//relay:pw@")
+        shards = Shards(RedisUrl.parse(url), RedisOptions(url))
+        await shards.open()
+        with pytest.raises(ServerUnfit, match="CONFIG GET"):
+            await probe(shards, Durability.SYNCED)
+        await shards.close()

@@ -1,0 +1,170 @@
+"""All servers as one: slots that move, servers that die, scripts that were flushed."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from hushpost_demo.redis_servers import RedisCluster, cli, redis_cluster, redis_server
+from hushpost_store import errors
+from hushpost_store.conformance import (
+    NOW,
+    Recorder,
+    account,
+    backlog,
+    envelope,
+    post,
+    route,
+    with_drops,
+)
+from hushpost_store.quotas import Quotas
+from hushpost_store.redis.connection import slot_of
+from hushpost_store.redis.keys import mailbox_keys
+from hushpost_store.redis.options import RedisOptions
+from hushpost_store.redis.shards import Shards
+from hushpost_store.redis.store import RedisStore
+from hushpost_store.redis.url import RedisUrl
+from hushpost_store.rows import QueuedEnvelope
+
+from tests.store.redis.conftest import empty, opened
+
+KEYS = mailbox_keys(b"r" * 16)
+
+
+async def test_scripts_that_were_flushed_are_taught_again(shards: Shards) -> None:
+    """An operator who flushes scripts loses no command."""
+    (address,) = shards.primaries
+    await shards.ask_server(address, b"SCRIPT", b"FLUSH")
+    answers = await asyncio.gather(*(shards.run("claim", KEYS, b"me") for _ in range(5)))
+    assert answers == [1, 0, 0, 0, 0]
+
+
+async def test_a_server_that_died_is_found_again(tmp_path: Path) -> None:
+    """What was asked of the dead one fails; what is asked when it is back does not."""
+    async with redis_server(tmp_path) as server:
+        shards = Shards(RedisUrl.parse(server.url), RedisOptions(server.url))
+        await shards.open()
+        assert await shards.run("claim", KEYS, b"me") == 1
+        server.kill()
+        with pytest.raises(errors.StoreFault):
+            await shards.run("claim", KEYS, b"me")
+        with pytest.raises(errors.StoreFault):
+            await shards.run("claim", KEYS, b"me")
+        await server.start()
+        assert await shards.run("claim", KEYS, b"me") == 0
+        await shards.close()
+        with pytest.raises(errors.StoreFault):
+            await shards.run("claim", KEYS, b"me")
+
+
+async def test_no_seed_that_answers_is_said() -> None:
+    """Opening names the trouble and nothing else."""
+    shards = Shards(RedisUrl.parse("redis://127.0.0.1:1"), RedisOptions("redis://127.0.0.1:1"))
+    with pytest.raises(errors.StoreFault, match="cannot reach Redis"):
+        await shards.open()
+    await shards.close()
+
+
+async def test_waiting_bytes_fall_back_to_nothing(shards: Shards) -> None:
+    """Whoever waits for less pressure is woken by the answers."""
+    asked = [asyncio.create_task(shards.run("claim", KEYS, b"x" * 1_000)) for _ in range(50)]
+    await asyncio.sleep(0)
+    assert shards.waiting_bytes > 50_000
+    await asyncio.wait_for(shards.below(0), 10)
+    assert shards.waiting_bytes == 0
+    assert len(await asyncio.gather(*asked)) == 50
+
+
+async def test_order_holds_while_a_slot_moves(running_cluster: RedisCluster) -> None:
+    """Envelopes of one mailbox keep their order though its slot moves to and fro under them."""
+    await empty(running_cluster.url)
+    store = await opened(running_cluster.url, Quotas())
+    await with_drops(store, "alice")
+    slot = slot_of(mailbox_keys(route("bob"))[0])
+    mover = asyncio.create_task(_move(running_cluster, slot, times=4))
+    told: list[tuple[int, Recorder]] = []
+    number = 0
+    while not mover.done() or number < 200:
+        recorder = Recorder()
+        store.submit(envelope("alice", number), recorder, NOW)
+        told.append((number, recorder))
+        number += 1
+        await asyncio.sleep(0.002)
+    await mover
+    for _, recorder in told:
+        await asyncio.wait_for(recorder.settled.wait(), 30)
+    places = [one.place.sequence for _, one in told if one.place is not None]
+    assert places == sorted(places)
+    accepted = [envelope("alice", n).envelope_id for n, one in told if one.place is not None]
+    assert len(accepted) == number
+    assert [row.envelope_id for row in await _all(store)] == accepted
+    await store.close()
+
+
+async def _all(store: RedisStore) -> list[QueuedEnvelope]:
+    opened_mailbox = await store.open_mailbox(route("bob"), NOW)
+    return await store.read_backlog(
+        route("bob"), opened_mailbox.epoch, after_sequence=0, limit=100_000, now=NOW
+    )
+
+
+async def test_a_dead_primary_is_replaced_by_its_replica(tmp_path: Path) -> None:
+    """After a failover the same store goes on, and what was replicated is there."""
+    async with redis_cluster(tmp_path) as cluster:
+        store = await opened(cluster.url)
+        await with_drops(store, "alice")
+        await post(store, envelope("alice", 1))
+        owner = await _owner(cluster, slot_of(mailbox_keys(route("bob"))[0]))
+        port = owner.split(":")[1]
+        assert "1" in await cli("-p", port, "wait", "1", "1000")
+        next(server for server in cluster.servers if str(server.port) == port).kill()
+        deadline = time.monotonic() + 30
+        number = 2
+        while (await post(store, envelope("alice", number))).reason is not None:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.1)
+        assert len(await backlog(store)) == 2
+        assert await store.load_account(account("bob").account_id) is not None
+        await store.close()
+
+
+async def _owner(cluster: RedisCluster, slot: int) -> str:
+    keyed = await cli("-p", str(cluster.servers[0].port), "cluster", "nodes")
+    for line in keyed.splitlines():
+        parts = line.split()
+        for held in parts[8:]:
+            first, _, last = held.partition("-")
+            if first.isdecimal() and int(first) <= slot <= int(last or first):
+                return parts[1].split("@")[0]
+    raise AssertionError(f"nobody owns slot {slot}")
+
+
+async def _move(cluster: RedisCluster, slot: int, times: int) -> None:
+    """Move one slot from server to server, key by key, as an operator's tool does."""
+    for _ in range(times):
+        source = await _owner(cluster, slot)
+        nodes = await cli("-p", source.split(":")[1], "cluster", "nodes")
+        rows = [line.split() for line in nodes.splitlines()]
+        ids = {row[1].split("@")[0]: row[0] for row in rows}
+        target = next(row for row in ids if row != source and _is_primary(rows, row))
+        await _setslot(target, slot, "importing", ids[source])
+        await _setslot(source, slot, "migrating", ids[target])
+        await asyncio.sleep(0.05)
+        host, port = target.split(":")
+        while keys := (
+            await cli("-p", source.split(":")[1], "cluster", "getkeysinslot", str(slot), "10")
+        ).split():
+            await cli(
+                "-p", source.split(":")[1], "migrate", host, port, "", "0", "5000", "keys", *keys
+            )
+        for place in (target, source):
+            await _setslot(place, slot, "node", ids[target])
+        await asyncio.sleep(0.05)
+
+
+def _is_primary(rows: list[list[str]], place: str) -> bool:
+    return any(row[1].split("@")[0] == place and "master" in row[2] for row in rows)
+
+
+async def _setslot(place: str, slot: int, state: str, node: str) -> None:
+    await cli("-p", place.split(":")[1], "cluster", "setslot", str(slot), state, node)
