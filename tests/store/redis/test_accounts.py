@@ -91,7 +91,7 @@ async def test_counting_asks_for_a_device_that_is_there(redis_store: RedisStore)
 
 
 async def test_lists_and_takes_follow_the_account(redis_store: RedisStore) -> None:
-    """Later lists are returned oldest first; a take hands out what is valid, and pruning ends it."""
+    """Lists come oldest first; a take hands out what is valid, and pruning ends the rest."""
     bob = account("bob")
     device_id = bob.devices[0].device_id
     await redis_store.create_account(bob)
