@@ -57,7 +57,7 @@ def _judged(call: ast.Call) -> Iterator[tuple[int, str]]:
         yield call.lineno, "the event is no literal name of a declared one"
         return
     event = EVENTS[str(first.value)]
-    given = {keyword.arg for keyword in call.keywords}
+    given = frozenset(keyword.arg or "**" for keyword in call.keywords)
     if given != event.given:
         yield call.lineno, f"{event.name} takes {sorted(event.given)}"
         return

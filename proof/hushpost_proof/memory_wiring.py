@@ -51,7 +51,7 @@ WIRING = {
     ),
     "answer_tick.TickClock": ("call_at", "now", "pause"),
     "data_folder.DataFolder": ("_configuration", "_log", "_now", "_random", "_store", "path"),
-    "health.HealthServer": ("_health", "_metrics", "_server"),
+    "health.HealthServer": ("_health", "_metrics", "_on_end", "_server"),
     "logging.EventLog": ("_sink",),
     "logging.LoggerSink": ("_logger",),
     "logging.StreamSink": ("_level", "_stream"),

@@ -44,7 +44,8 @@ def look_into(path: Path, seconds_max: float = LOOK_SECONDS_MAX) -> Generator[Lo
     if not path.is_file():
         raise errors.StoreFault(f"there is no database {path}: name the folder of the relay")
     lock = FileLock(lock_of(path))
-    relay_runs = not _taken(lock)
+    # A relay makes the lock before all else: where there is none, a backup lies, or a copy.
+    relay_runs = lock_of(path).exists() and not _taken(lock)
     try:
         with closing(_connect(path, alone=not relay_runs)) as connection:
             until = time.monotonic() + seconds_max

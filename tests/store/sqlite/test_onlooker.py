@@ -60,6 +60,17 @@ async def test_a_stopped_relays_files_are_left_as_they_are(tmp_path: Path) -> No
     assert files_of(tmp_path) == before
 
 
+async def test_a_copy_without_a_lock_is_left_without_one(tmp_path: Path) -> None:
+    """A backup, or what was taken off a disk, gets no file more by being looked at."""
+    async with full_store(tmp_path / "relay.db"):
+        pass
+    (tmp_path / "relay.db.lock").unlink()
+    with look_into(tmp_path / "relay.db") as look:
+        assert not look.relay_runs
+        assert look.connection.execute(COUNT).fetchone() == (3,)
+    assert files_of(tmp_path).keys() == {"relay.db"}
+
+
 async def test_a_running_relay_is_looked_at_and_goes_on(tmp_path: Path) -> None:
     """A look sees what was committed before it; writing goes on, and the log is emptied after."""
     path = tmp_path / "relay.db"
