@@ -16,6 +16,7 @@ from hushpost import (
     KnockReceived,
     MessageReceived,
     MessageStateChanged,
+    ResendRequested,
 )
 from hushpost.errors import HushpostError
 
@@ -154,6 +155,8 @@ class Chat:
             line = line if number is None else f"   [{number}] {event.state}"
         elif isinstance(event, KnockReceived):
             line = f"{told.line}\n   /accept or /decline"
+        elif isinstance(event, ResendRequested):
+            line = f"{told.line}; here: /again {shown_name(event.contact)}"
         self.say(told.kind, line, **told.facts)
 
     async def _react(self, event: Event) -> None:

@@ -28,6 +28,7 @@ ORDERS: Final = (
     ("/safety", "", "show the safety number to compare"),
     ("/verify", "", "remember that you compared it"),
     ("/block", "", "take away this contact's way to you"),
+    ("/again", "", "send once more what is unconfirmed"),
     ("/contacts", "", "list contacts and knocks"),
     ("/address", "", "show your own address"),
     ("/help", "", "show this list"),

@@ -31,6 +31,7 @@ class ChatOrders:
             "safety",
             "verify",
             "block",
+            "again",
             "contacts",
             "address",
         }
@@ -92,6 +93,12 @@ class ChatOrders:
         contact = self._client.contact(contact.address)
         line = f"-- {shown_name(contact)} is blocked, and told nothing"
         self._chat.say("blocked", line, contact=contact_json(contact))
+
+    async def _again(self, who: str) -> None:
+        contact = self._contact(who)
+        messages = await self._client.send_all_again(contact)
+        line = f"-- {len(messages)} unconfirmed messages to {shown_name(contact)} go out again"
+        self._chat.say("sent_again", line, count=len(messages), contact=contact_json(contact))
 
     async def _contacts(self, _: str) -> None:
         for contact in self._client.contacts():

@@ -21,6 +21,7 @@ COMMANDS: Final = (
     contact_commands.accept,
     contact_commands.decline,
     message_commands.send,
+    message_commands.send_again,
     message_commands.listen,
     chat_command.chat,
     contact_commands.safety,

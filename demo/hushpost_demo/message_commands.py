@@ -69,6 +69,39 @@ async def _send(place: Place, who: str, text: str, wanted: MessageState, seconds
             )
 
 
+@click.command("send-again")
+@click.argument("who")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), default=SEND_SECONDS_MAX, show_default=True
+)
+@command_options
+def send_again(place: Place, who: str, timeout: float) -> None:
+    """Send once more what got no receipt in time; nobody sees a message twice.
+
+    WHO is a name, an address, or the beginning of an id.
+    """
+    place.run(_send_again(place, who, timeout))
+
+
+async def _send_again(place: Place, who: str, seconds: float) -> None:
+    async with await place.open() as client:
+        contact = find_contact(client, who)
+        messages = await client.send_all_again(contact)
+        if not messages:
+            place.output.remark(f"Nothing to {shown_name(contact)} is unconfirmed.")
+        ends = asyncio.get_running_loop().time() + seconds
+        for message in messages:
+            left = max(0.0, ends - asyncio.get_running_loop().time())
+            await _reached(client, message, MessageState.ACCEPTED, left)
+            place.output.say(
+                "sent",
+                f"{message.message_id[:8]} {message.state} once more",
+                message_id=message.message_id,
+                state=str(message.state),
+                contact=contact_json(contact),
+            )
+
+
 async def _reached(client: Client, message: Message, wanted: MessageState, seconds: float) -> None:
     try:
         await message.reached(wanted, timeout=seconds)

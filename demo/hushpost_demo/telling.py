@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from functools import singledispatch
 
 from hushpost import (
+    ClockWrong,
     ConnectionChanged,
     Contact,
     ContactAccepted,
@@ -14,6 +15,7 @@ from hushpost import (
     MessagesExpired,
     MessagesMissing,
     MessageStateChanged,
+    ResendRequested,
     SafetyAlarm,
     SessionRestarted,
     TypingReceived,
@@ -140,6 +142,24 @@ def _expired(event: MessagesExpired) -> Told:
     whose = "strangers" if event.contact is None else shown_name(event.contact)
     line = f"-- {event.count} envelopes of {whose} expired at the relay before you fetched them"
     return Told("expired", line, _counted(event.contact, event.count))
+
+
+@_tell.register
+def _resend(event: ResendRequested) -> Told:
+    whose = shown_name(event.contact)
+    line = (
+        f"-- {len(event.message_ids)} of your messages did not reach {whose}: `hushpost send-again`"
+        " sends them once more, and nobody sees one twice"
+    )
+    names: list[Json] = list(event.message_ids)
+    facts: dict[str, Json] = {"contact": contact_json(event.contact), "message_ids": names}
+    return Told("resend_requested", line, facts)
+
+
+@_tell.register
+def _clock(event: ClockWrong) -> Told:
+    facts: dict[str, Json] = {"hours": event.hours, "explanation": event.explanation}
+    return Told("clock_wrong", f"!! {printable(event.explanation)}", facts)
 
 
 @_tell.register

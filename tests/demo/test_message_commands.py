@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from hushpost import Client
+from hushpost.engine import message_book, message_states
 
 from tests.demo.conftest import relay_running
 from tests.demo.typing_hands import COMMAND, PASSPHRASE, Hands, Vaults, facts_of
@@ -115,3 +116,33 @@ def test_a_vault_in_use(hands: Hands) -> None:
     status, line = asyncio.run(ask_while_open())
     assert status == 3
     assert "in use" in line or "open" in line
+
+
+def test_what_did_not_arrive_is_sent_again_by_one_command(hands: Hands) -> None:
+    """Unconfirmed messages go out once more, under their ids, and are read once."""
+    vaults = hands.vaults
+    names = asyncio.run(_two_given_up(vaults.path("alice")))
+    again = vaults.facts("alice", "send-again", "bob")
+    assert [(fact["kind"], fact["message_id"], fact["state"]) for fact in again] == [
+        ("sent", name, "accepted") for name in names
+    ]
+    heard = vaults.facts("bob", "listen", "--count", "2", "--seconds", "60")
+    assert texts(heard) == ["one", "two"]
+    assert texts(vaults.facts("bob", "listen", "--seconds", "1")) == []
+    result = vaults.run("alice", "send-again", "bob")
+    assert "Nothing to bob is unconfirmed." in result.output
+
+
+async def _two_given_up(path: Path) -> list[str]:
+    """Send two messages and hold them for lost, as if bob's device had said so."""
+    async with await Client.open(path, passphrase=PASSPHRASE) as client:
+        (bob,) = client.contacts()
+        messages = [await client.send(bob, text) for text in ("one", "two")]
+        for message in messages:
+            await message.reached("accepted", timeout=60)
+        steps = client._steps  # pyright: ignore[reportPrivateUsage]  # plays bob's device
+        for message in messages:
+            row = steps.look(message_book.find_message, bytes.fromhex(message.message_id))
+            assert row is not None
+            await steps.run(message_states.give_up, row)
+        return [message.message_id for message in messages]
