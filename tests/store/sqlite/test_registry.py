@@ -19,6 +19,7 @@ from hushpost_store.conformance import (
     route,
     with_drops,
 )
+from hushpost_store.sqlite import accounts
 from hushpost_store.sqlite.row_digest import Damage, install
 
 BOB = account("bob")
@@ -94,6 +95,27 @@ async def test_a_removal_that_a_crash_broke_off_is_finished_when_opening(
     await store.close()
     with closing(sqlite3.connect(path)) as connection:
         for table in ("mailbox", "mailbox_drop", "envelope_4096"):
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+
+
+async def test_a_deletion_broken_off_between_two_mailboxes_is_finished_when_opening(
+    tmp_path: Path,
+) -> None:
+    """A device whose mailbox is gone already is no damage: the store opens, and the rest goes."""
+    path = tmp_path / "relay.db"
+    store = SqliteStore(path)
+    await store.open()
+    await store.create_account(account("carol", devices=2))
+    await store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        install(connection, Damage())
+        accounts.mark_deleting(connection, digest("carol"))
+        accounts.remove_mailbox(connection, route("carol", 0))
+        connection.commit()
+    await store.open()
+    await store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        for table in ("account", "device", "mailbox"):
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
 
 
