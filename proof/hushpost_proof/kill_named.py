@@ -22,114 +22,17 @@ from hushpost_proof.harness.person_process import PersonProcess
 from hushpost_proof.harness.recording_proxy import RecordingProxy
 from hushpost_proof.harness.relay_process import RelayProcess
 from hushpost_proof.harness.steady import Steady, steady_people
-from hushpost_proof.kill import MEET_SECONDS_MAX, SETTLE_SECONDS_MAX, Outcome, Plan, each, judge
-from hushpost_proof.kill_points import Who, of
+from hushpost_proof.kill import MEET_SECONDS_MAX, Outcome, Plan, each, judge
+from hushpost_proof.kill_plans import OFTEN, NamedPlan
 
 RELAY_PROGRAM: Final = "hushpost_proof.harness.mortal_relay"
 PERSON_PROGRAM: Final = "hushpost_proof.harness.mortal_person"
 NEWCOMER_PROGRAM: Final = "hushpost_proof.harness.newcomer"
 # A life that has not come to its point by then is ended where it stands, and counts as missed.
 PATIENCE_SECONDS: Final = 6.0
-# Among the first passes, so that a short life comes to it; later ones are the random kills' share.
-PASS_MAX: Final = 4
 NEWCOMERS_AT_ONCE: Final = 2
 # A newcomer's whole story takes two seconds when nothing is killed; a busy relay dies every second.
 NEWCOMER_SECONDS_MAX: Final = 60.0
-_OFTEN: Final = ("call ", "commit ", "step receiver.", "step couriers.")
-
-# What a relay passes while people talk; all else it passes in `kill_operations`.
-RELAY_TALK: Final = (
-    "call server.submits.",
-    "call server.feed.",
-    "call server.session.",
-    "call server.sweeper.",
-    "call store.sqlite.intake.",
-    "call store.sqlite.store.",
-    "commit store.sqlite.group._together",
-    "checkpoint store.",
-    "store mailboxes.close_notice",
-    "store prekeys.prune",
-    "store sweeper.",
-)
-# What a person does once or rarely: the newcomers pass it, in about this order.
-RARE: Final = (
-    "call vault_file.lay_out",
-    "schema vault_schema.",
-    "commit vault_schema.",
-    "rename vault_file.",
-    "sync vault_file.",
-    "step engine.account_setup.make_account",
-    "call registration.create_at_relay",
-    "step engine.account_setup.mark_registered",
-    "step engine.conversation.prepare_contact",
-    "step engine.first_contact.add",
-    "step engine.first_contact.restart_session",
-    "step engine.relay_errands.keys_fetched",
-    "step engine.own_drops.create_invitation",
-    "step engine.conversation.block",
-    "step engine.conversation.remove",
-    "step engine.knocks.decline",
-    "call vault.Vault.change_secret",
-    "commit vault.Vault._replace_header",
-    "call registration.delete_at_relay",
-    "call vault_file.remove_files",
-)
-# People accept each other before the killing begins.
-_BEFORE: Final = ("step engine.knocks.accept",)
-
-
-def relay_points() -> list[str]:
-    """Return what a relay passes while people talk."""
-    return [one.name for one in of(Who.RELAY) if one.name.startswith(RELAY_TALK)]
-
-
-def operation_points() -> list[str]:
-    """Return what a relay passes only when it starts, is administered, or people come and go."""
-    return [one.name for one in of(Who.RELAY) if not one.name.startswith(RELAY_TALK)]
-
-
-def talk_points() -> list[str]:
-    """Return what a client passes while its person talks."""
-    return [one.name for one in of(Who.CLIENT) if not one.name.startswith((*RARE, *_BEFORE))]
-
-
-def rare_points() -> list[str]:
-    """Return what newcomers pass, in the order in which they do."""
-    names = [one.name for one in of(Who.CLIENT)]
-    return [name for place in RARE for name in names if name.startswith(place)]
-
-
-@dataclass(frozen=True, slots=True)
-class NamedPlan:
-    """What a run does: points are taken in the order given until the time is over."""
-
-    seed: int
-    relay_points: tuple[str, ...]
-    talk_points: tuple[str, ...]
-    rare_points: tuple[str, ...]
-    pairs: int = 2
-    seconds: float = 40.0
-    # Environment of every life: a defect to plant.
-    relay_environment: tuple[tuple[str, str], ...] = ()
-    client_environment: tuple[tuple[str, str], ...] = ()
-
-
-def plan(seed: int, *, seconds: float, rounds: int = 1) -> NamedPlan:
-    """Plan to kill at every point `rounds` times, in an order drawn from the seed."""
-    chance = random.Random(seed)
-
-    def shuffled(names: list[str]) -> tuple[str, ...]:
-        drawn = names * rounds
-        chance.shuffle(drawn)
-        return tuple(drawn)
-
-    return NamedPlan(
-        seed,
-        shuffled(relay_points()),
-        shuffled(talk_points()),
-        tuple(rare_points() * rounds),
-        seconds=seconds,
-    )
 
 
 @dataclass(slots=True)
@@ -208,8 +111,11 @@ class World:
         talk, rare = list(self._plan.talk_points), list(self._plan.rare_points)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._kill_relay(list(self._plan.relay_points)))
-            for person in self._persons:
-                group.create_task(self._kill_person(person, talk))
+            for number, person in enumerate(self._persons):
+                if self._plan.is_one_away and number % 2:
+                    group.create_task(self._keep_away(person))
+                else:
+                    group.create_task(self._kill_person(person, talk))
             for number in range(NEWCOMERS_AT_ONCE if rare else 0):
                 group.create_task(self._newcomers(rare[number::NEWCOMERS_AT_ONCE], f"new{number}"))
 
@@ -218,7 +124,7 @@ class World:
         self._place.tell("quiet")
         # Who does not settle is not waited for: the checker then says what is missing.
         with suppress(TimeoutError):
-            async with asyncio.timeout(SETTLE_SECONDS_MAX):
+            async with asyncio.timeout(self._plan.settle_seconds):
                 await each(self._persons, lambda one: one.word("settled"))
             self._place.tell("end")
             await each(self._persons, lambda one: one.end())
@@ -254,6 +160,11 @@ class World:
                 self.deaths.missed[point] += 1
                 await person.kill()
             await asyncio.sleep(self._chance.uniform(0, 0.05))
+        await person.start(self._doom(""))
+
+    async def _keep_away(self, person: PersonProcess) -> None:
+        await person.kill()
+        await asyncio.sleep(self._deadline - asyncio.get_running_loop().time())
         await person.start(self._doom(""))
 
     async def _newcomers(self, points: list[str], name: str) -> None:
@@ -318,7 +229,7 @@ class World:
 
     def _doom(self, point: str, *, passes: int | None = None) -> dict[str, str]:
         self._lives += 1
-        highest = PASS_MAX if point.startswith(_OFTEN) else 1
+        highest = self._plan.pass_max if point.startswith(OFTEN) else 1
         number = passes or self._chance.randint(1, highest)
         return {
             DOOM_VARIABLE: f"{point}|{number}",

@@ -6,6 +6,7 @@ Never part of the product: the harness's entry programs put them over it, in the
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any, Final
 
@@ -50,9 +51,13 @@ def _acknowledge_before_commit() -> None:
     async def too_early(self: Any, batch: Any) -> None:
         for delivery, _ in batch:
             self._inbox.acknowledge(delivery)
-        # The acknowledgement is on its way before the commit is.
+        # The acknowledgement is on its way before the commit is; without a tag none follows it.
         await asyncio.sleep(0.05)
-        await take_in(self, batch)
+        told = [
+            (replace(delivery, deliver=delivery.deliver._replace(tag=0)), number)
+            for delivery, number in batch
+        ]
+        await take_in(self, told)
 
     receiver._take_in = too_early
 

@@ -138,13 +138,17 @@ class Nursery:
         environment: Mapping[str, str],
         errors: IO[bytes],
     ) -> Life:
-        """Fork a life."""
+        """Fork a life; whoever is cancelled meanwhile leaves it to the nursery's end."""
         request = {
             "program": program,
             "arguments": list(arguments),
             "environment": dict(environment),
             "folder": str(folder),
         }
+        # An answer that nobody waited for would be taken for the next one's.
+        return await asyncio.shield(asyncio.ensure_future(self._fork(request, errors)))
+
+    async def _fork(self, request: dict[str, object], errors: IO[bytes]) -> Life:
         data = json.dumps(request).encode()
         assert len(data) <= REQUEST_BYTES_MAX
         read, write = os.pipe()
