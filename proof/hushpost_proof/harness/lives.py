@@ -139,7 +139,7 @@ class Nursery:
         errors: IO[bytes],
     ) -> Life:
         """Fork a life; whoever is cancelled meanwhile leaves it to the nursery's end."""
-        request = {
+        request: dict[str, object] = {
             "program": program,
             "arguments": list(arguments),
             "environment": dict(environment),
