@@ -53,6 +53,7 @@ class Plan:
     relay_kills: int = 20
     client_kills: int = 20
     seconds: float = 30.0
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,11 @@ async def run(plan: Plan, folder: Path) -> Outcome:
     place.make()
     async with (
         RecordingProxy(folder / "wire") as proxy,
-        relay_process(folder, public_host=proxy.host) as relay,
+        relay_process(
+            folder,
+            public_host=proxy.host,
+            arguments=("--quiet",) if plan.is_quiet else (),
+        ) as relay,
         people(plan, place, proxy.url) as persons,
     ):
         proxy.lead_to(relay.port)
@@ -236,10 +241,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--relay-kills", type=int, default=20)
     parser.add_argument("--client-kills", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=0.5, help="over which the kills fall")
+    parser.add_argument("--quiet", action="store_true", help="the relay runs the quiet profile")
     parser.add_argument("--keep", type=Path, help="folder for all that the run writes")
     given = parser.parse_args(arguments)
     plan = Plan(
-        chosen_seed(), given.pairs, given.relay_kills, given.client_kills, given.minutes * 60
+        chosen_seed(),
+        given.pairs,
+        given.relay_kills,
+        given.client_kills,
+        given.minutes * 60,
+        given.quiet,
     )
     if given.keep is not None:
         outcome = asyncio.run(run(plan, given.keep))
