@@ -5,6 +5,7 @@ before the next is shown. What was shown and not consumed comes again after a cr
 """
 
 import asyncio
+import weakref
 from collections import deque
 from typing import Final
 
@@ -17,8 +18,30 @@ from hushpost.steps import Steps
 TRANSIENT_MAX: Final = 100
 
 
+class EventLoop:
+    """One ``async for`` over the events of a client."""
+
+    def __init__(self, stream: "EventStream") -> None:
+        self._stream = stream
+        self._task: weakref.ref[asyncio.Task[object]] | None = None
+
+    def __aiter__(self) -> "EventLoop":
+        return self
+
+    async def __anext__(self) -> Event:
+        self._stream.claim(self)
+        task = asyncio.current_task()
+        self._task = None if task is None else weakref.ref(task)
+        return await self._stream.next_event()
+
+    def is_running_elsewhere(self) -> bool:
+        """Whether a task other than the present one is in this loop, or in its body."""
+        task = None if self._task is None else self._task()
+        return task is not None and not task.done() and task is not asyncio.current_task()
+
+
 class EventStream:
-    """An asynchronous iterator over events; it ends when the client is closed."""
+    """The events of a client, for one loop at a time; they end when the client is closed."""
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
@@ -27,13 +50,31 @@ class EventStream:
         self._shown: tuple[Event, bytes, bytes] | None = None
         self._waiting = False
         self._closed = False
+        # The loop that was served last, as long as somebody holds it: a loop that was left is gone.
+        self._loop: weakref.ref[EventLoop] | None = None
+        # For who asks without a loop: ``await anext(client.events())``.
+        self._single = EventLoop(self)
 
-    def __aiter__(self) -> "EventStream":
-        return self
+    def __aiter__(self) -> EventLoop:
+        return EventLoop(self)
 
     async def __anext__(self) -> Event:
-        if self._waiting:
-            raise MisuseError("another loop reads the events already; one at a time")
+        return await anext(self._single)
+
+    def claim(self, loop: EventLoop) -> None:
+        """Serve this loop from here on; raises `MisuseError` while another task runs another.
+
+        Both would get a part of the events, and each would consume what the other is handling.
+        """
+        last = None if self._loop is None else self._loop()
+        if self._waiting or (last is not None and last is not loop and last.is_running_elsewhere()):
+            raise MisuseError(
+                "another loop reads the events already; one at a time: hand them on from that one"
+            )
+        self._loop = weakref.ref(loop)
+
+    async def next_event(self) -> Event:
+        """Consume what was shown last and give the next; for a loop that has claimed the stream."""
         if self._closed:
             raise StopAsyncIteration
         self._waiting = True

@@ -22,6 +22,9 @@ from hushpost.transport_inbox import Delivery, Inbox
 
 # One commit for many envelopes, and yet none waits long for its acknowledgement.
 BATCH_MAX: Final = 32
+# Typing notices that wait to be taken in. They have no window at the relay, and the older ones mean
+# nothing any more when there are so many.
+EPHEMERAL_MAX: Final = 64
 
 
 class Receiver:
@@ -32,6 +35,7 @@ class Receiver:
         self._inbox = inbox_link
         self._login_number = login_number
         self._queue: deque[tuple[Delivery, int]] = deque()
+        self._ephemeral = 0
         self._woken = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -40,7 +44,14 @@ class Receiver:
         self._login_number += 1
 
     def put(self, delivery: Delivery) -> None:
-        """Queue a delivery; the relay's window bounds how many there are."""
+        """Queue a delivery; the relay's window bounds how many there are.
+
+        What is ephemeral stands outside of that window: beyond a bound it is dropped.
+        """
+        if not delivery.deliver.tag:
+            if self._ephemeral >= EPHEMERAL_MAX:
+                return
+            self._ephemeral += 1
         self._queue.append((delivery, self._login_number))
         self._woken.set()
 
@@ -62,6 +73,7 @@ class Receiver:
             batch = [self._queue.popleft() for _ in range(min(BATCH_MAX, len(self._queue)))]
             try:
                 await self._take_in(batch)
+                self._ephemeral -= sum(not delivery.deliver.tag for delivery, _ in batch)
             except VaultError:
                 # Nothing of the batch is stored or acknowledged; its order is kept.
                 self._queue.extendleft(reversed(batch))

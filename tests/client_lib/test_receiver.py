@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hushpost import MessageReceived, UndecryptableReceived, receiver
@@ -9,6 +10,9 @@ from hushpost.engine import event_log, inbox
 from hushpost.engine.desk import Desk
 from hushpost.engine.seen import Arrival
 from hushpost.errors import VaultFull
+from hushpost.transport_inbox import Delivery
+from hushpost_wire.frames import Deliver
+from hushpost_wire.identifiers import DropReference, envelope_id
 
 from tests.client_lib.client_world import (
     again,
@@ -21,6 +25,9 @@ from tests.client_lib.client_world import (
     until,
     wait_for,
 )
+
+if TYPE_CHECKING:
+    from hushpost.transport_link import Link
 
 
 async def test_what_could_not_be_stored_is_not_acknowledged(
@@ -113,3 +120,27 @@ async def test_each_login_counts(tmp_path: Path) -> None:
         async with await again(tmp_path, "bob") as bob:
             await wait_for(bob, MessageReceived)
             assert own(bob).login_number == first + 1
+
+
+async def test_typing_notices_that_wait_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No window bounds what is ephemeral: beyond a number it is dropped, and mail is not."""
+    monkeypatch.setattr(receiver, "EVENTS_WAITING_MAX", 0)  # nothing is taken in
+    async with relay() as server, await person(tmp_path, "alice", server.url) as alice:
+        queue = inside(alice)._receiver  # pyright: ignore[reportPrivateUsage]  # plays the relay
+        for number in range(3 * receiver.EPHEMERAL_MAX):
+            queue.put(_delivery(number, tag=0))
+        assert len(queue._queue) == receiver.EPHEMERAL_MAX  # pyright: ignore[reportPrivateUsage]
+        queue.put(_delivery(999, tag=7))
+        assert len(queue._queue) == receiver.EPHEMERAL_MAX + 1  # pyright: ignore[reportPrivateUsage]
+        monkeypatch.setattr(receiver, "EVENTS_WAITING_MAX", 1000)
+        queue.wake()
+        await until(lambda: not queue._queue)  # pyright: ignore[reportPrivateUsage]
+        await until(lambda: queue._ephemeral == 0)  # pyright: ignore[reportPrivateUsage]
+
+
+def _delivery(number: int, *, tag: int) -> Delivery:
+    envelope = number.to_bytes(4, "big") * 1024
+    deliver = Deliver(0, tag, 2**32 - 1, DropReference(bytes(16)), envelope_id(envelope), envelope)
+    return Delivery(deliver, cast("Link", None))
