@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from hushpost_proof.harness.relay_process import free_port
 
@@ -42,7 +42,7 @@ class RecordingProxy:
         """Say where the relay is."""
         self._relay_port = relay_port
 
-    async def __aenter__(self) -> "RecordingProxy":
+    async def __aenter__(self) -> Self:
         self.folder.mkdir()
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         return self
