@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from hushpost_server import (
     backup_command,
+    check_command,
     config_command,
     identity_command,
     inventory_command,
@@ -28,6 +29,7 @@ _NOUNS = (
     config_command,
     identity_command,
     backup_command,
+    check_command,
     inventory_command,
     subpoena_command,
 )

@@ -122,9 +122,10 @@ class DataFolder:
                 f"{self.database} was written by a newer hushpost: upgrade this one, or restore a"
                 " backup that it made"
             ) from None
-        except StoreDamaged:
+        except StoreDamaged as error:
             raise FolderUnusable(
-                f"{self.database} is damaged or no database of hushpost: restore a backup with"
+                f"{self.database} is damaged or no database of hushpost, and was left as it is:"
+                f" {error}. `hushpost-relay check` says more; a backup is put in its place with"
                 " `hushpost-relay restore`"
             ) from None
         except StorageFull:

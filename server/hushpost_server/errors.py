@@ -54,6 +54,10 @@ class ProductionFailed(OperatorError):
     """What is stored about an account could not be read whole; nothing was produced."""
 
 
+class CheckFailed(OperatorError):
+    """The database could not be looked at or repaired; it was left as it is."""
+
+
 class PeerError(RelayError):
     """A peer broke the protocol or asked for what it may not have."""
 

@@ -71,6 +71,7 @@ DECLARED = (
     Series("hushpost_queued_envelopes", "gauge", "Envelopes queued, over all mailboxes."),
     Series("hushpost_queued_bytes", "gauge", "Bytes of queued envelopes, over all mailboxes."),
     Series("hushpost_deletion_lag_seconds", "gauge", "Age of the oldest deletion not yet erased."),
+    Series("hushpost_store_damaged", "gauge", "Damaged rows and faults found in the database."),
     Series("hushpost_healthy", "gauge", "1 when /health says ok."),
 )
 

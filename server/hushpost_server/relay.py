@@ -27,6 +27,7 @@ from hushpost_wire.terms import Terms
 from hushpost_server.answer_tick import AnswerTick, TickClock
 from hushpost_server.clock import Clock, SystemClock
 from hushpost_server.configuration import Configuration
+from hushpost_server.damage_watch import PROBLEM, DamageWatch
 from hushpost_server.data_folder import DataFolder
 from hushpost_server.errors import ListenRefused, StoreUnfit
 from hushpost_server.health import Health, HealthServer
@@ -235,6 +236,8 @@ class RelayServer:
             log=self._log,
             notify=self._notify_expired,
         )
+        self._damage = DamageWatch(self.store, self._log)
+        self._damage.look()
         self.metrics.on_collect(self._collect)
         if not self.configuration.metrics:
             return
@@ -305,6 +308,7 @@ class RelayServer:
 
     def _keep_time(self) -> None:
         self.reception.check_deadlines(self.clock.now())
+        self._damage.look()
 
     async def _sweep(self) -> None:
         await self.sweeper.sweep()
@@ -330,6 +334,8 @@ class RelayServer:
             problems.append("the store's last commit failed: is the disk full or broken?")
         if lag > DELETION_LAG_SECONDS_MAX:
             problems.append("deleted envelopes are still on disk after 30 seconds")
+        if stats.damaged:
+            problems.append(PROBLEM)
         if self.sweeper.failing:
             problems.append("expired envelopes could not be deleted")
         if self._draining:
@@ -356,6 +362,7 @@ class RelayServer:
             get("hushpost_quiet_waiting_bytes").set(self._answer_tick.counted_bytes)
         get("hushpost_queued_envelopes").set(stats.queued_envelopes)
         get("hushpost_queued_bytes").set(stats.queued_bytes)
+        get("hushpost_store_damaged").set(stats.damaged)
         get("hushpost_deletion_lag_seconds").set(self.store.deletion_lag(self.clock.now()))
 
 

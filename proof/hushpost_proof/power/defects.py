@@ -6,6 +6,7 @@ runs a module's `main` with the defect NAME in it; "none" plants nothing. The pr
 of this: functions of it are replaced before it starts.
 """
 
+import asyncio
 import sqlite3
 import sys
 from collections.abc import Callable, Sequence
@@ -14,9 +15,9 @@ from pathlib import Path
 
 from hushpost import vault_file, vault_schema
 from hushpost_server import identity
-from hushpost_store.admission import Admitted
 from hushpost_store.sqlite import database
-from hushpost_store.sqlite.intake import Intake
+from hushpost_store.sqlite.group import Entry
+from hushpost_store.sqlite.writer import Writer
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,7 +40,7 @@ def _store_synchronous(level: str) -> Callable[[], None]:
             configure(self, connection)
             connection.execute(f"PRAGMA synchronous = {level}")
 
-        database.Database._configure = weakened  # type: ignore[method-assign]  # planted  # pyright: ignore[reportPrivateUsage]
+        _replace(database.Database, "_configure", weakened)
 
     return plant
 
@@ -52,15 +53,11 @@ def _vault_synchronous_off() -> None:
         connection.execute("PRAGMA synchronous = OFF")
         return connection
 
-    vault_file.connect = weakened  # type: ignore[attr-defined]  # the name it was imported under
+    _replace(vault_file, "connect", weakened)
 
 
 def _identity_folder_not_synced() -> None:
-    identity.sync_folder = _sync_nothing  # type: ignore[attr-defined]  # where it is used
-
-
-def _vault_folder_not_synced() -> None:
-    vault_file._sync_folder = _sync_nothing  # pyright: ignore[reportPrivateUsage]
+    _replace(identity, "sync_folder", _sync_nothing)
 
 
 def _sync_nothing(_: Path) -> None:
@@ -68,18 +65,23 @@ def _sync_nothing(_: Path) -> None:
 
 
 def _accepted_before_commit() -> None:
-    enqueue = Intake._enqueue  # pyright: ignore[reportPrivateUsage]
+    enqueue = Writer.enqueue
 
-    def hasty(self: Intake, *arguments: object) -> None:
-        enqueue(self, *arguments)  # type: ignore[arg-type]  # handed through
-        decision, listener = arguments[2], arguments[3]
-        entry = next(reversed(self._pending.values()), None)  # pyright: ignore[reportPrivateUsage]
-        assert isinstance(decision, Admitted)
-        if entry is not None and listener in entry.listeners:
-            entry.listeners.remove(listener)  # type: ignore[arg-type]  # it is in there
-            listener.committed()  # type: ignore[attr-defined]  # it is a listener
+    def hasty(self: Writer, entry: Entry) -> None:
+        enqueue(self, entry)
+        listeners = entry.listeners[:]
+        entry.listeners.clear()
+        loop = asyncio.get_running_loop()
+        for listener in listeners:
+            loop.call_soon(listener.committed)
 
-    Intake._enqueue = hasty  # type: ignore[method-assign]  # planted  # pyright: ignore[reportPrivateUsage]
+    _replace(Writer, "enqueue", hasty)
+
+
+def _replace(place: object, name: str, planted: object) -> None:
+    """Put the defect where the product looks the function up; it must be there already."""
+    assert hasattr(place, name), name
+    setattr(place, name, planted)
 
 
 DEFECTS: dict[str, Callable[[], None]] = {
@@ -88,7 +90,6 @@ DEFECTS: dict[str, Callable[[], None]] = {
     "store-synchronous-off": _store_synchronous("OFF"),
     "vault-synchronous-off": _vault_synchronous_off,
     "identity-folder-not-synced": _identity_folder_not_synced,
-    "vault-folder-not-synced": _vault_folder_not_synced,
     "accepted-before-commit": _accepted_before_commit,
 }
 

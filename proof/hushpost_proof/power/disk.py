@@ -1,12 +1,12 @@
 """Disks that a power loss could have left, built from what was recorded.
 
 What is certain at a point of the tape is what a sync that had returned by then covered, if the sync
-began after it. Everything else may have reached the disk or not, in any combination: writes and cuts
-of a file, names made, changed and removed in a folder. A write that was under way may have been
-torn between two sectors. A name whose file was not synced may lead to an empty file.
+began after it. Everything else may have reached the disk or not, in any combination: writes and
+cuts of a file, names made, changed and removed in a folder. A write that was under way may have
+been torn between two sectors. A name whose file was not synced may lead to an empty file.
 
-The model is weaker than the file systems in use (it lets names and writes be reordered), so that what
-survives here survives there.
+The model is weaker than the file systems in use (it lets names and writes be reordered), so that
+what survives here survives there.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,9 +22,7 @@ Torn = Mapping[int, frozenset[int]]
 _WHOLE: Torn = {}
 
 _OF_A_FILE = frozenset({Kind.WRITTEN, Kind.TRUNCATED})
-_OF_A_FOLDER = frozenset(
-    {Kind.CREATED, Kind.RENAMED, Kind.LINKED, Kind.REMOVED, Kind.FOLDER_MADE}
-)
+_OF_A_FOLDER = frozenset({Kind.CREATED, Kind.RENAMED, Kind.LINKED, Kind.REMOVED, Kind.FOLDER_MADE})
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from hushpost_proof.power.choices import choices
 from hushpost_proof.power.disk import Disk, Image
 
 # Where a folder in memory is, images are laid out without wearing a real disk.
-_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it, readable by us alone
+_IN_MEMORY = Path("/dev/shm")
 
 Judge = Callable[[Path, int, bool], Awaitable[list[str]]]
 """Takes an image's folder, the position of the cut, and whether nothing uncertain is on it."""
@@ -55,8 +55,7 @@ async def cut_power(
     outage = Outage(moments_planned=len(positions))
     began = time.monotonic()
     seen: set[bytes] = set()
-    place = _IN_MEMORY if _IN_MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="hushpost-power-", dir=place) as folder:
+    with _place() as folder:
         for number, position in enumerate(positions):
             # Each moment has its share of what is left: a crowded one takes nobody else's.
             now = time.monotonic()
@@ -85,9 +84,7 @@ async def _one_moment(
     moment = disk.moment(position)
     shelf = disk.shelf(moment)
     wanted = list(
-        choices(
-            moment.open, chance, exhaustive_max=plan.exhaustive_max, sample=plan.sample
-        )
+        choices(moment.open, chance, exhaustive_max=plan.exhaustive_max, sample=plan.sample)
     )
     # The least disk comes first, since it shows what is certainly gone; the rest in any order.
     first, rest = wanted[:1], wanted[1:]
@@ -110,6 +107,11 @@ async def _one_moment(
             shutil.rmtree(where)
         outage.images += 1
         outage.note(complaints, position, len(kept))
+
+
+def _place() -> "tempfile.TemporaryDirectory[str]":
+    place = _IN_MEMORY if _IN_MEMORY.is_dir() else None
+    return tempfile.TemporaryDirectory(prefix="hushpost-power-", dir=place)
 
 
 def _digest(image: Image, position: int) -> bytes:

@@ -19,7 +19,7 @@ _SOURCE = Path(__file__).with_name("recorder.c")
 
 
 class RecorderAbsent(Exception):
-    """This machine cannot record: it is no Linux, or has no C compiler."""
+    """A process cannot be recorded here: no Linux, or no C compiler."""
 
 
 class TapeDamaged(Exception):

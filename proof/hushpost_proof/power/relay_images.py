@@ -1,9 +1,8 @@
 """A disk that a power loss left, opened by the real store, and held against what was promised."""
 
-import random
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -12,7 +11,7 @@ from pathlib import Path
 from hushpost_server.data_folder import DATABASE_FILE
 from hushpost_server.errors import OperatorError
 from hushpost_server.identity import load_identity
-from hushpost_store.errors import StoreError
+from hushpost_store.errors import MailboxUnknown, StoreError
 from hushpost_store.rows import Admitted, Refusal, Submission, TtlClass
 from hushpost_store.sqlite import SqliteStore
 from hushpost_wire.control import DropKind
@@ -72,7 +71,7 @@ class Inspector:
             complaints.append(f"the store cannot be read: {error!r}")
         finally:
             await store.close()
-        return complaints + _integrity(database)
+        return complaints + integrity(database)
 
     def _identity(self, folder: Path, position: int) -> list[str]:
         try:
@@ -89,9 +88,9 @@ class Inspector:
     async def _look(self, store: SqliteStore, position: int, *, is_least: bool) -> list[str]:
         promised = self.promises.generation
         complaints: list[str] = []
-        if promised is not None and promised[0] < position:
-            if store.stats().generation != promised[1]:
-                complaints.append("the generation is another one")
+        is_told = promised is not None and promised[0] < position
+        if promised is not None and is_told and store.stats().generation != promised[1]:
+            complaints.append("the generation is another one")
         complaints += await self._accounts(store, position)
         complaints += await self._envelopes(store, position, is_least=is_least)
         complaints += await self._drops(store, position)
@@ -117,7 +116,11 @@ class Inspector:
         present: dict[bytes, bytes] = {}
         routes = {held.route for held in self.promises.accounts if held.holds_at(position)}
         for route in routes:
-            opened = await store.open_mailbox(route, time.time())
+            try:
+                opened = await store.open_mailbox(route, time.time())
+            except MailboxUnknown:
+                complaints.append("a mailbox is lost")
+                continue
             for queued in await store.read_backlog(
                 route, opened.epoch, after_sequence=0, limit=BACKLOG_MAX, now=time.time()
             ):
@@ -159,9 +162,7 @@ class Inspector:
         for record, position_out in self.promises.handed_out.items():
             if position_out < position and record in served:
                 complaints.append("a one-time prekey is served twice")
-        ended = {
-            held.account_id for held in self.promises.accounts if not held.ends >= position
-        }
+        ended = {held.account_id for held in self.promises.accounts if not held.ends >= position}
         if not ended:
             for record, stocked in self.promises.stocked.items():
                 kept = stocked < position and record not in self.promises.handed_out
@@ -182,14 +183,11 @@ def _takes(store: SqliteStore, route: bytes, hashed: bytes) -> bool:
     return isinstance(probe.answer, Admitted)
 
 
-def _integrity(database: Path) -> list[str]:
+def integrity(database: Path) -> list[str]:
+    """Return what SQLite finds wrong with a database."""
     with closing(sqlite3.connect(database)) as connection:
-        found = connection.execute("PRAGMA integrity_check").fetchall()
-    return [] if found == [("ok",)] else [f"the database is damaged: {found[0][0]}"]
-
-
-def shuffled(positions: Sequence[int], chance: random.Random, count: int) -> list[int]:
-    """Return at most `count` of the positions, in order."""
-    if len(positions) <= count:
-        return list(positions)
-    return sorted(chance.sample(positions, count))
+        try:
+            found = connection.execute("PRAGMA integrity_check").fetchall()
+        except sqlite3.DatabaseError as error:
+            return [f"the database is damaged: {error}"]
+    return [] if found == [("ok",)] else ["the database is damaged"]

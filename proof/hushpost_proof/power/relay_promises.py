@@ -192,9 +192,12 @@ class _Reader:
         for account in self.promises.accounts:
             if account.account_id == account_id:
                 account.ends = min(account.ends, position)
-        for one in (*self.promises.envelopes, *self.promises.drops):
-            if one.route == held.route:
-                one.ends = min(one.ends, position)
+        for kept in self.promises.envelopes:
+            if kept.route == held.route:
+                kept.ends = min(kept.ends, position)
+        for drop in self.promises.drops:
+            if drop.route == held.route:
+                drop.ends = min(drop.ends, position)
 
     def _told(self, message: Message, connection: _Connection) -> None:
         answer = decode_control_to_client(message.data)
@@ -237,4 +240,3 @@ class _Reader:
                 promises.stocked.setdefault(bytes(record), position)
         elif isinstance(request, DeleteAccount):
             promises.deleted[connection.account_id] = position
-

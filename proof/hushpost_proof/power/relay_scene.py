@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from hushpost_wire import transcripts
 from hushpost_wire.account_records import NO_PREVIOUS
 from hushpost_wire.control import (
     AccountCreated,
@@ -30,7 +31,6 @@ from hushpost_wire.control import (
     TakePrekeys,
     Welcome,
 )
-from hushpost_wire import transcripts
 from hushpost_wire.frames import Accepted, Deliver, Refused, encode_submit
 from hushpost_wire.identifiers import DropSecret, Signature, drop_hash
 from hushpost_wire.limits import POST_PATH

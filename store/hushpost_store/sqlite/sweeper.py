@@ -42,7 +42,7 @@ def sweep_envelopes(
         rows = [(row[0], row[3]) for row in found if rest_is_intact(row[5], *row[:5])]
         if rows:
             connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(r[0],) for r in rows])  # noqa: S608 - names of ours
-            return _note(connection, rows, bucket)
+            return note_lost(connection, rows, bucket)
         report(connection, bucket, [row[0] for row in found])
     return []
 
@@ -65,9 +65,10 @@ def sweep_days(connection: sqlite3.Connection, day: int) -> int:
     return prekeys.prune(connection, day)
 
 
-def _note(
+def note_lost(
     connection: sqlite3.Connection, rows: list[tuple[int, bytes]], bucket: int
 ) -> list[Swept]:
+    """Count envelopes that will not be delivered for their owners, as (key, drop reference)."""
     slots = {number >> SEQUENCE_BITS for number, _ in rows}
     known = {slot: _mailbox(connection, slot) for slot in slots}
     counted = Counter((number >> SEQUENCE_BITS, drop_ref) for number, drop_ref in rows)

@@ -1,0 +1,99 @@
+"""`hushpost-relay check`: sound, damaged, repaired; and it changes nothing unless told to."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hushpost_server.command import main
+from hushpost_server.relay import RelayServer
+from hushpost_store.conformance.stage import envelope, post, with_drops
+
+from tests.server.conftest import quiet
+from tests.store.sqlite.test_repair import damage
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Give the folder of a relay that was stopped, with one envelope in it."""
+
+    async def fill() -> None:
+        async with RelayServer(quiet(store="sqlite", data_folder=tmp_path / "data")) as relay:
+            await with_drops(relay.store, "alice")
+            await post(relay.store, envelope("alice", 1))
+
+    asyncio.run(fill())
+    return tmp_path / "data"
+
+
+def check(folder: Path, *more: str) -> int:
+    """Run the command."""
+    return main(["check", "--data-folder", str(folder), *more])
+
+
+def test_a_sound_folder_is_called_sound(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Status 0, one line, and no file is changed."""
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert check(folder) == 0
+    assert "every row is what was written" in capsys.readouterr().out
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_damage_is_named_and_repaired(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Status 1 with the table and what to do; --repair removes it, and then all is sound."""
+    damage(folder / "relay.db", "UPDATE envelope_4096 SET envelope = zeroblob(4096)")
+    before = (folder / "relay.db").read_bytes()
+    assert check(folder) == 1
+    output = capsys.readouterr()
+    assert "envelope_4096: 1 rows are not what was written" in output.out
+    assert "--repair" in output.err
+    assert (folder / "relay.db").read_bytes() == before
+    assert check(folder, "--repair") == 0
+    assert "owners are told of 1 lost envelopes" in capsys.readouterr().out
+
+
+def test_what_no_repair_makes_again_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A damaged account, identity or file: status 1, and a backup is named."""
+    damage(folder / "relay.db", "UPDATE account SET created_day = 7")
+    assert check(folder, "--repair") == 1
+    assert "restore a backup" in capsys.readouterr().err
+    (folder / "identity.json").write_text("{}")
+    (folder / "relay.db").write_bytes(b"no database" * 400)
+    assert check(folder) == 1
+    output = capsys.readouterr().out
+    assert "identity.json is damaged" in output
+    assert "relay.db" in output
+
+
+def test_a_damaged_log_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What SQLite would silently leave out of its log is said before anything is opened."""
+    log = folder / "relay.db-wal"
+    log.write_bytes(_damaged_log(folder / "relay.db"))
+    assert check(folder) == 1
+    assert "committed mail stands behind the damage" in capsys.readouterr().out
+
+
+def _damaged_log(database: Path) -> bytes:
+    """Make two commits by hand, copy the log of a process that lives, and flip a byte of it."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        for day in (1, 2, 3):
+            connection.execute(f"PRAGMA user_version = {day}")
+        connection.execute("PRAGMA user_version = 2")
+        data = bytearray(database.with_name(database.name + "-wal").read_bytes())
+    data[32 + 24 + 100] ^= 1
+    return bytes(data)
+
+
+def test_there_must_be_something_to_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty folder, and a relay that keeps nothing on disk, are told in a line."""
+    assert check(tmp_path) == 1
+    assert "there is no database" in capsys.readouterr().err
