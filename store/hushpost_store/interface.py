@@ -270,6 +270,40 @@ class Holding(Protocol):
         ...
 
 
+class LoginWatcher(Protocol):
+    """Learns what other relays do to mailboxes whose owners are logged in here.
+
+    Calls come on the event loop, MUST NOT raise, and may come late or again.
+    """
+
+    def mail_waits(self, route: bytes, sequence: int) -> None:
+        """Learn that the backlog reaches up to `sequence`: read what was not delivered yet."""
+        ...
+
+    def ephemeral_came(
+        self, route: bytes, envelope_id: bytes, drop_ref: bytes, not_after: int, envelope: bytes
+    ) -> None:
+        """Take an envelope that is never queued."""
+        ...
+
+    def login_moved(self, route: bytes, epoch: int) -> None:
+        """Learn that this login has ended: its device is logged in elsewhere, or is gone."""
+        ...
+
+
+@runtime_checkable
+class Shared(Protocol):
+    """A store that several relays use at once.
+
+    Sequences that are admitted here may have gaps that other relays fill: what is pushed live must
+    follow on what was delivered, or be read from the backlog.
+    """
+
+    def watch(self, watcher: LoginWatcher) -> None:
+        """Tell `watcher`, from the next `open` on, within two seconds of what other relays did."""
+        ...
+
+
 @runtime_checkable
 class Lifecycle(Protocol):
     """Opening, closing and looking after a store."""

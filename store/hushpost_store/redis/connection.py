@@ -61,6 +61,9 @@ class ServerConnection:
         except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
             await self.close()
             raise ConnectionLost(f"cannot reach Redis: {type(error).__name__}") from None
+        except asyncio.CancelledError:
+            await self.close()
+            raise
 
     async def write(self, commands: Iterable[tuple[bytes | int, ...]], seconds_max: float) -> None:
         """Write commands together. Raises ConnectionLost."""

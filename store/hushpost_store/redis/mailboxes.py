@@ -15,6 +15,7 @@ from hushpost_store.redis.command import Answer
 from hushpost_store.redis.keys import mailbox_keys
 from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.shards import Shards
+from hushpost_store.redis.wake_ups import WakeUps
 from hushpost_store.rows import (
     NOTICE_DROPS_MAX,
     Admitted,
@@ -47,9 +48,16 @@ class Mailboxes:
     """Envelopes, drops, logins and notices; every operation is one script on one mailbox."""
 
     def __init__(
-        self, shards: Shards, quotas: Quotas, options: RedisOptions, figures: Figures
+        self,
+        shards: Shards,
+        wake_ups: WakeUps,
+        quotas: Quotas,
+        options: RedisOptions,
+        figures: Figures,
     ) -> None:
         self._shards = shards
+        self._wake_ups = wake_ups
+        self._node = options.node.encode()
         self._quotas = quotas
         self._options = options
         self._figures = figures
@@ -86,10 +94,12 @@ class Mailboxes:
                 envelope[-TAIL_BYTES:],
                 *self._bounds,
             ),
-            lambda answer: self._decided(answer, len(envelope), listener),
+            lambda answer: self._decided(answer, submission, listener),
         )
 
-    def _decided(self, answer: Answer, size: int, listener: SubmissionListener) -> None:
+    def _decided(
+        self, answer: Answer, submission: Submission, listener: SubmissionListener
+    ) -> None:
         figures = self._figures
         if isinstance(answer, errors.StoreFault):
             # It may be queued all the same: the same bytes that come again are then a repetition.
@@ -105,21 +115,33 @@ class Mailboxes:
         admitted = Admitted(answers.number(number), duplicate=rest[0] == 1)
         if admitted.sequence and not admitted.duplicate:
             figures.queued_envelopes += 1
-            figures.queued_bytes += size
+            figures.queued_bytes += len(submission.envelope)
             figures.committed += 1
+        self._tell(answers.blob(rest[1]), submission, admitted)
         listener.admitted(admitted)
         listener.committed()
 
+    def _tell(self, node: bytes, submission: Submission, admitted: Admitted) -> None:
+        """Wake the node where the mailbox is logged in, unless it is this one."""
+        if not node or node == self._node or admitted.duplicate:
+            return
+        if admitted.sequence:
+            self._wake_ups.mail_waits(node, submission.route, admitted.sequence)
+        else:
+            self._wake_ups.ephemeral(node, submission)
+
     async def open(self, route: bytes) -> OpenedMailbox:
         """See `MailboxStore.open_mailbox`."""
-        answer = await self._shards.run(
-            "open", mailbox_keys(route), self._options.node.encode(), NOTICE_DROPS_MAX
-        )
+        answer = await self._shards.run("open", mailbox_keys(route), self._node, NOTICE_DROPS_MAX)
         if answer is None:
             raise errors.MailboxUnknown("no mailbox has this route")
-        epoch, last, queued, notices = answers.items(answer)
+        begun, last, queued, notices, before = answers.items(answer)
+        epoch, node = answers.number(begun), answers.blob(before)
+        if node and node != self._node:
+            self._wake_ups.login_ended(node, route, epoch - 1)
+        self._wake_ups.logins[route] = epoch
         return OpenedMailbox(
-            answers.number(epoch),
+            epoch,
             answers.number(last),
             answers.number(queued),
             answers.expired_notices(notices),
@@ -127,6 +149,8 @@ class Mailboxes:
 
     def close(self, route: bytes, epoch: int) -> None:
         """See `MailboxStore.close_mailbox`; a lost answer leaves a login that the next one ends."""
+        if self._wake_ups.logins.get(route) == epoch:
+            del self._wake_ups.logins[route]
         self._shards.send("close", mailbox_keys(route), (epoch,), lambda _: None)
 
     async def read(

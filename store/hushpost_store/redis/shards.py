@@ -103,10 +103,23 @@ class Shards:
         whole = (b"EVALSHA", sha, len(keys), *keys, *arguments)
         self._give(Command(whole, slot_of(keys[0]), on_answer))
 
+    def send_command(
+        self, key: bytes, arguments: tuple[bytes | int, ...], on_answer: OnAnswer
+    ) -> None:
+        """Send a command to the server that owns `key`; see `send`."""
+        self._give(Command(arguments, slot_of(key), on_answer))
+
+    def owner_of(self, key: bytes) -> Address:
+        """Return the server that owns `key`. Raises ServerError where none does."""
+        owner = self._known().owners[slot_of(key)]
+        if owner is None:
+            raise ServerError("no server of the cluster owns this slot")
+        return owner
+
     async def ask(self, key: bytes, *arguments: bytes | int) -> Answer:
         """Send a command to the server that owns `key`. Raises StoreFault."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._give(Command(arguments, slot_of(key), into(future)))
+        self.send_command(key, arguments, into(future))
         return await future
 
     async def ask_server(self, address: Address, *arguments: bytes | int) -> Answer:

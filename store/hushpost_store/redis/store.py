@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from hushpost_store import admission, errors
-from hushpost_store.interface import SubmissionListener
+from hushpost_store.interface import LoginWatcher, SubmissionListener
 from hushpost_store.quotas import Quotas
 from hushpost_store.redis import answers
 from hushpost_store.redis.accounts import Accounts
@@ -26,6 +26,7 @@ from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.probe import probe
 from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.url import RedisUrl
+from hushpost_store.redis.wake_ups import WakeUps
 from hushpost_store.rows import (
     AccountRow,
     DeviceListRow,
@@ -61,13 +62,19 @@ class RedisStore:
         self._options = options
         self._quotas = quotas if quotas is not None else Quotas()
         self._url = RedisUrl.parse(options.url)
+        self._watcher: LoginWatcher | None = None
         self._reset()
 
     def _reset(self) -> None:
         options = self._options
         self._shards = Shards(self._url, options)
         self._figures = Figures()
-        self._mailboxes = Mailboxes(self._shards, self._quotas, options, self._figures)
+        self._wake_ups = WakeUps(self._shards, self._url, options)
+        if self._watcher is not None:
+            self._wake_ups.watch(self._watcher)
+        self._mailboxes = Mailboxes(
+            self._shards, self._wake_ups, self._quotas, options, self._figures
+        )
         self._accounts = Accounts(self._shards, self._quotas, self._figures)
         self._generation = b""
 
@@ -81,18 +88,25 @@ class RedisStore:
             await probe(self._shards, self._options.durability)
             self._generation = await self._introduce()
             await self._count_all()
+            self._wake_ups.start()
         except BaseException:
             await self._shards.close()
             raise
 
     async def close(self) -> None:
         """See `Lifecycle`: waits for the answers that are under way."""
+        await self._wake_ups.stop()
         try:
             async with asyncio.timeout(self._options.answer_seconds_max):
                 await self._shards.below(0)
         except TimeoutError:
             pass
         await self._shards.close()
+
+    def watch(self, watcher: LoginWatcher) -> None:
+        """See `Shared`."""
+        self._watcher = watcher
+        self._wake_ups.watch(watcher)
 
     # Accounts and prekeys
 

@@ -1,0 +1,185 @@
+"""What relays tell each other about mailboxes: hints, never mail that must arrive.
+
+Each node listens on one channel, `{node}:wake`. Who posts into a mailbox that is logged in
+elsewhere tells that node; who logs a device in tells the node that it leaves. A hint may be lost:
+every node also looks, once a second, at each mailbox that is logged in on it.
+
+    m  route  sequence                                   mail waits, up to this sequence
+    e  route  envelope id  drop reference  not_after  envelope      ephemeral: this is all of it
+    d  route  epoch                                      this login has ended
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from struct import Struct
+from typing import Final
+
+from hushpost_store import errors
+from hushpost_store.interface import LoginWatcher
+from hushpost_store.redis import answers
+from hushpost_store.redis.command import Answer, ConnectionLost
+from hushpost_store.redis.connection import ServerConnection
+from hushpost_store.redis.keys import mailbox_keys
+from hushpost_store.redis.options import RedisOptions
+from hushpost_store.redis.shards import Shards
+from hushpost_store.redis.url import RedisUrl
+from hushpost_store.rows import Submission
+
+# A lost hint costs at most this and the time of an answer.
+LOOK_SECONDS: Final = 1.0
+# A connection that only listens is asked so often whether it is still there.
+PING_SECONDS: Final = 3.0
+LISTEN_AGAIN_SECONDS: Final = 0.2
+# Mailboxes that one look asks for at once.
+LOOKS_AT_ONCE: Final = 500
+
+_WAITS: Final = Struct(">c16sQ")
+_ENDED: Final = Struct(">c16sQ")
+_EPHEMERAL: Final = Struct(">c16s16s16sI")
+
+
+class WakeUps:
+    """The hints of one node. `logins` maps the routes logged in here to their epoch."""
+
+    def __init__(self, shards: Shards, url: RedisUrl, options: RedisOptions) -> None:
+        self._shards = shards
+        self._url = url
+        self._options = options
+        self._watcher: LoginWatcher | None = None
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
+        self._to_tell: dict[bytes, dict[bytes, int]] = {}
+        self.logins: dict[bytes, int] = {}
+
+    def watch(self, watcher: LoginWatcher) -> None:
+        """Have `watcher` told of what other nodes do."""
+        self._watcher = watcher
+
+    def start(self) -> None:
+        """Listen and look, if anybody watches."""
+        if self._watcher is not None:
+            self._tasks = tuple(
+                asyncio.create_task(work)
+                for work in (self._listen(self._watcher), self._look(self._watcher))
+            )
+
+    async def stop(self) -> None:
+        """Neither listen nor look any more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = ()
+
+    # -- telling --------------------------------------------------------------------------------
+
+    def mail_waits(self, node: bytes, route: bytes, sequence: int) -> None:
+        """Tell a node, at the end of this turn of the loop, that a mailbox of its has mail."""
+        if not self._to_tell:
+            asyncio.get_running_loop().call_soon(self._tell_all)
+        told = self._to_tell.setdefault(node, {})
+        told[route] = max(sequence, told.get(route, 0))
+
+    def ephemeral(self, node: bytes, submission: Submission) -> None:
+        """Pass on what is never queued; if it is lost, it is lost."""
+        route, drop_hash, envelope_id, _, not_after, envelope = submission
+        head = _EPHEMERAL.pack(b"e", route, envelope_id, drop_hash[:16], not_after)
+        self._tell(node, head + envelope)
+
+    def login_ended(self, node: bytes, route: bytes, epoch: int) -> None:
+        """Tell a node that a device that was logged in there is logged in elsewhere."""
+        self._tell(node, _ENDED.pack(b"d", route, epoch))
+
+    def _tell_all(self) -> None:
+        to_tell, self._to_tell = self._to_tell, {}
+        for node, routes in to_tell.items():
+            # Several in one message: each is of one size.
+            hints = [_WAITS.pack(b"m", route, sequence) for route, sequence in routes.items()]
+            self._tell(node, b"".join(hints))
+
+    def _tell(self, node: bytes, payload: bytes) -> None:
+        channel = _channel(node)
+        self._shards.send_command(channel, (b"SPUBLISH", channel, payload), lambda _: None)
+
+    # -- hearing --------------------------------------------------------------------------------
+
+    async def _listen(self, watcher: LoginWatcher) -> None:
+        """Listen until stopped; a lost connection is replaced, and the look covers the time."""
+        while True:
+            with suppress(errors.StoreFault):
+                await self._listen_once(watcher)
+            await asyncio.sleep(LISTEN_AGAIN_SECONDS)
+
+    async def _listen_once(self, watcher: LoginWatcher) -> None:
+        channel = _channel(self._options.node.encode())
+        options = self._options
+        address = self._shards.owner_of(channel)
+        connection = ServerConnection(self._url, address, options.connect_seconds_max)
+        await connection.open()
+        pinging = asyncio.create_task(self._ping(connection))
+        try:
+            await connection.write([(b"SSUBSCRIBE", channel)], options.answer_seconds_max)
+            while True:
+                answer = await connection.read(PING_SECONDS + options.answer_seconds_max)
+                if isinstance(answer, errors.StoreFault):
+                    raise answer  # the channel's slot has moved
+                parts = answers.items(answer)
+                if parts[0] == b"smessage":
+                    self._hear(answers.blob(parts[2]), watcher)
+        finally:
+            pinging.cancel()
+            await asyncio.gather(pinging, return_exceptions=True)
+            await connection.close()
+
+    async def _ping(self, connection: ServerConnection) -> None:
+        with suppress(ConnectionLost):
+            while True:
+                await asyncio.sleep(PING_SECONDS)
+                await connection.write([(b"PING",)], self._options.answer_seconds_max)
+
+    def _hear(self, payload: bytes, watcher: LoginWatcher) -> None:
+        match payload[:1]:
+            case b"m":
+                for _, route, sequence in _WAITS.iter_unpack(payload):
+                    watcher.mail_waits(route, sequence)
+            case b"e":
+                _, route, envelope_id, drop_ref, not_after = _EPHEMERAL.unpack_from(payload)
+                envelope = payload[_EPHEMERAL.size :]
+                watcher.ephemeral_came(route, envelope_id, drop_ref, not_after, envelope)
+            case b"d":
+                _, route, epoch = _ENDED.unpack(payload)
+                watcher.login_moved(route, epoch)
+            case _:
+                return  # of a later version
+
+    # -- looking --------------------------------------------------------------------------------
+
+    async def _look(self, watcher: LoginWatcher) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            routes = [*self.logins]
+            for start in range(0, len(routes), LOOKS_AT_ONCE):
+                with suppress(errors.StoreFault):
+                    await self._look_at(routes[start : start + LOOKS_AT_ONCE], watcher)
+
+    async def _look_at(self, routes: Iterable[bytes], watcher: LoginWatcher) -> None:
+        looked = [(route, self._ask(route)) for route in routes]
+        found = await asyncio.gather(*(asked for _, asked in looked))
+        for (route, _), answer in zip(looked, found, strict=True):
+            held = self.logins.get(route)
+            epoch, last = answers.items(answer)
+            if held is None:
+                continue
+            if epoch is None or int(answers.blob(epoch)) > held:
+                watcher.login_moved(route, held)
+            elif last is not None:
+                watcher.mail_waits(route, int(answers.blob(last)))
+
+    async def _ask(self, route: bytes) -> Answer:
+        key = mailbox_keys(route)[0]
+        return await self._shards.ask(key, b"HMGET", key, b"epoch", b"last")
+
+
+def _channel(node: bytes) -> bytes:
+    return b"{" + node + b"}:wake"

@@ -1,0 +1,147 @@
+"""Relays wake each other, and a lost hint costs a second or two."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from time import monotonic
+
+import pytest
+from hushpost_demo.redis_servers import cli
+from hushpost_store.conformance import NOW, QUOTAS, envelope, post, route, with_drops
+from hushpost_store.redis import wake_ups
+from hushpost_store.redis.options import RedisOptions
+from hushpost_store.redis.store import RedisStore
+from hushpost_store.rows import TtlClass
+
+from tests.store.redis.conftest import empty, opened
+
+HINT_SECONDS_MAX = 5.0
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Notes what it is told."""
+
+    mail: list[tuple[bytes, int]] = field(default_factory=list[tuple[bytes, int]])
+    passing: list[bytes] = field(default_factory=list[bytes])
+    moved: list[tuple[bytes, int]] = field(default_factory=list[tuple[bytes, int]])
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def mail_waits(self, route: bytes, sequence: int) -> None:
+        """See `LoginWatcher`."""
+        self.mail.append((route, sequence))
+        self.news.set()
+
+    def ephemeral_came(
+        self, route: bytes, envelope_id: bytes, drop_ref: bytes, not_after: int, envelope: bytes
+    ) -> None:
+        """See `LoginWatcher`."""
+        assert (envelope_id, drop_ref) != (b"", b"")
+        self.passing.append(envelope)
+        self.news.set()
+
+    def login_moved(self, route: bytes, epoch: int) -> None:
+        """See `LoginWatcher`."""
+        self.moved.append((route, epoch))
+        self.news.set()
+
+    async def told(self) -> None:
+        """Wait for the next news."""
+        await asyncio.wait_for(self.news.wait(), HINT_SECONDS_MAX)
+        self.news.clear()
+
+
+async def _watching(url: str, node: str) -> tuple[RedisStore, Watcher]:
+    store = RedisStore(replace(RedisOptions(url), node=node), QUOTAS)
+    watcher = Watcher()
+    store.watch(watcher)
+    await store.open()
+    return store, watcher
+
+
+@pytest.fixture
+def _rarely_looking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let hints alone be heard."""
+    monkeypatch.setattr(wake_ups, "LOOK_SECONDS", 3_600.0)
+
+
+@pytest.mark.usefixtures("_rarely_looking")
+async def test_a_post_wakes_the_node_of_the_login(redis_url: str) -> None:
+    """A hint names mailbox and sequence; what is ephemeral comes whole; no node tells itself."""
+    await empty(redis_url)
+    here, watcher = await _watching(redis_url, "here")
+    elsewhere = await opened(redis_url, node="elsewhere")
+    await with_drops(here, "alice")
+    await here.open_mailbox(route("bob"), NOW)
+    await asyncio.sleep(0.1)  # the channel is heard once its subscription was answered
+    told = await post(elsewhere, envelope("alice", 1))
+    await watcher.told()
+    assert told.place is not None
+    assert watcher.mail == [(route("bob"), told.place.sequence)]
+    typing = envelope("alice", 2, ttl_class=TtlClass.EPHEMERAL, not_after=480_001)
+    await post(elsewhere, typing)
+    await watcher.told()
+    assert watcher.passing == [typing.envelope]
+    await post(here, envelope("alice", 3))
+    await post(elsewhere, envelope("alice", 3))
+    await asyncio.sleep(0.1)
+    assert len(watcher.mail) == 1
+    await here.close()
+    await elsewhere.close()
+
+
+@pytest.mark.usefixtures("_rarely_looking")
+async def test_a_device_that_moves_ends_its_old_login(single_url: str) -> None:
+    """The node that it leaves is told which login has ended."""
+    here, watcher = await _watching(single_url, "here")
+    elsewhere = await opened(single_url, node="elsewhere")
+    await with_drops(here, "alice")
+    left = await here.open_mailbox(route("bob"), NOW)
+    await asyncio.sleep(0.1)
+    await elsewhere.open_mailbox(route("bob"), NOW)
+    await watcher.told()
+    assert watcher.moved == [(route("bob"), left.epoch)]
+    await here.close()
+    await elsewhere.close()
+
+
+async def test_without_hints_looking_finds_mail_and_moves(
+    single_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who hears nothing learns of mail, and of a login that ended, within two seconds."""
+    monkeypatch.setattr(wake_ups.WakeUps, "_tell", lambda *_: None)
+    here, watcher = await _watching(single_url, "here")
+    elsewhere = await opened(single_url, node="elsewhere")
+    await with_drops(here, "alice")
+    opened_here = await here.open_mailbox(route("bob"), NOW)
+    await post(elsewhere, envelope("alice", 1))
+    posted = monotonic()
+    while (route("bob"), 1) not in watcher.mail:
+        await watcher.told()
+    assert monotonic() - posted < HINT_SECONDS_MAX
+    await elsewhere.open_mailbox(route("bob"), NOW)
+    while not watcher.moved:
+        await watcher.told()
+    assert watcher.moved[0] == (route("bob"), opened_here.epoch)
+    here.close_mailbox(route("bob"), opened_here.epoch)
+    await here.close()
+    await elsewhere.close()
+
+
+@pytest.mark.usefixtures("_rarely_looking")
+async def test_a_lost_subscription_is_made_again(single_url: str) -> None:
+    """A server that ends the connection of a listener is listened to again."""
+    here, watcher = await _watching(single_url, "here")
+    elsewhere = await opened(single_url, node="elsewhere")
+    await with_drops(here, "alice")
+    await here.open_mailbox(route("bob"), NOW)
+    await asyncio.sleep(0.1)
+    await cli("-p", single_url.rpartition(":")[2], "client", "kill", "type", "pubsub")
+    number = 0
+    while not watcher.mail:
+        await post(elsewhere, envelope("alice", number % 4))
+        number += 1
+        here.acknowledge(route("bob"), 1, [number], NOW)
+        await asyncio.sleep(0.1)
+        assert number < 50
+    await here.close()
+    await elsewhere.close()
