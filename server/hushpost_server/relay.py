@@ -302,9 +302,12 @@ class RelayServer:
     async def _every(self, seconds: float, work: Callable[[], object]) -> None:
         while True:
             await asyncio.sleep(seconds)
-            result = work()
-            if asyncio.iscoroutine(result):
-                await result
+            try:
+                result = work()
+                if asyncio.iscoroutine(result):
+                    await result
+            except Exception as error:  # noqa: BLE001 - one round's fault must not end all others
+                self._log.write("unhandled", origin="timer", error=error)
 
     def _keep_time(self) -> None:
         self.reception.check_deadlines(self.clock.now())

@@ -199,3 +199,20 @@ async def test_a_post_connection_ends_with_its_time(relay: RelayServer, clock: M
         clock.advance(post.hello.limits.post_seconds_max)
         relay.reception.check_deadlines(clock.now(), everyone=True)
         assert await post.ended() == CloseCode.NORMAL
+
+
+async def test_a_round_that_fails_does_not_end_all_that_follow(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Were the task of the sweep to die of one exception, nothing would expire any more."""
+    async with RelayServer(quiet(sweep_interval_seconds=0.1), clock=clock) as relay:
+        rounds: list[int] = []
+
+        async def sweep() -> None:
+            rounds.append(len(rounds))
+            raise LookupError("somebody's name")
+
+        monkeypatch.setattr(relay.sweeper, "sweep", sweep)
+        await until(lambda: len(rounds) >= 3)
+    assert "unhandled origin=timer error=LookupError" in caplog.text
+    assert "somebody's name" not in caplog.text
