@@ -9,10 +9,8 @@ the same way, and what is shorter is looked for plainly.
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, Literal
 
-_WIDE: Final = (8, "Q")
-_NARROW: Final = (4, "I")
 # Small enough that a window with a common group in it costs little to look through, large enough
 # that a step of the interpreter for each window does not count.
 WINDOW_BYTES: Final = 1 << 16
@@ -27,8 +25,8 @@ class GramIndex:
         if b"" in unique:
             raise ValueError("an empty pattern stands everywhere")
         self._overlap = max(map(len, unique), default=0)
-        self._wide = _Groups(*_WIDE)
-        self._narrow = _Groups(*_NARROW)
+        self._wide = _Groups(8, "Q")
+        self._narrow = _Groups(4, "I")
         self._short: list[bytes] = []
         for pattern in unique:
             if not (self._wide.add(pattern) or self._narrow.add(pattern)):
@@ -58,7 +56,7 @@ class GramIndex:
 class _Groups:
     """The groups of one width of all patterns that are long enough for it."""
 
-    def __init__(self, width: int, number: str) -> None:
+    def __init__(self, width: int, number: Literal["Q", "I"]) -> None:
         self._width = width
         self._number = number
         self._owners: dict[int, list[bytes]] = {}
@@ -81,7 +79,7 @@ class _Groups:
         if not self._groups:
             return
         whole = len(window) - len(window) % self._width
-        numbers = memoryview(window)[:whole].cast(self._number)  # type: ignore[call-overload]  # a variable format
+        numbers = memoryview(window)[:whole].cast(self._number)
         seen: set[bytes] = set()
         for group in self._groups.intersection(numbers):
             for pattern in self._owners[group]:

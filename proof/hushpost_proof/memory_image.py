@@ -106,11 +106,22 @@ def stopped(pid: int) -> Generator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
+def has_ended(pid: int) -> bool:
+    """Whether a process is gone, or waits only for its parent to notice."""
+    try:
+        return _state(pid) == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def _state(pid: int) -> str:
+    # The name of the program stands in brackets and may hold anything.
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 def _await_state(pid: int, wanted: str) -> None:
-    status = Path(f"/proc/{pid}/stat")
     for _ in range(10_000):
-        # The name of the program stands in brackets and may hold anything.
-        if status.read_text().rpartition(")")[2].split()[0] == wanted:
+        if _state(pid) == wanted:
             return
         os.sched_yield()
     raise ImageUnreadable(f"process {pid} does not stop")

@@ -1,0 +1,1 @@
+"""The canary scan: unmistakable people use hushpost, and are hunted everywhere they must not be."""
