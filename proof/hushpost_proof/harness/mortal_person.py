@@ -13,7 +13,7 @@ from pathlib import Path
 from hushpost.contacts import Contact
 from hushpost.events import MessageReceived
 
-from hushpost_proof.harness import defects, person
+from hushpost_proof.harness import defects, impatience, person
 from hushpost_proof.harness.mortality import Mortality
 from hushpost_proof.harness.wrong_clock import clock_in_force
 from hushpost_proof.kill_points import CLIENT_CALLS
@@ -60,6 +60,7 @@ class BusyPerson(person.Person):
 def prepare() -> None:
     """Plant what is to be planted and watch every point; before anything of the library runs."""
     defects.plant()
+    impatience.shorten_if_told()
     mortality = Mortality.from_environment()
     mortality.watch_system()
     mortality.watch_steps()
