@@ -50,6 +50,7 @@ class RefusalTick:
     __slots__ = (
         "_call_at",
         "_decided",
+        "_index",
         "_now",
         "_probe",
         "_probed",
@@ -76,6 +77,7 @@ class RefusalTick:
         self._submitted = submitted
         self._probe = probe
         self._seen = submitted.value
+        self._index = -1
         self._decided = -1
         self._probed = -1
         self._waiting: list[_Waiting] = []
@@ -103,11 +105,9 @@ class RefusalTick:
         self._answer(waiting)
 
     def _next_tick(self) -> float:
-        now = self._now()
-        index = int(now / self._seconds) + 1
-        when = index * self._seconds
-        # Rounding can put the next tick at this very moment, where it would repeat for ever.
-        return when if when > now else (index + 1) * self._seconds
+        # Timers come early by their rounding: each tick comes once all the same.
+        self._index = max(int(self._now() / self._seconds), self._index) + 1
+        return self._index * self._seconds
 
     def _tick(self) -> None:
         ended = self.period

@@ -154,6 +154,23 @@ def test_no_refusal_leaves_before_a_whole_tick() -> None:
         assert 0.1 - 1e-9 <= waited <= 0.3 + 1e-9
 
 
+def test_a_timer_that_comes_early_cuts_no_tick_short() -> None:
+    """Event loops round: a tick that fires just before its time is not repeated at it."""
+    stand = Stand()
+    answerer = Answerer(stand.loop)
+    place = stand.offer(answerer)
+    stand.tick.refuse(answerer, 1, *place)
+    arrived = stand.loop.time
+    for _ in range(4):
+        ((when, callback),) = stand.loop.timers
+        stand.loop.timers.clear()
+        stand.loop.time = when - 0.0004
+        callback()
+        if answerer.answers:
+            break
+    assert answerer.answers[0][0] - arrived >= 0.1 - 0.0004
+
+
 def test_the_answer_is_no_drop() -> None:
     """What leaves is the one NO_DROP refusal, with no hint."""
     stand = Stand()

@@ -1,0 +1,1 @@
+"""What the sizes on the wire tell whoever listens: of envelopes, frames, TLS records, segments."""

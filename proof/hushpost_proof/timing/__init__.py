@@ -1,0 +1,1 @@
+"""What the times, the sizes and the order of a relay's answers tell whoever posts to it."""
