@@ -63,6 +63,8 @@ HELD: Final = (
             "reception.Reception._slots",
             "reception.Reception._dirty",
             "reception.Reception._number",
+            "turnstile.Turnstile._waiting",
+            "unsent.Unsent._slow",
             "health.HealthServer._open",
         ),
         tells="with presence: the address from which its device is connected",

@@ -14,6 +14,6 @@ CLAIM = Claim(
     name="subpoena",
     half=Half.KEPT,
     sentence="`hushpost-relay subpoena` produces every stored row of an account, and no other",
-    seconds=12,
+    seconds=10,
     prove=_prove,
 )
