@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hushpost_proof.claim import Claim, Effort, Half, Row
-from hushpost_proof.timing.answers import differences, shapes
+from hushpost_proof.timing.answers import all_shapes, differences
 from hushpost_proof.timing.audience import Kind
 from hushpost_proof.timing.judgement import DELTA_MAX, not_measurable, summary
 from hushpost_proof.timing.prober import Rhythm
@@ -32,7 +32,7 @@ async def _prove(effort: Effort) -> Sequence[Row]:
     tries = _TRIES_LONG if effort.is_long else _TRIES
     answers = await attempt(_trial(effort, tries), effort.folder / "true")
     found = differences(answers, _TICK_SECONDS)
-    seen = set().union(*shapes(answers).values())
+    seen = all_shapes(answers)
     fine = all(abs(one.delta) < DELTA_MAX for one in found)
     return [
         Row(
@@ -63,7 +63,7 @@ async def _planted(effort: Effort, leak: str, bound: float) -> Row:
 
 async def _planted_byte(effort: Effort, folder: Path) -> Row:
     answers = await attempt(_trial(effort, 400, "one byte more"), folder)
-    seen = set().union(*shapes(answers).values())
+    seen = all_shapes(answers)
     found = f"{len(seen)} kinds of answer"
     return Row("control: one byte more", len(answers), found, len(seen) > 1)
 

@@ -41,6 +41,11 @@ def shapes(answers: Iterable[Answer]) -> Mapping[str, frozenset[tuple[bytes, int
     return {case: frozenset(pairs) for case, pairs in seen.items()}
 
 
+def all_shapes(answers: Iterable[Answer]) -> frozenset[tuple[bytes, int]]:
+    """Return the bytes and segment sizes of all cases together."""
+    return frozenset(pair for pairs in shapes(answers).values() for pair in pairs)
+
+
 def _features(answers: Sequence[Answer], tick_ns: int) -> dict[str, dict[str, list[float]]]:
     features: dict[str, dict[str, list[float]]] = {respect: {} for respect in RESPECTS}
 
