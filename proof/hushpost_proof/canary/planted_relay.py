@@ -18,7 +18,6 @@ import sqlite3
 import sys
 import tempfile
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from contextlib import closing
@@ -27,17 +26,17 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from hushpost_server import backup, command, freed_memory, health, metrics, relay
+from hushpost_server import backup, command, health, metrics, relay
 from hushpost_server import serve_command as serve
 from hushpost_server import session as sessions
-from hushpost_store.sqlite import database
+from hushpost_store.sqlite import checkpointer, database
 from websockets.server import ServerProtocol
 
 from hushpost_proof.canary import surfaces
+from hushpost_proof.harness.wrong_clock import clock_in_force
 
 LEAKS_VARIABLE: Final = "HUSHPOST_PROOF_LEAKS"
 FAULTS_VARIABLE: Final = "HUSHPOST_PROOF_FAULTS"
-CLOCK_VARIABLE: Final = "HUSHPOST_PROOF_CLOCK"
 KEEPS_VARIABLE: Final = "HUSHPOST_PROOF_KEEPS"
 # Ends the process with a report, as SIGABRT does the real one.
 CRASH_SIGNAL: Final = signal.SIGUSR2
@@ -54,8 +53,7 @@ def main() -> int:
         _plant_leaks(json.loads(Path(path).read_text()))
     if text := os.environ.get(FAULTS_VARIABLE):
         _plant_faults(text)
-    if clock := os.environ.get(CLOCK_VARIABLE):
-        _plant_clock(Path(clock))
+    _plant_clock()
     if os.environ.get(KEEPS_VARIABLE):
         _plant_keeping()
     return command.script()
@@ -221,10 +219,9 @@ def _stumble_aside(text: str) -> None:
 # ---- time
 
 
-def _plant_clock(path: Path) -> None:
+def _plant_clock() -> None:
     class Clock:
-        def now(self) -> float:
-            return time.time() + float(path.read_text() or "0")
+        now = staticmethod(clock_in_force())
 
     planted: Any = relay
     planted.SystemClock = Clock
@@ -236,8 +233,9 @@ def _plant_clock(path: Path) -> None:
 def _plant_keeping() -> None:
     """Undo what keeps ciphertext from staying: overwriting in memory, and in freed pages."""
     undone: Any = serve
-    undone.overwrite_freed_memory = lambda: False
-    assert freed_memory.overwrite_freed_memory is not undone.overwrite_freed_memory
+    undone.overwrite_freed_memory = _not_at_all
+    checkpoints: Any = checkpointer
+    checkpoints.forget_rows = _not_at_all
     planted: Any = database.Database
     configure: Callable[..., None] = planted._configure
 
@@ -246,6 +244,10 @@ def _plant_keeping() -> None:
         connection.execute("PRAGMA secure_delete = OFF")
 
     planted._configure = careless
+
+
+def _not_at_all(*_: object) -> bool:
+    return False
 
 
 if __name__ == "__main__":
