@@ -23,6 +23,8 @@ KEEPS = {
     "no-appendfsync-on-rewrite": "no",
     "maxmemory-policy": "noeviction",
     "save": "",
+    # Otherwise a primary waits five seconds for more replicas to come.
+    "repl-diskless-sync-delay": "0",
 }
 START_SECONDS_MAX = 30.0
 _PAUSE_SECONDS = 0.02
@@ -222,8 +224,6 @@ def _in_cluster(settings: Mapping[str, str], port: int) -> dict[str, str]:
         "cluster-port": str(port + _BUS_PORT_STEP),
         # Short for demos and tests: after it a server that is silent is taken for dead.
         "cluster-node-timeout": "2000",
-        # Otherwise a primary waits five seconds for more replicas to come.
-        "repl-diskless-sync-delay": "0",
     }
 
 

@@ -13,8 +13,8 @@ from hushpost_store import errors
 from hushpost_store.memory_accounts import DEVICE_LISTS_MAX
 from hushpost_store.quotas import Quotas
 from hushpost_store.redis import answers
+from hushpost_store.redis.figures import Figures
 from hushpost_store.redis.keys import account_keys, mailbox_keys
-from hushpost_store.redis.mailboxes import Figures
 from hushpost_store.redis.shards import Shards
 from hushpost_store.rows import (
     AccountRow,
@@ -189,9 +189,7 @@ class Accounts:
             answer = await self._shards.run(
                 "release", mailbox_keys(device.route), _owner(account_id, device)
             )
-            envelopes, size = answers.numbers(answer)
-            self._figures.queued_envelopes -= envelopes
-            self._figures.queued_bytes -= size
+            self._figures.count_out(*answers.numbers(answer))
 
 
 _DEVICE_ID_BYTES = 16

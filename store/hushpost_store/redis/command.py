@@ -50,6 +50,10 @@ class Command:
     size: int = field(default=0)
     # Where the one next try goes, with ASKING before it: a server said so (ASK).
     ask: Address | None = None
+    # Told after the answer, once, whether replicas have what was written; None where nobody asks.
+    on_durable: Callable[[bool], None] | None = None
+    # Set when its own answer was its last: no server sent it elsewhere.
+    is_answered: bool = False
     # When a server first sent it elsewhere; 0 if none did. Seconds of the monotonic clock.
     redirected_at: float = 0.0
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
 
 from hushpost_store import admission, errors
 from hushpost_store.interface import SubmissionListener
@@ -12,8 +10,10 @@ from hushpost_store.quotas import Quotas
 from hushpost_store.redis import answers
 from hushpost_store.redis.answers import TAIL_BYTES
 from hushpost_store.redis.command import Answer
+from hushpost_store.redis.figures import Figures
 from hushpost_store.redis.keys import mailbox_keys
-from hushpost_store.redis.options import RedisOptions
+from hushpost_store.redis.options import Durability, RedisOptions
+from hushpost_store.redis.posting import RETRY_SECONDS, Posting
 from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.wake_ups import WakeUps
 from hushpost_store.rows import (
@@ -27,21 +27,6 @@ from hushpost_store.rows import (
     Submission,
     TtlClass,
 )
-
-# What RETRY proposes: a server that is away is replaced, or comes back, in seconds.
-RETRY_SECONDS: Final = 1
-
-
-@dataclass(slots=True)
-class Figures:
-    """What this process has seen come and go since it last counted all."""
-
-    accounts: int = 0
-    queued_envelopes: int = 0
-    queued_bytes: int = 0
-    committed: int = 0
-    failed: int = 0
-    is_faulty: bool = False
 
 
 class Mailboxes:
@@ -61,6 +46,7 @@ class Mailboxes:
         self._quotas = quotas
         self._options = options
         self._figures = figures
+        self._waits_for_replicas = options.durability is Durability.REPLICATED
         self._bounds = (
             quotas.mailbox_envelopes_max,
             quotas.mailbox_bytes_max,
@@ -72,7 +58,7 @@ class Mailboxes:
         )
 
     def submit(self, submission: Submission, listener: SubmissionListener, now: float) -> None:
-        """See `MailboxStore`: Redis decides; what it answers is as durable as it gets."""
+        """See `MailboxStore`: Redis decides; its answer comes after its sync."""
         route, drop_hash, envelope_id, ttl_class, not_after, envelope = submission
         if not admission.is_lifetime_valid(ttl_class, not_after, now):
             listener.refused(Refusal.BAD_TTL, 0)
@@ -80,6 +66,13 @@ class Mailboxes:
         if self._shards.waiting_bytes + len(envelope) > self._options.waiting_bytes_max:
             listener.refused(Refusal.RETRY, RETRY_SECONDS)
             return
+        posting = Posting(
+            submission,
+            listener,
+            figures=self._figures,
+            on_admitted=self._tell,
+            waits_for_replicas=self._waits_for_replicas,
+        )
         self._shards.send(
             "enqueue",
             mailbox_keys(route),
@@ -94,32 +87,9 @@ class Mailboxes:
                 envelope[-TAIL_BYTES:],
                 *self._bounds,
             ),
-            lambda answer: self._decided(answer, submission, listener),
+            posting.answered,
+            posting.durable if self._waits_for_replicas else None,
         )
-
-    def _decided(
-        self, answer: Answer, submission: Submission, listener: SubmissionListener
-    ) -> None:
-        figures = self._figures
-        if isinstance(answer, errors.StoreFault):
-            # It may be queued all the same: the same bytes that come again are then a repetition.
-            figures.failed += 1
-            figures.is_faulty = True
-            listener.refused(Refusal.RETRY, RETRY_SECONDS)
-            return
-        figures.is_faulty = False
-        reason, number, *rest = answers.items(answer)
-        if reason != 0:
-            listener.refused(Refusal(answers.number(reason)), answers.number(number))
-            return
-        admitted = Admitted(answers.number(number), duplicate=rest[0] == 1)
-        if admitted.sequence and not admitted.duplicate:
-            figures.queued_envelopes += 1
-            figures.queued_bytes += len(submission.envelope)
-            figures.committed += 1
-        self._tell(answers.blob(rest[1]), submission, admitted)
-        listener.admitted(admitted)
-        listener.committed()
 
     def _tell(self, node: bytes, submission: Submission, admitted: Admitted) -> None:
         """Wake the node where the mailbox is logged in, unless it is this one."""
@@ -172,13 +142,7 @@ class Mailboxes:
         if isinstance(answer, errors.StoreFault):
             self._figures.is_faulty = True
             return
-        envelopes, size = answers.numbers(answer)
-        self.count_out(envelopes, size)
-
-    def count_out(self, envelopes: int, size: int) -> None:
-        """Note that envelopes left the store."""
-        self._figures.queued_envelopes -= envelopes
-        self._figures.queued_bytes -= size
+        self._figures.count_out(*answers.numbers(answer))
 
     async def notices(self, route: bytes) -> tuple[ExpiredNotice, ...]:
         """See `MailboxStore.expired_notices`."""

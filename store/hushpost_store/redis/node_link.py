@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from hushpost_store.redis.command import Command, ConnectionLost
+from hushpost_store.redis.barrier import Barrier
+from hushpost_store.redis.command import Command, ConnectionLost, Redirected
 from hushpost_store.redis.connection import ServerConnection
 from hushpost_store.redis.scripts import all_scripts
 
@@ -26,10 +27,12 @@ class NodeLink:
         connection: ServerConnection,
         answer_seconds_max: float,
         on_lost: Callable[[NodeLink], None],
+        barrier: Barrier | None = None,
     ) -> None:
         self._connection = connection
         self._answer_seconds_max = answer_seconds_max
         self._on_lost = on_lost
+        self._barrier = barrier
         self._to_write: list[Command] = []
         self._waiting: deque[Command] = deque()
         self._something_to_write = asyncio.Event()
@@ -71,6 +74,8 @@ class NodeLink:
             await self._something_to_write.wait()
             self._something_to_write.clear()
             commands, self._to_write = self._to_write, []
+            if self._barrier is not None:
+                commands += self._barrier.after(commands)
             self._waiting.extend(commands)
             self._something_waits.set()
             try:
@@ -95,6 +100,7 @@ class NodeLink:
                 command.ask = None
                 self._waiting.appendleft(command)
                 continue
+            command.is_answered = not isinstance(answer, Redirected)
             command.on_answer(answer)
 
     def _lose(self) -> None:

@@ -14,6 +14,8 @@ class Durability(StrEnum):
     MEMORY = "memory"
     # On the disk of the server that owns the mailbox.
     SYNCED = "synced"
+    # On that disk, and on the disk of a replica beside it.
+    REPLICATED = "replicated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,10 @@ class RedisOptions:
     # a command in flight is never given up alone.
     answer_seconds_max: float = 5.0
     connect_seconds_max: float = 3.0
+    # With `replicated`: how many replicas must have it, and how long a sender waits for them
+    # before it is told to retry.
+    replicas_min: int = 1
+    replica_seconds_max: float = 2.0
     # What waits for answers, of all servers together; above the mark senders are not read.
     waiting_bytes_max: int = 64 << 20
     waiting_bytes_high: int = 16 << 20

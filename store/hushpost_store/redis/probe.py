@@ -6,14 +6,15 @@ what must be forgotten, is refused by naming the line of `redis.conf` to change.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hushpost_store import errors
 from hushpost_store.redis import answers
 from hushpost_store.redis.address import Address
+from hushpost_store.redis.barrier import Barrier
 from hushpost_store.redis.command import ServerError
-from hushpost_store.redis.options import Durability
+from hushpost_store.redis.options import Durability, RedisOptions
 from hushpost_store.redis.shards import Shards
 
 _ASKED = ("appendonly", "appendfsync", "maxmemory-policy", "save", "no-appendfsync-on-rewrite")
@@ -51,16 +52,61 @@ def unfit(settings: Mapping[str, str], durability: Durability) -> list[str]:
     ]
 
 
-async def probe(shards: Shards, durability: Durability) -> None:
-    """Look at every primary. Raises ServerUnfit."""
+async def probe(shards: Shards, options: RedisOptions) -> Barrier | None:
+    """Look at every primary, and at its replicas where they are counted on.
+
+    Returns what is to be written behind each group of envelopes. Raises ServerUnfit.
+    """
+    durability = options.durability
+    has_waitaof = True
     for address in shards.primaries:
-        problems = unfit(await _settings(shards, address), durability)
-        if problems:
-            lines = "\n  ".join(problems)
-            raise ServerUnfit(
-                f"Redis at {address.host}:{address.port} cannot keep durability"
-                f" {durability.value!r}. In its redis.conf\n  {lines}"
-            )
+        _refuse(address, unfit(await _settings(shards, address), durability), durability)
+        if durability is Durability.REPLICATED:
+            await _probe_replicas(shards, address, options)
+            has_waitaof = has_waitaof and await _has_waitaof(shards, address)
+    if durability is not Durability.REPLICATED:
+        return None
+    return Barrier(options.replicas_min, int(options.replica_seconds_max * 1000), has_waitaof)
+
+
+async def _probe_replicas(shards: Shards, address: Address, options: RedisOptions) -> None:
+    replicas = await _replicas(shards, address)
+    if len(replicas) < options.replicas_min:
+        raise ServerUnfit(
+            f"Redis at {address.host}:{address.port} has {len(replicas)} replicas that follow it,"
+            f" and durability 'replicated' needs {options.replicas_min}: start one with"
+            f" `replicaof {address.host} {address.port}`, or choose durability 'synced'"
+        )
+    for replica in replicas:
+        settings = await _settings(shards, replica)
+        _refuse(replica, unfit(settings, options.durability), options.durability)
+
+
+def _refuse(address: Address, problems: Sequence[str], durability: Durability) -> None:
+    if problems:
+        lines = "\n  ".join(problems)
+        raise ServerUnfit(
+            f"Redis at {address.host}:{address.port} cannot keep durability"
+            f" {durability.value!r}. In its redis.conf\n  {lines}"
+        )
+
+
+async def _replicas(shards: Shards, address: Address) -> list[Address]:
+    """Return the replicas that follow a primary now."""
+    info = answers.blob(await shards.ask_server(address, b"INFO", b"replication")).decode()
+    found: list[Address] = []
+    for line in info.splitlines():
+        name, _, value = line.partition(":")
+        if name.startswith("slave") and "=" in value:
+            said = dict(part.split("=", 1) for part in value.split(","))
+            if said.get("state") == "online":
+                found.append(Address(said["ip"], int(said["port"])))
+    return found
+
+
+async def _has_waitaof(shards: Shards, address: Address) -> bool:
+    (known,) = answers.items(await shards.ask_server(address, b"COMMAND", b"INFO", b"WAITAOF"))
+    return known is not None
 
 
 async def _settings(shards: Shards, address: Address) -> dict[str, str]:

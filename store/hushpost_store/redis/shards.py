@@ -18,6 +18,7 @@ from typing import Final
 
 from hushpost_store import errors
 from hushpost_store.redis.address import Address
+from hushpost_store.redis.barrier import Barrier
 from hushpost_store.redis.command import (
     Answer,
     Command,
@@ -55,6 +56,8 @@ class Shards:
         self._background: set[asyncio.Task[None]] = set()
         self._is_closed = True
         self.is_cluster = False
+        # Set before `open`, or before links are opened anew: which barrier they keep.
+        self.barrier: Barrier | None = None
         self.waiting_bytes = 0
         self._watchers: list[tuple[int, asyncio.Future[None]]] = []
 
@@ -97,11 +100,15 @@ class Shards:
         keys: Sequence[bytes],
         arguments: Sequence[bytes | int],
         on_answer: OnAnswer,
+        on_durable: Callable[[bool], None] | None = None,
     ) -> None:
-        """Run a script; `on_answer` gets its answer, or the StoreFault in its place."""
+        """Run a script; `on_answer` gets its answer, or the StoreFault in its place.
+
+        `on_durable` is then told whether replicas have it; never where `on_answer` got a fault.
+        """
         sha = all_scripts()[script].sha
         whole = (b"EVALSHA", sha, len(keys), *keys, *arguments)
-        self._give(Command(whole, slot_of(keys[0]), on_answer))
+        self._give(Command(whole, slot_of(keys[0]), on_answer, on_durable=on_durable))
 
     def send_command(
         self, key: bytes, arguments: tuple[bytes | int, ...], on_answer: OnAnswer
@@ -121,6 +128,13 @@ class Shards:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.send_command(key, arguments, into(future))
         return await future
+
+    async def reopen(self) -> None:
+        """Replace every link, for a barrier that was chosen after the first look."""
+        for address, link in [*self._links.items()]:
+            del self._links[address]
+            await link.close()
+            await self._open_link(address)
 
     async def ask_server(self, address: Address, *arguments: bytes | int) -> Answer:
         """Send a command to one server. Raises StoreFault."""
@@ -258,7 +272,7 @@ class Shards:
 
     def _link(self, address: Address, on_lost: Callable[[NodeLink], None]) -> NodeLink:
         connection = ServerConnection(self._url, address, self._options.connect_seconds_max)
-        return NodeLink(connection, self._options.answer_seconds_max, on_lost)
+        return NodeLink(connection, self._options.answer_seconds_max, on_lost, self.barrier)
 
     def _lost(self, address: Address, link: NodeLink) -> None:
         if self._links.get(address) is link:

@@ -13,6 +13,7 @@ from hushpost_store.interface import LoginWatcher, SubmissionListener
 from hushpost_store.quotas import Quotas
 from hushpost_store.redis import answers
 from hushpost_store.redis.accounts import Accounts
+from hushpost_store.redis.figures import Figures
 from hushpost_store.redis.keys import (
     ALL_ACCOUNTS,
     ALL_MAILBOXES,
@@ -21,7 +22,7 @@ from hushpost_store.redis.keys import (
     mailbox_keys,
     named_by,
 )
-from hushpost_store.redis.mailboxes import Figures, Mailboxes
+from hushpost_store.redis.mailboxes import Mailboxes
 from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.probe import probe
 from hushpost_store.redis.shards import Shards
@@ -85,7 +86,9 @@ class RedisStore:
         self._reset()
         try:
             await self._shards.open()
-            await probe(self._shards, self._options.durability)
+            self._shards.barrier = await probe(self._shards, self._options)
+            if self._shards.barrier is not None:
+                await self._shards.reopen()
             self._generation = await self._introduce()
             await self._count_all()
             self._wake_ups.start()

@@ -9,6 +9,7 @@ import pytest
 from hushpost_demo.redis_servers import (
     RedisCluster,
     RedisServer,
+    cli,
     free_ports,
     is_installed,
     redis_cluster,
@@ -96,6 +97,15 @@ async def empty(url: str) -> None:
     for address in every.primaries:
         await every.ask_server(address, b"FLUSHALL")
     await every.close()
+
+
+async def follows(primary: RedisServer) -> None:
+    """Wait until a replica of this server has all that it has."""
+    async with asyncio.timeout(20):
+        while "state=online" not in await cli(  # noqa: ASYNC110 - no event of ours
+            "-p", str(primary.port), "info", "replication"
+        ):
+            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

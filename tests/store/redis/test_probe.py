@@ -10,6 +10,8 @@ from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.store import RedisStore
 from hushpost_store.redis.url import RedisUrl
 
+from tests.store.redis.conftest import follows
+
 SPOILT = {
     "appendonly": "no",
     "appendfsync": "everysec",
@@ -57,5 +59,24 @@ async def test_who_may_not_ask_is_told_to_be_allowed(tmp_path: Path) -> None:
         shards = Shards(RedisUrl.parse(url), RedisOptions(url))
         await shards.open()
         with pytest.raises(ServerUnfit, match="CONFIG GET"):
-            await probe(shards, Durability.SYNCED)
+            await probe(shards, RedisOptions(url))
         await shards.close()
+
+
+async def test_a_primary_without_replica_keeps_nothing_replicated(tmp_path: Path) -> None:
+    """The error says how to start one, and the replica's own settings are looked at."""
+    async with redis_server(tmp_path / "primary") as primary:
+        options = RedisOptions(primary.url, Durability.REPLICATED)
+        store = RedisStore(options)
+        with pytest.raises(ServerUnfit, match=f"replicaof 127.0.0.1 {primary.port}"):
+            await store.open()
+        lazy = {**KEEPS, "appendfsync": "everysec"}
+        async with redis_server(tmp_path / "replica", lazy) as replica:
+            port = str(replica.port)
+            await cli("-p", port, "replicaof", "127.0.0.1", str(primary.port))
+            await follows(primary)
+            with pytest.raises(ServerUnfit, match=f"{replica.port}.*\n.*appendfsync always"):
+                await store.open()
+            await cli("-p", port, "config", "set", "appendfsync", "always")
+            await store.open()
+            await store.close()

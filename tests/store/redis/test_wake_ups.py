@@ -108,7 +108,11 @@ async def test_without_hints_looking_finds_mail_and_moves(
     single_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who hears nothing learns of mail, and of a login that ended, within two seconds."""
-    monkeypatch.setattr(wake_ups.WakeUps, "_tell", lambda *_: None)
+
+    def unheard(_self: object, _node: bytes, _payload: bytes) -> None:
+        """Lose every hint."""
+
+    monkeypatch.setattr(wake_ups.WakeUps, "_tell", unheard)
     here, watcher = await _watching(single_url, "here")
     elsewhere = await opened(single_url, node="elsewhere")
     await with_drops(here, "alice")

@@ -29,10 +29,13 @@ if kind == ONCE then
     return {NO_DROP, 0}
   end
   if used_by == id then
+    -- Written anew, as below, so that waiting for replicas waits for what the first one wrote.
+    redis.call('HSET', drops, ref, drop)
     return {0, sequence, 1, node}
   end
 end
 if known then
+  redis.call('HSET', heads, id, known)
   return {0, sequence, 1, node}
 end
 

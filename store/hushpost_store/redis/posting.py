@@ -1,0 +1,86 @@
+r"""One submission on its way: what Redis answered, and whether replicas have it.
+
+submit --> answered: a fault, or refused ---------------> refused
+                \--> answered: a place --> admitted --> durable, or at once --> committed
+                                                   \--> replicas do not say so --> failed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from hushpost_store import errors
+from hushpost_store.interface import SubmissionListener
+from hushpost_store.redis import answers
+from hushpost_store.redis.command import Answer
+from hushpost_store.redis.figures import Figures
+from hushpost_store.rows import Admitted, Refusal, Submission
+
+# What RETRY proposes: a server that is away is replaced, or comes back, in seconds.
+RETRY_SECONDS: Final = 1
+
+# Told where the owner is logged in, and the place that the envelope took.
+OnAdmitted = Callable[[bytes, Submission, Admitted], None]
+
+
+class Posting:
+    """Tells one listener its story; `waits_for_replicas` puts `durable` before `committed`."""
+
+    __slots__ = ("_figures", "_is_open", "_listener", "_on_admitted", "_submission", "_waits")
+
+    def __init__(
+        self,
+        submission: Submission,
+        listener: SubmissionListener,
+        *,
+        figures: Figures,
+        on_admitted: OnAdmitted,
+        waits_for_replicas: bool,
+    ) -> None:
+        self._submission = submission
+        self._listener = listener
+        self._figures = figures
+        self._on_admitted = on_admitted
+        self._waits = waits_for_replicas
+        self._is_open = False
+
+    def answered(self, answer: Answer) -> None:
+        """Take what the script answered, or the fault in its place."""
+        figures, listener = self._figures, self._listener
+        if isinstance(answer, errors.StoreFault):
+            # It may be queued all the same: the same bytes that come again are then a repetition.
+            figures.failed += 1
+            figures.is_faulty = True
+            listener.refused(Refusal.RETRY, RETRY_SECONDS)
+            return
+        figures.is_faulty = False
+        reason, number, *rest = answers.items(answer)
+        if reason != 0:
+            listener.refused(Refusal(answers.number(reason)), answers.number(number))
+            return
+        admitted = Admitted(answers.number(number), duplicate=rest[0] == 1)
+        if admitted.sequence and not admitted.duplicate:
+            figures.count_in(len(self._submission.envelope))
+        self._on_admitted(answers.blob(rest[1]), self._submission, admitted)
+        listener.admitted(admitted)
+        if self._waits and admitted.sequence:
+            self._is_open = True
+        else:
+            self._commit()
+
+    def durable(self, held: bool) -> None:
+        """Learn whether replicas have it; means nothing to who was refused."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        if held:
+            self._commit()
+        else:
+            # It is queued, and the same bytes are a repetition: the sender asks until it is safe.
+            self._figures.failed += 1
+            self._listener.failed()
+
+    def _commit(self) -> None:
+        self._figures.committed += 1
+        self._listener.committed()
