@@ -174,7 +174,7 @@ class Running:
     def connected(self, welcome: Welcome, hello: Hello) -> None:
         """Take note of a login; what is queued follows."""
         self._receiver.logged_in()
-        self._aside(self._logged_in(welcome))
+        self._aside(self._logged_in(welcome, hello))
         self.errands.set_online(online=True)
         self.couriers.wake()
         self._final = None
@@ -253,12 +253,13 @@ class Running:
         task.add_done_callback(self._side_tasks.discard)
         task.add_done_callback(lambda _: self._busy.discard(once))
 
-    async def _logged_in(self, welcome: Welcome) -> None:
+    async def _logged_in(self, welcome: Welcome, hello: Hello) -> None:
         greeting = Greeting(
             welcome.route,
             welcome.prekeys_left,
             welcome.device_list_version,
             welcome.generation,
+            hello.hour,
         )
         await self.steps.run(greeted, greeting)
 

@@ -3,7 +3,14 @@
 from pathlib import Path
 
 import pytest
-from hushpost import AlarmKind, Connection, MessagesExpired, SafetyAlarm
+from hushpost import (
+    AlarmKind,
+    ClockWrong,
+    Connection,
+    MessageReceived,
+    MessagesExpired,
+    SafetyAlarm,
+)
 from hushpost.engine import deadlines, prekey_upkeep
 from hushpost.engine.desk import Desk
 from hushpost.engine.ledger import Table
@@ -105,3 +112,27 @@ async def test_the_clock_task_survives_a_full_disk(
         inside(alice).follow(Desk(MemoryLedger(), 0.0, bytes))
         await until(lambda: len(inside(alice).steps.look(prekey_upkeep.signed_secrets)) == 2)
         assert failures == ["full", "full"]
+
+
+async def test_a_clock_that_is_days_ahead_is_told_and_its_mail_waits(tmp_path: Path) -> None:
+    """The relay takes no mail of next week; when the clock is set right, the message goes out."""
+    clock = MovedClock()
+    async with (
+        relay() as server,
+        await person(tmp_path, "alice", server.url, clock=clock) as alice,
+        await person(tmp_path, "bob", server.url) as bob,
+    ):
+        contact, _ = await befriend(alice, bob)
+        await alice.settled(timeout=60)
+        clock.ahead = 5 * 86400.0
+        await alice.set_read_receipts(allowed=True)  # a step: the clock is looked at
+        message = await alice.send(contact, "of next week")
+        assert "date" in (await wait_for(alice, ClockWrong)).explanation
+        assert message.state == "sealed"
+        clock.ahead = 0.0
+        await alice.set_read_receipts(allowed=True)
+        assert (await wait_for(bob, MessageReceived)).text == "of next week"
+        await message.reached("delivered", timeout=60)
+    clock.ahead = -3 * 86400.0
+    async with relay() as server, await person(tmp_path, "carol", server.url, clock=clock) as carol:
+        assert (await wait_for(carol, ClockWrong)).hours in (-73, -72, -71)

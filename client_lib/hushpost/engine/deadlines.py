@@ -6,7 +6,16 @@ The caller asks `next_deadline`, waits, and calls `handle_deadline` in a transac
 from dataclasses import replace
 from typing import Final
 
-from hushpost.engine import asking, expiry, first_contact, inbox, receipts, seen, stream_order
+from hushpost.engine import (
+    asking,
+    expiry,
+    first_contact,
+    inbox,
+    receipts,
+    seen,
+    stream_order,
+    wrong_clock,
+)
 from hushpost.engine.contact_book import all_contacts, devices_of, save_book, session_book
 from hushpost.engine.desk import HOUR_SECONDS, Desk
 from hushpost.engine.own_account import own_account, save_own
@@ -50,6 +59,7 @@ def _hourly(desk: Desk) -> None:
         # More are due: the hour counts as swept when the next transactions have done them all.
         return
     seen.forget_old(desk)
+    wrong_clock.mend_outbox(desk)
     save_own(desk, replace(own_account(desk), swept_hour=desk.hour))
 
 

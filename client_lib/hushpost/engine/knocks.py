@@ -33,7 +33,7 @@ from hushpost.engine.contact_book import (
 )
 from hushpost.engine.desk import Desk
 from hushpost.engine.ledger import Table
-from hushpost.engine.outbox import Letter, post
+from hushpost.engine.outbox import Letter, OutboxEntry, post
 from hushpost.engine.own_account import own_account
 from hushpost.engine.own_drops import DropRow, DropUse, register
 from hushpost.engine.peer_lists import raise_alarm
@@ -201,6 +201,14 @@ def repeat_accept(desk: Desk, contact: ContactRow) -> None:
         save_device(desk, replace(device, path=PostPath.CONTACT, path_secret=secret))
         body = _acceptance(desk, device, secret, InnerId(contact.accepted_id))
         post(desk, device, Letter(body, texts.new_inner_id(desk)))
+
+
+def acceptance_again(desk: Desk, contact: ContactRow, entry: OutboxEntry) -> Accept | None:
+    """Give the ACCEPT that an outbox entry held, if its device is known."""
+    device = find_device(desk, entry.account_id, entry.device_id)
+    if device is None or device.contact_secret is None or not contact.accepted_id:
+        return None
+    return _acceptance(desk, device, device.contact_secret, InnerId(contact.accepted_id))
 
 
 _NO_REQUESTS: Final = frozenset({ContactStage.OPEN, ContactStage.BLOCKED, ContactStage.STOPPED})

@@ -91,6 +91,8 @@ class Outcome(Enum):
 
     GONE = auto()
     AGAIN = auto()
+    # Its time is over by this clock: its message becomes unconfirmed, and was not refused.
+    EXPIRED = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,15 @@ def post(desk: Desk, device: DeviceRow, letter: Letter) -> OutboxEntry:
     _SHELF.put(desk.ledger, entry.key, entry, lookup=entry.device_key)
     desk.mail.append(entry.key)
     return entry
+
+
+def seal_in_place(desk: Desk, entry: OutboxEntry, body: Body, inner_id: InnerId) -> None:
+    """Seal something else in the place of an entry that no relay has accepted."""
+    letter = Letter(body, inner_id, waits_for=entry.waits_for)
+    fresh = _seal(desk, device_row(desk, entry.device_key), letter, entry.stream)
+    kept = replace(fresh, host=entry.host, route=entry.route, path=entry.path, secret=entry.secret)
+    _SHELF.put(desk.ledger, entry.key, kept)
+    desk.changed_mail = True
 
 
 def seal_typing(desk: Desk, device: DeviceRow, inner_id: InnerId, *, began: bool) -> OutboxEntry:
@@ -160,7 +171,13 @@ def refused(desk: Desk, entry: OutboxEntry, reason: RefusalReason, retry_after: 
     """Follow a refusal: later, by a better drop, or never (content.md, 7)."""
     if has_passed(entry.not_after, desk.now):
         remove(desk, entry)
-        return Outcome.GONE
+        return Outcome.EXPIRED
+    if reason is RefusalReason.BAD_TTL:
+        # One of two clocks is wrong: it waits until that is mended (delivery.md, 3).
+        later = int(desk.now) + RETRY_SECONDS_MAX
+        _SHELF.put(desk.ledger, entry.key, replace(entry, not_before=later))
+        desk.changed_mail = True
+        return Outcome.AGAIN
     if reason in (RefusalReason.FULL, RefusalReason.RETRY, RefusalReason.SLOW_DOWN):
         # Rounded up, so that the same second is never tried twice.
         later = int(desk.now) + min(max(retry_after, RETRY_SECONDS), RETRY_SECONDS_MAX)

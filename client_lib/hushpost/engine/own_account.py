@@ -69,6 +69,8 @@ class OwnAccount:
     rotated_day: int = 0
     # The hour of the last hourly sweep.
     swept_hour: int = 0
+    # The day on which the app was told that two clocks differ.
+    clock_told_day: int = 0
 
     @property
     def genesis(self) -> Genesis:

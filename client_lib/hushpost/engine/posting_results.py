@@ -3,7 +3,7 @@
 from hushpost_wire.frames import RefusalReason
 
 from hushpost.content import Kind
-from hushpost.engine import first_contact, message_states, outbox
+from hushpost.engine import first_contact, message_states, outbox, wrong_clock
 from hushpost.engine.desk import Desk
 from hushpost.engine.outbox import OutboxEntry, Outcome
 
@@ -23,8 +23,13 @@ def posting_refused(
     entry = outbox.find_entry(desk, key)
     if entry is None:
         return None
-    if outbox.refused(desk, entry, reason, retry_after) is Outcome.AGAIN:
+    outcome = outbox.refused(desk, entry, reason, retry_after)
+    if outcome is Outcome.AGAIN and reason is RefusalReason.BAD_TTL:
+        wrong_clock.lifetime_refused(desk)
+    if outcome is Outcome.AGAIN:
         return outbox.find_entry(desk, key)
+    if outcome is Outcome.EXPIRED:
+        return None
     message_states.entry_refused(desk, entry)
     if entry.kind == Kind.REQUEST:
         first_contact.request_refused(desk, entry)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from hushpost_wire.identifiers import Route
 
-from hushpost.engine import errands, event_log, prekey_upkeep
+from hushpost.engine import errands, event_log, prekey_upkeep, wrong_clock
 from hushpost.engine.desk import Desk
 from hushpost.engine.errands import Errand, ErrandKind
 from hushpost.engine.own_account import own_account, save_own
@@ -31,10 +31,13 @@ class Greeting:
     prekeys_left: int
     device_list_version: int
     generation: bytes
+    # By the relay's clock, from its `hello`.
+    hour: int
 
 
 def greeted(desk: Desk, greeting: Greeting) -> None:
     """Work in a welcome: refill, publish, repeat after a restore, raise alarms."""
+    wrong_clock.compare_hours(desk, greeting.hour)
     own = own_account(desk)
     if greeting.route != own.route:
         event_log.safety_alarm(desk, b"", AlarmKind.ALTERED, _ROUTE_CHANGED)

@@ -162,6 +162,11 @@ def _seal(desk: Desk, row: MessageRow) -> MessageRow:
     return sealed
 
 
+def seal_anew(desk: Desk, row: MessageRow) -> None:
+    """Seal a message that no relay has accepted once more, behind everything else."""
+    _seal(desk, replace(row, first_hour=0))
+
+
 def devices_ready(desk: Desk, account_id: bytes) -> list[DeviceRow]:
     """Give the devices that mail goes to: accepted, and in the newest list (content.md, 3)."""
     listed = contact_row(desk, account_id).device_list

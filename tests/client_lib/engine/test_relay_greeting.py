@@ -19,7 +19,7 @@ def _setup() -> tuple[Person, Person, PostRoom, Greeting]:
     room = PostRoom(alice, bob)
     room.befriend(alice, bob)
     alice.events()
-    greeting = Greeting(alice.own.route, 100, 1, FIRST)
+    greeting = Greeting(alice.own.route, 100, 1, FIRST, int(alice.now // 3600))
     alice.step(greeted, greeting)
     assert alice.look(errands.pending) == []
     return alice, bob, room, greeting
