@@ -10,7 +10,10 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from hushpost_crypto.primitives import random_bytes
+
 from hushpost.errors import VaultExists, VaultFull, VaultMissing
+from hushpost.vault_examination import examine_log, examine_rows
 from hushpost.vault_header import (
     KEY_BYTES,
     VAULT_ID_BYTES,
@@ -31,6 +34,7 @@ from hushpost.vault_schema import (
     vault_error,
     write_header,
 )
+from hushpost.vault_sealing import Sealer
 
 Connections = tuple[sqlite3.Connection, sqlite3.Connection]
 
@@ -80,6 +84,7 @@ def unlock(path: Path, secret: VaultSecret) -> tuple[Connections, UnlockedHeader
     """
     opened: list[sqlite3.Connection] = []
     try:
+        examine_log(path)
         writer = connect(path)
         opened.append(writer)
         check_identity(writer)
@@ -88,6 +93,7 @@ def unlock(path: Path, secret: VaultSecret) -> tuple[Connections, UnlockedHeader
             raise VaultFull(f"{path} cannot be written: mend its permission or the folder's")
         truncate_log(writer)
         migrate(writer)
+        examine_rows(writer, Sealer(unlocked, random_bytes))
         reader = connect(path)
         opened.append(reader)
         reader.execute("PRAGMA query_only=ON")

@@ -26,7 +26,6 @@ SEQUENCE_BITS: Final = 32
 SEQUENCE_MASK: Final = (1 << SEQUENCE_BITS) - 1
 # Closed notices that an owner never confirms; later losses gather in one more.
 NOTICES_MAX: Final = 32
-_Row = tuple[int, int, bytes, bytes, int, bytes, bytes]
 
 
 def row_id(slot: int, sequence: int) -> int:
@@ -166,21 +165,23 @@ def _read_bucket(  # noqa: PLR0917 - one query's parameters, in its order
             " WHERE id > ? AND id <= ? AND +not_after > ? ORDER BY id LIMIT ?",
             (last, row_id(slot, SEQUENCE_MASK), hour, limit - len(found)),
         ).fetchall()
-        intact = [queued for row in rows if (queued := _queued(row, bucket)) is not None]
+        intact = [
+            QueuedEnvelope(
+                number & SEQUENCE_MASK,
+                envelope_id,
+                drop_ref,
+                not_after,
+                envelope if size == bucket else envelope[:size],
+            )
+            for number, not_after, envelope_id, drop_ref, size, envelope, digest in rows
+            if digest == envelope_digest(number, not_after, envelope_id, drop_ref, size, envelope)
+        ]
         found += intact
         if len(intact) == len(rows):
             break
         # A page that damage made shorter is not the last one.
         last = rows[-1][0]
-        report(connection, bucket, [row[0] for row in rows if _queued(row, bucket) is None])
+        report(
+            connection, bucket, [row[0] for row in rows if row[-1] != envelope_digest(*row[:-1])]
+        )
     return found
-
-
-def _queued(row: _Row, bucket: int) -> QueuedEnvelope | None:
-    """Return a row as it is served, or None where it is not what was written."""
-    number, not_after, envelope_id, drop_ref, size, envelope, digest = row
-    if digest != envelope_digest(number, not_after, envelope_id, drop_ref, size, envelope):
-        return None
-    if size != bucket:
-        envelope = envelope[:size]
-    return QueuedEnvelope(number & SEQUENCE_MASK, envelope_id, drop_ref, not_after, envelope)

@@ -12,12 +12,14 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from struct import Struct
 from typing import Any, Final
 from zlib import crc32
 
 from hushpost_store.sqlite.inventory import DIGEST_BYTES, ENVELOPE_TABLE_PREFIX
 
 _WORD: Final = 0xFFFFFFFF
+_HALVES: Final = Struct(">II")
 
 Cell = int | str | bytes | None
 
@@ -74,8 +76,10 @@ def envelope_digest(  # noqa: PLR0917 - the columns in their order
     key: int, not_after: int, envelope_id: bytes, drop_ref: bytes, size: int, envelope: bytes
 ) -> bytes:
     """Return the digest of an envelope's row: one half for the envelope, one for the rest."""
-    rest = rest_check(key, not_after, envelope_id, drop_ref, size)
-    return (rest << 32 | crc32(envelope)).to_bytes(DIGEST_BYTES, "big")
+    # `rest_check`, written out: a call costs as much as its work.
+    numbers = key ^ not_after ^ size
+    start = (numbers ^ numbers >> 32) & _WORD
+    return _HALVES.pack(crc32(drop_ref, crc32(envelope_id, start)), crc32(envelope))
 
 
 def rest_check(key: int, not_after: int, envelope_id: bytes, drop_ref: bytes, size: int) -> int:
