@@ -22,10 +22,14 @@ def test_records_of_application_data_are_counted() -> None:
     assert list(records(stream)) == [4197, 40]
 
 
-def packet(source: int, target: int, payload: int) -> bytes:
+def packet(source: int, target: int, payload: int, number: int = 0) -> bytes:
     """Make an IP packet with a TCP segment."""
     ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40 + payload, 0, 0, 64, 6, 0, bytes(4), bytes(4))
-    return ip + struct.pack(">HHIIBBHHH", source, target, 0, 0, 5 << 4, 0, 0, 0, 0) + bytes(payload)
+    return (
+        ip
+        + struct.pack(">HHIIBBHHH", source, target, number, 0, 5 << 4, 0, 0, 0, 0)
+        + bytes(payload)
+    )
 
 
 def test_segments_are_counted_by_direction() -> None:
@@ -34,6 +38,14 @@ def test_segments_are_counted_by_direction() -> None:
     for given in ((5000, 8440, 4202), (8440, 5000, 4166), (5000, 8440, 0), (1, 2, 99)):
         tap.take(packet(*given))
     assert (tap.to_port, tap.from_port) == ([4202], [4166])
+
+
+def test_what_is_sent_again_is_counted_once() -> None:
+    """A segment with the ports and the number of another is that one again."""
+    tap = Tap(8440)
+    for number in (7, 7, 8):
+        tap.take(packet(5000, 8440, 4202, number))
+    assert tap.to_port == [4202, 4202]
 
 
 def test_deliveries_are_counted_also_where_several_share_a_record() -> None:

@@ -22,8 +22,9 @@ from tests.client_lib.certificates import Authority
 ALIKE = ("text", "receipt", "typing", FIRST, KEM_STEP)
 # A client's frame has a header of 8 bytes with its mask, a relay's of 4; TLS 1.3 adds 17.
 _TLS_BYTES = 17
-SUBMIT_RECORD = 8 + SUBMIT_HEADER_BYTES + ENVELOPE_BUCKETS[0] + _TLS_BYTES
-DELIVER_RECORD = 4 + DELIVER_HEADER_BYTES + ENVELOPE_BUCKETS[0] + _TLS_BYTES
+SMALL = ENVELOPE_BUCKETS[0]
+SUBMIT_RECORD = 8 + SUBMIT_HEADER_BYTES + SMALL + _TLS_BYTES
+DELIVER_RECORD = 4 + DELIVER_HEADER_BYTES + SMALL + _TLS_BYTES
 
 
 @dataclass(frozen=True, slots=True)

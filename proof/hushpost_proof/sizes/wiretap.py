@@ -14,16 +14,16 @@ from dataclasses import dataclass, field
 _ALL_IP = 0x0800
 _OUTGOING = 4
 _APPLICATION_DATA = 23
-_RECORD_HEADER = 5
+RECORD_HEADER = 5
 _SNIFF_SECONDS = 0.2
 
 
 def records(stream: bytes) -> Iterator[int]:
     """Yield the sizes of the records with application data in one direction of a connection."""
     position = 0
-    while position + _RECORD_HEADER <= len(stream):
+    while position + RECORD_HEADER <= len(stream):
         kind, _, length = struct.unpack_from(">BHH", stream, position)
-        position += _RECORD_HEADER + length
+        position += RECORD_HEADER + length
         if kind == _APPLICATION_DATA and position <= len(stream):
             yield length
 
@@ -35,6 +35,7 @@ class Tap:
     port: int
     to_port: list[int] = field(default_factory=list[int])
     from_port: list[int] = field(default_factory=list[int])
+    _seen: set[bytes] = field(default_factory=set[bytes])
 
     def take(self, packet: bytes) -> None:
         """Count one IP packet, as it came from the device."""
@@ -44,9 +45,14 @@ class Tap:
         total = int.from_bytes(packet[2:4], "big")
         source, target = struct.unpack_from(">HH", packet, header)
         payload = total - header - (packet[header + 12] >> 4) * 4
-        if payload > 0 and target == self.port:
+        # Ports and sequence number: what is sent again under load is counted once.
+        name = packet[header : header + 8]
+        if payload <= 0 or name in self._seen:
+            return
+        self._seen.add(name)
+        if target == self.port:
             self.to_port.append(payload)
-        elif payload > 0 and source == self.port:
+        elif source == self.port:
             self.from_port.append(payload)
 
 
