@@ -115,11 +115,11 @@ async def founded(folder: Path) -> AsyncGenerator[Town]:
         "data_folder": folder / "relay",
         "metrics": False,
         # A whole town comes from one address within seconds, and half of it knocks at one door.
-        "accounts_per_second": 100.0,
-        "prefix_accounts_per_hour": 10_000.0,
+        "accounts_per_second": 0,
+        "prefix_accounts_per_hour": 0,
+        "account_takes_per_hour": 0,
+        "prefix_takes_per_minute": 0,
         "knocks_per_day": 1_000,
-        "account_takes_per_hour": 10_000.0,
-        "prefix_takes_per_minute": 10_000.0,
     }
     configuration = Configuration.model_validate(values)
     async with RelayServer(configuration, clock=calendar) as relay:
