@@ -189,7 +189,8 @@ class StoreStats:
     """Figures for metrics and health; sums over all mailboxes, never one's own.
 
     `generation` is drawn anew when a store is created or restored from a backup: owners whose
-    client saw another one must publish prekeys and settle their drops again.
+    client saw another one must publish prekeys and settle their drops again. A `deletion_lag` above
+    `deletion_seconds_max` means that the store breaks its promise.
     """
 
     generation: bytes
@@ -208,6 +209,7 @@ class StoreStats:
     checkpoints: int = 0
     checkpoints_busy: int = 0
     cached_mailboxes: int = 0
+    deletion_seconds_max: float = 30.0
     faulty: bool = False
     damaged: int = 0
     """Rows that are not what was written, and faults of the file, since it was opened."""

@@ -90,6 +90,7 @@ class Accounts:
                 raise errors.AccountUnknown("no account of this id")
             raise errors.DeviceListConflict("the stored device list is another one")
         if outcome:
+            self._figures.on_deleted(0)
             kept = {device.route for device in devices}
             gone = [device for device in before.devices if device.route not in kept]
             await self._release(account_id, gone)
@@ -108,6 +109,7 @@ class Accounts:
         await self._release(account_id, account.devices)
         gone = answers.number(await self._shards.run("remove_account", keys))
         self._figures.accounts -= int(gone > 0)
+        self._figures.on_deleted(0)
         return True
 
     async def publish_prekeys(
@@ -144,7 +146,10 @@ class Accounts:
     async def take_prekeys(self, account_id: bytes, day: int) -> TakenPrekeys | None:
         """See `PrekeyStore`."""
         answer = await self._shards.run("take_prekeys", account_keys(account_id), day)
-        return answers.taken_prekeys(answer)
+        taken = answers.taken_prekeys(answer)
+        if taken is not None and any(bundle.one_time for bundle in taken.bundles):
+            self._figures.on_deleted(0)
+        return taken
 
     async def count_prekeys(self, account_id: bytes, device_id: bytes, day: int) -> int:
         """See `PrekeyStore`."""
@@ -156,9 +161,10 @@ class Accounts:
 
     async def prune_prekeys(self, account_id: bytes, day: int) -> int:
         """Remove what is past its day; returns how many records went."""
-        return answers.number(
-            await self._shards.run("prune_prekeys", account_keys(account_id), day)
-        )
+        answer = await self._shards.run("prune_prekeys", account_keys(account_id), day)
+        if answers.number(answer):
+            self._figures.on_deleted(0)
+        return answers.number(answer)
 
     async def release_orphan(self, route: bytes, owner: bytes) -> bool:
         """Remove a mailbox that its owner's account does not name; whether it was one."""

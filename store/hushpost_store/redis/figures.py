@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+
+def _nobody(_deleted_bytes: int) -> None:
+    """Listen to no deletion."""
 
 
 @dataclass(slots=True)
@@ -15,6 +20,8 @@ class Figures:
     committed: int = 0
     failed: int = 0
     is_faulty: bool = False
+    # Told of every deletion: how many bytes of envelopes went.
+    on_deleted: Callable[[int], None] = _nobody
 
     def count_in(self, envelope_bytes: int) -> None:
         """Note that an envelope was queued."""
@@ -25,3 +32,5 @@ class Figures:
         """Note that envelopes left the store."""
         self.queued_envelopes -= envelopes
         self.queued_bytes -= envelope_bytes
+        if envelopes:
+            self.on_deleted(envelope_bytes)

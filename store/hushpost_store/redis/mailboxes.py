@@ -151,7 +151,8 @@ class Mailboxes:
 
     async def seen(self, route: bytes, notice_id: int) -> None:
         """See `MailboxStore.expired_seen`."""
-        await self._shards.run("seen", mailbox_keys(route), notice_id)
+        if answers.number(await self._shards.run("seen", mailbox_keys(route), notice_id)):
+            self._figures.on_deleted(0)
 
     async def register_drop(
         self, route: bytes, drop_hash: bytes, kind: DropKind, now: float
@@ -183,6 +184,7 @@ class Mailboxes:
         answer = await self._shards.run("revoke_drop", mailbox_keys(route), *_halves(drop_hash))
         if answers.number(answer) < 0:
             raise errors.MailboxUnknown("no mailbox has this route")
+        self._figures.on_deleted(0)
 
 
 def _halves(drop_hash: bytes) -> tuple[bytes, bytes]:

@@ -33,6 +33,11 @@ class RedisOptions:
     # before it is told to retry.
     replicas_min: int = 1
     replica_seconds_max: float = 2.0
+    # Deleted envelopes leave the servers' logs within `deletion_seconds_max`: a rewrite is asked
+    # for this long after a deletion, or after so much was deleted (a rewrite copies what is kept).
+    deletion_seconds_max: float = 900.0
+    rewrite_after_seconds: float = 600.0
+    rewrite_after_bytes: int = 256 << 20
     # What waits for answers, of all servers together; above the mark senders are not read.
     waiting_bytes_max: int = 64 << 20
     waiting_bytes_high: int = 16 << 20

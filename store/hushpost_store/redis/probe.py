@@ -15,6 +15,7 @@ from hushpost_store.redis.address import Address
 from hushpost_store.redis.barrier import Barrier
 from hushpost_store.redis.command import ServerError
 from hushpost_store.redis.options import Durability, RedisOptions
+from hushpost_store.redis.replication import replicas_of
 from hushpost_store.redis.shards import Shards
 
 _ASKED = ("appendonly", "appendfsync", "maxmemory-policy", "save", "no-appendfsync-on-rewrite")
@@ -70,7 +71,7 @@ async def probe(shards: Shards, options: RedisOptions) -> Barrier | None:
 
 
 async def _probe_replicas(shards: Shards, address: Address, options: RedisOptions) -> None:
-    replicas = await _replicas(shards, address)
+    replicas = await replicas_of(shards, address)
     if len(replicas) < options.replicas_min:
         raise ServerUnfit(
             f"Redis at {address.host}:{address.port} has {len(replicas)} replicas that follow it,"
@@ -89,19 +90,6 @@ def _refuse(address: Address, problems: Sequence[str], durability: Durability) -
             f"Redis at {address.host}:{address.port} cannot keep durability"
             f" {durability.value!r}. In its redis.conf\n  {lines}"
         )
-
-
-async def _replicas(shards: Shards, address: Address) -> list[Address]:
-    """Return the replicas that follow a primary now."""
-    info = answers.blob(await shards.ask_server(address, b"INFO", b"replication")).decode()
-    found: list[Address] = []
-    for line in info.splitlines():
-        name, _, value = line.partition(":")
-        if name.startswith("slave") and "=" in value:
-            said = dict(part.split("=", 1) for part in value.split(","))
-            if said.get("state") == "online":
-                found.append(Address(said["ip"], int(said["port"])))
-    return found
 
 
 async def _has_waitaof(shards: Shards, address: Address) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from hushpost_store.interface import LoginWatcher, SubmissionListener
 from hushpost_store.quotas import Quotas
 from hushpost_store.redis import answers
 from hushpost_store.redis.accounts import Accounts
+from hushpost_store.redis.aof_rewriter import AofRewriter
 from hushpost_store.redis.figures import Figures
 from hushpost_store.redis.keys import (
     ALL_ACCOUNTS,
@@ -59,8 +61,14 @@ class RedisStore:
     `options.node` names this one. What Redis answered is durable as `options.durability` says.
     """
 
-    def __init__(self, options: RedisOptions, quotas: Quotas | None = None) -> None:
+    def __init__(
+        self,
+        options: RedisOptions,
+        quotas: Quotas | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._options = options
+        self._clock = clock
         self._quotas = quotas if quotas is not None else Quotas()
         self._url = RedisUrl.parse(options.url)
         self._watcher: LoginWatcher | None = None
@@ -69,7 +77,8 @@ class RedisStore:
     def _reset(self) -> None:
         options = self._options
         self._shards = Shards(self._url, options)
-        self._figures = Figures()
+        self._rewriter = AofRewriter(self._shards, options, self._clock)
+        self._figures = Figures(on_deleted=self._rewriter.deleted)
         self._wake_ups = WakeUps(self._shards, self._url, options)
         if self._watcher is not None:
             self._wake_ups.watch(self._watcher)
@@ -92,6 +101,7 @@ class RedisStore:
             self._generation = await self._introduce()
             await self._count_all()
             self._wake_ups.start()
+            self._rewriter.start()
         except BaseException:
             await self._shards.close()
             raise
@@ -99,6 +109,7 @@ class RedisStore:
     async def close(self) -> None:
         """See `Lifecycle`: waits for the answers that are under way."""
         await self._wake_ups.stop()
+        await self._rewriter.stop()
         try:
             async with asyncio.timeout(self._options.answer_seconds_max):
                 await self._shards.below(0)
@@ -242,8 +253,8 @@ class RedisStore:
         return SweepReport(envelopes, drops, prekeys, tuple(routes))
 
     def deletion_lag(self, now: float) -> float:
-        """See `Lifecycle`; in Redis's memory a deleted value is handed back at once."""
-        return 0.0
+        """See `Lifecycle`; deleted values are out of memory at once, and in the log for a while."""
+        return self._rewriter.lag(now)
 
     def stats(self) -> StoreStats:
         """See `Lifecycle`; sums over all relays are exact at each sweep, and follow this one."""
@@ -256,6 +267,8 @@ class RedisStore:
             pending_bytes=self._shards.waiting_bytes,
             committed_envelopes=figures.committed,
             failed_envelopes=figures.failed,
+            checkpoints=self._rewriter.rewrites,
+            deletion_seconds_max=self._options.deletion_seconds_max,
             faulty=figures.is_faulty,
         )
 
@@ -300,7 +313,9 @@ class RedisStore:
     async def _sweep(self, route: bytes, now: float) -> tuple[int, int, int, int]:
         """Sweep one mailbox: envelopes and drops that went, envelopes and bytes that stay."""
         answer = answers.items(await self._shards.run("sweep", mailbox_keys(route), int(now)))
-        envelopes, _, drops, owner, _, queued, size = answer
+        envelopes, size_gone, drops, owner, _, queued, size = answer
+        if answers.number(envelopes) or answers.number(drops):
+            self._figures.on_deleted(answers.number(size_gone))
         if owner and await self._accounts.release_orphan(route, answers.blob(owner)):
             return 0, 0, 0, 0
         number = answers.number
