@@ -10,7 +10,7 @@ from hushpost.contacts import ContactStage
 from hushpost.content import RECEIPTS_MAX, InnerId, Receipt, ReceiptStatus
 from hushpost.engine.contact_book import contact_row, find_contact
 from hushpost.engine.desk import Desk
-from hushpost.engine.ledger import Table
+from hushpost.engine.ledger import Row, Table
 from hushpost.engine.outbox import Letter, post
 from hushpost.engine.own_account import own_account
 from hushpost.engine.texts import devices_ready, new_inner_id
@@ -38,7 +38,7 @@ def note_read(desk: Desk, account_id: bytes, inner_id: InnerId) -> bool:
 def next_due(desk: Desk) -> float | None:
     """Give the time at which the next batch is due, in seconds."""
     for row in desk.ledger.rows(Table.RECEIPTS, limit=1):
-        return row.position / 1000
+        return desk.now if _is_due(desk, row) else row.position / 1000
     return None
 
 
@@ -46,12 +46,18 @@ def post_due(desk: Desk) -> None:
     """Post one batch for every contact of which a receipt is due."""
     done: set[bytes] = set()
     for row in desk.ledger.rows(Table.RECEIPTS, limit=RECEIPTS_MAX):
-        if row.position > desk.milliseconds:
+        if not _is_due(desk, row):
             break
         account_id = row.key[:_ACCOUNT_BYTES]
         if account_id not in done:
             done.add(account_id)
             _post_batch(desk, account_id)
+
+
+def _is_due(desk: Desk, row: Row) -> bool:
+    """Whether its time has come, also where the clock went back behind what put it off."""
+    ahead = row.position - desk.milliseconds
+    return not 0 < ahead <= DELAY_MIN_MILLISECONDS + DELAY_SPAN_MILLISECONDS
 
 
 def _owe(desk: Desk, account_id: bytes, inner_id: InnerId, status: ReceiptStatus) -> None:

@@ -109,7 +109,8 @@ def note_times(
 ) -> tuple[DeviceRow, list[InOrder]]:
     """Mark texts late that were written before others shown; the caller stores the row."""
     marked: list[InOrder] = []
-    newest = device.newest_sent
+    # Both clocks were ahead for a while: what came then may not make all late that comes now.
+    newest = min(device.newest_sent, desk.milliseconds)
     for item in given:
         sent = item.inner.header.sent_milliseconds
         if isinstance(item.inner.body, Text) and sent:

@@ -37,6 +37,18 @@ def test_a_receipt_is_due_after_one_to_five_seconds_evenly() -> None:
     assert 4.5 < max(delays) <= 5.0
 
 
+def test_a_receipt_does_not_wait_for_a_clock_that_was_set_back() -> None:
+    """Owed while the clock was a day ahead, it goes out at once when the clock is right again."""
+    _, bob, _, account = friends()
+    bob.now += 86_400
+    bob.step(receipts.note_delivered, account, _id(1))
+    bob.now -= 86_400
+    assert bob.look(receipts.next_due) == bob.now
+    bob.step(receipts.post_due)
+    assert len(bob.outbox()) == 1
+    assert bob.look(receipts.next_due) is None
+
+
 def test_all_that_wait_for_a_contact_go_together() -> None:
     """When the first is due, one envelope carries them all, and nothing is owed any more."""
     _, bob, _, account = friends()

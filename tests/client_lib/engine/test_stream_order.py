@@ -44,6 +44,24 @@ def _arrive(person: Person, key: bytes, *streams: int, size: int = 1) -> list[tu
     return out
 
 
+def test_what_came_while_clocks_were_ahead_makes_nothing_late_afterwards() -> None:
+    """A day ahead on both sides and back again, texts are late by none of the two jumps."""
+    person, key = _setup()
+
+    def step(desk: Desk, stream: int) -> bool:
+        inner = _inner(stream)
+        sent = replace(inner, header=replace(inner.header, sent_milliseconds=desk.milliseconds))
+        marks = stream_order.note_times(desk, device_row(desk, key), [stream_order.InOrder(sent)])
+        save_device(desk, marks[0])
+        return marks[1][0].late
+
+    late: list[bool] = []
+    for stream, jump in enumerate((86_400, 0, -86_400, 1), start=1):
+        person.now += jump
+        late.append(person.step(step, stream))
+    assert late == [False] * 4
+
+
 def _reset(person: Person, key: bytes) -> None:
     def step(desk: Desk) -> None:
         save_device(desk, replace(device_row(desk, key), next_in=1, highest_in=0))
