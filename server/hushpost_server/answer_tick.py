@@ -20,9 +20,9 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from hushpost_store.errors import StoreFault
 from hushpost_store.interface import CommitHold
@@ -123,6 +123,7 @@ class AnswerTick:
         bytes_max: int,
         late: Counter,
         stops: Counter,
+        on_fault: Callable[[Any, Exception], None],
     ) -> None:
         self._hold = hold
         self._bound = bound
@@ -130,6 +131,7 @@ class AnswerTick:
         self._bytes_max = bytes_max
         self._late = late
         self._stops = stops
+        self._on_fault = on_fault
         self._arriving = Cohort()
         self._line: deque[Cohort] = deque()
         self._waiting: deque[Callable[[], None]] = deque()
@@ -204,11 +206,20 @@ class AnswerTick:
             self._steps += 1
             self._clock.call_at(moment + STEP_SECONDS - STILL_SECONDS, self._beat)
             return
-        prepared = [(answerer, answerer.collect()) for answerer in self._due()]
-        if prepared and (rest := moment - self._clock.now()) > 0:
+        answered: dict[Answerer, list[str | bytes]] = {}
+        for ticket in self._due():
+            with self._one_alone(ticket.answerer):
+                assert ticket.answer is not None
+                ticket.answer()
+                answered[ticket.answerer] = []
+        for answerer in answered:
+            with self._one_alone(answerer):
+                answered[answerer] = answerer.collect()
+        if answered and (rest := moment - self._clock.now()) > 0:
             self._clock.pause(rest)
-        for answerer, messages in prepared:
-            answerer.transmit(messages)
+        for answerer, messages in answered.items():
+            with self._one_alone(answerer):
+                answerer.transmit(messages)
         self._close()
         if self.is_full and self.counted_bytes <= self._bytes_max // 2:
             self.is_full = False
@@ -217,21 +228,28 @@ class AnswerTick:
         self._await_next()
         self._catch_up()
 
-    def _due(self) -> list[Answerer]:
-        """Give the machines what is ready, in the order of arrival; return who is answered."""
-        answered: dict[Answerer, None] = {}
+    def _due(self) -> list[Ticket]:
+        """Take what is ready out of the line, in the order of arrival."""
+        due: list[Ticket] = []
         while self._line and self._line[0].is_ready:
             cohort = self._line.popleft()
             self.counted_bytes -= cohort.counted_bytes
             for ticket in cohort.tickets:
                 if ticket.answer is not None:
-                    ticket.answer()
-                    answered[ticket.answerer] = None
+                    due.append(ticket)
                 elif not ticket.answerer.gone:
                     self._arriving.tickets.append(ticket)
         if self._line:
             self._late.add()
-        return list(answered)
+        return due
+
+    @contextlib.contextmanager
+    def _one_alone(self, answerer: Answerer) -> Generator[None]:
+        """Let a fault of one connection end that one: the tick is everybody's."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - as at a task's edge: the beat must go on
+            self._on_fault(answerer, error)
 
     def _close(self) -> None:
         """End a cohort; its commit is asked for behind what waited in the hush."""

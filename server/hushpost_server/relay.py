@@ -217,6 +217,7 @@ class RelayServer:
             bytes_max=self.configuration.quiet_bytes_max,
             late=self.metrics.get("hushpost_quiet_late_ticks_total"),
             stops=self.metrics.get("hushpost_quiet_stops_total"),
+            on_fault=self.reception.session_failed,
         )
         return QuietIntake(self.store, presence.feeds, tick=self._answer_tick, **parts)
 

@@ -52,6 +52,9 @@ class Stand:
     transmitted: list[Answerer] = field(default_factory=list[Answerer])
     commit_works: bool = True
     is_empty: bool = True
+    faults: list[tuple[Answerer, type[Exception]]] = field(
+        default_factory=list[tuple[Answerer, type[Exception]]]
+    )
     late: Counter = field(default_factory=Counter)
     stops: Counter = field(default_factory=Counter)
 
@@ -66,6 +69,7 @@ class Stand:
             bytes_max=self.bytes_max,
             late=self.late,
             stops=self.stops,
+            on_fault=lambda answerer, error: self.faults.append((answerer, type(error))),
         )
         self.tick.start()
 
@@ -282,6 +286,22 @@ async def test_a_failed_commit_answers_all_the_same(stand: Stand) -> None:
     stand.tick.owe(one, 0).settle(one.say("retry"))
     await stand.run_until(1000.6)
     assert one.left == [(1000.5, "retry")]
+
+
+async def test_a_fault_of_one_connection_stops_nobody_else(stand: Stand) -> None:
+    """What a connection raises is told, and the tick answers all others, then and later."""
+    broken, sound = Answerer(stand), Answerer(stand)
+
+    def fail() -> None:
+        raise LookupError("no such request")
+
+    stand.tick.owe(broken, 0).settle(fail)
+    stand.tick.owe(sound, 0).settle(sound.say("a"))
+    await stand.run_until(1000.6)
+    stand.tick.owe(sound, 0).settle(sound.say("b"))
+    await stand.run_until(1001.3)
+    assert stand.faults == [(broken, LookupError)]
+    assert [text for _, text in sound.left] == ["a", "b"]
 
 
 async def test_an_idle_tick_asks_nothing_of_the_store(stand: Stand) -> None:
