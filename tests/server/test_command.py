@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hushpost_server import config_command
 from hushpost_server.command import main
 
 from tests.server.relay_command import environment
@@ -52,6 +53,19 @@ def test_a_crash_is_one_line_without_a_value() -> None:
     assert ended.stderr.count("\n") == 1
     assert "unhandled origin=program error=LookupError at=hushpost_server." in ended.stderr
     assert SECRET not in ended.stderr
+
+
+def test_ctrl_c_has_its_status_and_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """130, as shells have it."""
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(config_command, "configuration_of", interrupted)
+    assert main(["config"]) == 130
+    assert capsys.readouterr() == ("", "")
 
 
 def test_an_unknown_command_is_argparses_own_error() -> None:
