@@ -26,6 +26,12 @@ def read_relay(text: str, *, tls: bool = False) -> Host:
     """Read ``wss://relay.example``, ``ws://127.0.0.1:8440`` or a bare host; raises `BadInput`."""
     if not isinstance(cast("object", text), str):
         raise BadInput("the relay's address is text like wss://relay.example")
+    scheme, separator, rest = text.partition("://")
+    if separator and scheme not in ("wss", "ws"):
+        raise BadInput(
+            f"a relay is reached by wss:// (on this machine by ws://), not by {scheme}://: write"
+            f" the host alone, {rest.partition('/')[0]}"
+        )
     plain = text.startswith("ws://")
     name = text
     for scheme in _SCHEMES:

@@ -39,7 +39,7 @@ def test_a_relay_is_a_host_with_or_without_scheme(text: str, host: str) -> None:
     ("text", "why"),
     [
         ("ws://relay.example", "wss://relay.example"),
-        ("http://relay.example", "does not read"),
+        ("http://relay.example", "not by http://"),
         ("", "empty"),
         ("wss://Relay.Example", "lower case"),
         ("wss://relay.example:99999", "port"),
@@ -91,3 +91,19 @@ def test_a_message_id_is_32_digits() -> None:
     for wrong in ("", "00" * 15, "xy" * 16, None):
         with pytest.raises(MisuseError, match="32 hexadecimal"):
             read_message_id(wrong)  # type: ignore[arg-type]  # what an app may do all the same
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("http://127.0.0.1:8440", "write the host alone, 127.0.0.1:8440"),
+        ("https://relay.example", "write the host alone, relay.example"),
+        ("hushpost://relay.example/abc", "not by hushpost://"),
+    ],
+)
+def test_another_scheme_is_named_with_the_right_one(text: str, instead: str) -> None:
+    """Who copies a web address is told what to write, and not of a port that is none."""
+    with pytest.raises(BadInput) as caught:
+        read_relay(text)
+    assert instead in str(caught.value)
+    assert "port" not in str(caught.value)

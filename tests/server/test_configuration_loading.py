@@ -89,8 +89,44 @@ def test_a_file_that_is_not_there_or_no_toml_is_told(tmp_path: Path) -> None:
     """A named file must exist and parse."""
     with pytest.raises(ConfigurationInvalid, match="does not exist"):
         load_configuration(tmp_path / "absent.toml")
-    with pytest.raises(ConfigurationInvalid, match="cannot be read as configuration"):
+    with pytest.raises(ConfigurationInvalid, match=r"is no TOML: mend line 1, column 15"):
         load_configuration(written(tmp_path, "listen_port = = 1"))
+
+
+def test_a_variable_that_is_no_list_is_named_and_the_file_is_not_blamed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The value, which may be a secret, is not repeated."""
+    monkeypatch.setenv("HUSHPOST_RELAY_REGISTRATION_TOKENS", "hunter2hunter2hunter2")
+    with pytest.raises(ConfigurationInvalid) as caught:
+        load_configuration()
+    assert str(caught.value).startswith("HUSHPOST_RELAY_REGISTRATION_TOKENS cannot be read: a list")
+    assert "hunter2" not in str(caught.value)
+    assert "toml" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("listen_port", "x", "listen_port: must be a whole number (allowed: 0 to 65535); set"),
+        ("listen_port", 1.5, "listen_port: must be a whole number"),
+        ("listen_port", -1, "listen_port: lies outside its bounds"),
+        ("sweep_interval_seconds", "x", "sweep_interval_seconds: must be a number"),
+        ("metrics", "perhaps", "metrics: must be true or false"),
+        ("store", "tape", "store: is none of the words it may be"),
+        ("listen_host", "", "listen_host: must not be empty"),
+        ("proxy_address_header", "a b", "holds a character that it may not hold"),
+        ("data_folder", 7, "data_folder: must be a path"),
+        ("registration_tokens", 7, "registration_tokens: must be a list of texts"),
+        ("mailbox_bytes_max", 1, "(allowed: 16384 to 1099511627776)"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words_of_ours(key: str, value: object, words: str) -> None:
+    """An operator reads what to write, not what a library calls it."""
+    with pytest.raises(ConfigurationInvalid) as caught:
+        load_configuration(None, **{key: value})
+    assert words in str(caught.value)
+    assert "nput" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
