@@ -7,6 +7,9 @@ Live, an envelope is pushed within the call that admitted it, before its commit.
 are read from the store while the window has room, and what is admitted meanwhile is kept (bounded)
 or, when that overflows, found by the next page. So nothing is missed, doubled or overtaken.
 
+Where other relays post into the same mailbox, sequences admitted here have gaps: what does not
+follow directly on what was delivered is read from the store, with what fills the gap.
+
 Refuses to know: whose mailbox it is, and who posts.
 """
 
@@ -16,7 +19,7 @@ from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from hushpost_store.interface import MailboxStore
+from hushpost_store.interface import MailboxStore, Shared
 from hushpost_store.rows import OpenedMailbox
 from hushpost_wire.identifiers import DropReference, EnvelopeId
 from hushpost_wire.relay_protocol import RelayProtocol
@@ -62,12 +65,14 @@ class Feed:
     """
 
     __slots__ = (
+        "_backlog_end",
         "_early",
         "_early_lost",
         "_last_sequence",
         "_live_count",
         "_machine",
         "_now",
+        "_others_post",
         "_page_count",
         "_paused",
         "_pumping",
@@ -101,7 +106,9 @@ class Feed:
         self._live_count, self._page_count = counts
         self._early: list[Arrival] | None = None
         self._early_lost = False
+        self._backlog_end = 0
         self._last_sequence = 0
+        self._others_post = isinstance(store, Shared)
         self._paused = False
         self._pumping = False
         self.route = route
@@ -112,6 +119,7 @@ class Feed:
         """Start delivering: the login was answered, and this is its mailbox."""
         if self.phase is Phase.OPENING:
             self.epoch = mailbox.epoch
+            self._backlog_end = mailbox.backlog_end
             self.phase = Phase.CATCHING_UP
             self._pump_soon()
 
@@ -131,7 +139,9 @@ class Feed:
         """Deliver an envelope that was just admitted: the hot path."""
         if self.phase is _LIVE:
             machine = self._machine
-            if not self._paused and machine.deliveries_left > 0:
+            if self._others_post and sequence != self._last_sequence + 1:
+                self.wake(sequence)
+            elif not self._paused and machine.deliveries_left > 0:
                 self._last_sequence = sequence
                 self._live_count.value += 1
                 machine.deliver(
@@ -147,6 +157,15 @@ class Feed:
                 self.phase = Phase.CATCHING_UP
         elif self.phase is not Phase.ENDED:
             self._keep(Arrival(sequence, envelope_id, drop_ref, not_after, envelope))
+
+    def wake(self, sequence: int) -> None:
+        """Read what waits up to `sequence`, if it was not delivered: another relay took it in."""
+        if self.phase is Phase.LIVE and sequence > self._last_sequence:
+            self.phase = Phase.CATCHING_UP
+            self._pump_soon()
+        elif self.phase is Phase.CATCHING_UP and self._pumping:
+            # The page under way may have been read before it came.
+            self._early_lost = True
 
     def push_ephemeral(
         self, envelope_id: EnvelopeId, drop_ref: DropReference, not_after: int, envelope: bytes
@@ -238,6 +257,8 @@ class Feed:
         if self.phase is not Phase.CATCHING_UP:
             return
         self.phase = Phase.LIVE
+        # All up to there has been read, also where a sequence of it is no more.
+        self._last_sequence = max(self._last_sequence, self._backlog_end)
         early, self._early = self._early, None
         for arrival in early or ():
             if arrival.sequence > self._last_sequence:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Self, TypedDict
 
 from hushpost_store.errors import StoreFault
-from hushpost_store.interface import Holding, Store
+from hushpost_store.interface import Holding, Shared, Store
 from hushpost_store.rows import SweepReport
 from hushpost_wire.control import Registration
 from hushpost_wire.host import parse_host
@@ -44,8 +44,9 @@ from hushpost_server.refusal_tick import RefusalTick
 from hushpost_server.requests import serve
 from hushpost_server.services import Services
 from hushpost_server.session import Session
+from hushpost_server.shared_logins import SharedLogins
 from hushpost_server.submits import Intake, Submissions
-from hushpost_server.sweeper import DELETION_LAG_SECONDS_MAX, Sweeper
+from hushpost_server.sweeper import Sweeper
 from hushpost_server.take_limits import TakeLimits
 from hushpost_server.transport_safety import tls_context
 
@@ -167,6 +168,8 @@ class RelayServer:
         loop = asyncio.get_running_loop()
         configuration = self.configuration
         presence = Presence()
+        if isinstance(self.store, Shared):
+            self.store.watch(SharedLogins(presence))
         self.intake = self._make_intake(presence)
         rates = configured_rates(configuration)
         return Services(
@@ -336,8 +339,9 @@ class RelayServer:
         problems: list[str] = []
         if stats.faulty:
             problems.append("the store's last commit failed: is the disk full or broken?")
-        if lag > DELETION_LAG_SECONDS_MAX:
-            problems.append("deleted envelopes are still on disk after 30 seconds")
+        if lag > stats.deletion_seconds_max:
+            bound = f"{stats.deletion_seconds_max:.0f} seconds"
+            problems.append(f"deleted envelopes are still on disk after {bound}")
         if stats.damaged:
             problems.append(PROBLEM)
         if self.sweeper.failing:

@@ -15,9 +15,6 @@ from hushpost_store.rows import SweepReport
 from hushpost_server.logging import EventLog
 from hushpost_server.metrics import Counter
 
-# The store's promise: deleted bytes are gone from disk within this (DESIGN 7).
-DELETION_LAG_SECONDS_MAX = 30.0
-
 
 class Sweeper:
     """Runs one sweep at a time; the relay calls `sweep` at its interval."""
@@ -53,6 +50,6 @@ class Sweeper:
         if report.envelopes:
             self._log.write("sweep_done", expired=report.envelopes)
         lag = self._store.deletion_lag(self._now())
-        if lag > DELETION_LAG_SECONDS_MAX:
+        if lag > self._store.stats().deletion_seconds_max:
             self._log.write("deletion_late", seconds=int(lag))
         return report

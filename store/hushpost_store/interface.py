@@ -300,7 +300,7 @@ class Shared(Protocol):
     """
 
     def watch(self, watcher: LoginWatcher) -> None:
-        """Tell `watcher`, from the next `open` on, within two seconds of what other relays did."""
+        """Tell `watcher` from now on, within two seconds, of what other relays did."""
         ...
 
 

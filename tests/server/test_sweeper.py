@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hushpost_server.logging import EventLog
 from hushpost_server.metrics import Counter
-from hushpost_server.sweeper import DELETION_LAG_SECONDS_MAX, Sweeper
+from hushpost_server.sweeper import Sweeper
 from hushpost_store.errors import StorageFull
 from hushpost_store.memory import MemoryStore
 from hushpost_store.rows import SweepReport
@@ -66,6 +66,6 @@ async def test_a_failed_sweep_is_noted_and_the_next_one_works(
 async def test_late_deletions_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     """Bodies that stay on disk beyond the promise are a warning."""
     store = Store()
-    store.lag = DELETION_LAG_SECONDS_MAX + 1
+    store.lag = store.stats().deletion_seconds_max + 1
     await sweeper_of(store, [], Counter()).sweep()
     assert "deletion_late seconds=31" in caplog.text

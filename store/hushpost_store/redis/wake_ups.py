@@ -50,16 +50,20 @@ class WakeUps:
         self._options = options
         self._watcher: LoginWatcher | None = None
         self._tasks: tuple[asyncio.Task[None], ...] = ()
+        self._is_started = False
         self._to_tell: dict[bytes, dict[bytes, int]] = {}
         self.logins: dict[bytes, int] = {}
 
     def watch(self, watcher: LoginWatcher) -> None:
-        """Have `watcher` told of what other nodes do."""
+        """Have `watcher` told of what other nodes do, once started."""
         self._watcher = watcher
+        if self._is_started:
+            self.start()
 
     def start(self) -> None:
         """Listen and look, if anybody watches."""
-        if self._watcher is not None:
+        self._is_started = True
+        if self._watcher is not None and not self._tasks:
             self._tasks = tuple(
                 asyncio.create_task(work)
                 for work in (self._listen(self._watcher), self._look(self._watcher))
@@ -71,6 +75,7 @@ class WakeUps:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = ()
+        self._is_started = False
 
     # -- telling --------------------------------------------------------------------------------
 
