@@ -12,7 +12,7 @@ import secrets
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from enum import StrEnum
 from typing import Final
 
@@ -27,6 +27,8 @@ from tests.server.device import TestDevice, Wire, dial, envelope_for
 
 # Longer than a relay waits for an acknowledgement before it commits.
 SLOW_SECONDS: Final = 0.6
+# Shorter than a tick: who leaves is gone before some acknowledgements, and back before the answer.
+_STAY_SECONDS: Final = 0.11
 _KNOCKS_MAX: Final = 1000
 
 
@@ -36,6 +38,7 @@ class Kind(StrEnum):
     ONLINE = "online"
     SLOW = "slow"
     DEAF = "deaf"
+    LEAVING = "leaving"
     OFFLINE = "offline"
     FULL = "full"
     TYPING_ONLINE = "typing-online"
@@ -73,6 +76,8 @@ class Member:
                 await wire.ask(RevokeDrop(id=wire.id(), drop_hash=hashed), Done)
         if kind in {Kind.FULL, Kind.USED_UP}:
             await self._use_up()
+        if kind is Kind.LEAVING:
+            return asyncio.create_task(self._come_and_go())
         if kind not in _THERE:
             return None
         wire = await stack.enter_async_context(device.inbox())
@@ -96,6 +101,13 @@ class Member:
                 if not isinstance(verdict, Accepted):
                     return
 
+    async def _come_and_go(self) -> None:
+        while True:
+            async with self._device.inbox() as wire:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._listen(wire), _STAY_SECONDS)
+            await asyncio.sleep(_STAY_SECONDS)
+
     async def _listen(self, wire: Wire) -> None:
         try:
             while True:
@@ -106,7 +118,7 @@ class Member:
             return
 
     async def _answer(self, wire: Wire, deliver: Deliver) -> None:
-        if self.kind is Kind.ONLINE:
+        if self.kind in {Kind.ONLINE, Kind.LEAVING}:
             await wire.acknowledge(deliver)
         elif self.kind is Kind.SLOW:
             loop = asyncio.get_running_loop()
