@@ -9,7 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hushpost_wire.frames import DELIVER, SUBMIT, Deliver, Submit, decode_submit, decode_to_client
+from hushpost_wire.frames import (
+    DELIVER,
+    REFUSED,
+    SUBMIT,
+    Deliver,
+    RefusalReason,
+    Submit,
+    decode_submit,
+    decode_to_client,
+)
 
 _HEAD_END = b"\r\n\r\n"
 _CONTINUATION, _BINARY, _CONTROL = 0x0, 0x2, 0x8
@@ -43,6 +52,15 @@ def read_capture(folder: Path) -> Capture:
                 assert isinstance(frame, Deliver)
                 delivers.append(frame)
     return Capture(tuple(submits), tuple(delivers))
+
+
+def count_refusals(folder: Path, reason: RefusalReason) -> int:
+    """Count how often a relay refused an envelope for this reason."""
+    return sum(
+        data[0] == REFUSED and data[1] == reason
+        for path in folder.glob("*.down")
+        for data in messages(path.read_bytes())
+    )
 
 
 def messages(stream: bytes) -> Iterator[bytes]:

@@ -14,6 +14,10 @@ _TIMEOUTS: Final = (
     ("hushpost.transport_link", "PING_INTERVAL_SECONDS", 1),
     ("hushpost.transport_link", "PING_TIMEOUT_SECONDS", 1),
     ("hushpost_wire.client_protocol", "ANSWER_SECONDS_MAX", 2),
+    *(
+        (f"hushpost.{module}", "VAULT_RETRY_SECONDS", 0.3)
+        for module in ("receiver", "couriers", "errand_runner", "running")
+    ),
 )
 RELAY_SETTINGS: Final = {
     "HUSHPOST_RELAY_HANDSHAKE_SECONDS_MAX": "1",

@@ -200,7 +200,7 @@ class Nursery:
 
 
 @asynccontextmanager
-async def nursery() -> AsyncGenerator[Nursery]:
+async def nursery(environment: Mapping[str, str] | None = None) -> AsyncGenerator[Nursery]:
     """Have a nursery for the time of a block; no life of it is left afterwards."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with theirs:
@@ -208,6 +208,7 @@ async def nursery() -> AsyncGenerator[Nursery]:
             sys.executable,
             *("-m", "hushpost_proof.harness.nursery", str(theirs.fileno())),
             pass_fds=[theirs.fileno()],
+            env={**os.environ, **(environment or {})},
         )
     ours.setblocking(False)
     made = Nursery(ours)

@@ -8,9 +8,11 @@ It takes the arguments of `harness.person`.
 import asyncio
 import random
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from hushpost.contacts import Contact
+from hushpost.errors import VaultFull
 from hushpost.events import MessageReceived
 
 from hushpost_proof.harness import defects, impatience, person
@@ -20,10 +22,35 @@ from hushpost_proof.kill_points import CLIENT_CALLS
 
 # Of the messages a person reads and sends, one in so many comes with another act.
 _ACT_EVERY = 4
+_AGAIN_SECONDS = 0.1
+# A file in the people's folder once the disk of any of them has refused something.
+DISK_REFUSED = "disk-refused"
 
 
 class BusyPerson(person.Person):
     """Sends read receipts and typing notices, verifies, and changes settings, all the time."""
+
+    async def read(self) -> None:
+        """Read on when the disk has room again: what was shown last is shown as before."""
+        while True:
+            try:
+                return await super().read()
+            except VaultFull:
+                await self._wait_for_room()
+
+    async def send(
+        self, contact: Contact, chance: random.Random, *, size: int | None = None, ending: str = ""
+    ) -> None:
+        """Send, or write something new when the disk has room again: nothing was stored."""
+        while True:
+            try:
+                return await super().send(contact, chance, size=size, ending=ending)
+            except VaultFull:
+                await self._wait_for_room()
+
+    async def _wait_for_room(self) -> None:
+        (self.place.folder / DISK_REFUSED).touch()
+        await asyncio.sleep(_AGAIN_SECONDS)
 
     async def write(self, chance: random.Random) -> None:
         """Do chores beside the writing."""
@@ -38,7 +65,9 @@ class BusyPerson(person.Person):
         while True:
             await asyncio.sleep(chance.expovariate(_ACT_EVERY))
             if self.is_open():
-                await self._act(self.client.contacts()[0], chance)
+                # A full disk: the choice is not stored, and the next one is another.
+                with suppress(VaultFull):
+                    await self._act(self.client.contacts()[0], chance)
 
     async def _act(self, contact: Contact, chance: random.Random) -> None:
         client, yes = self.client, chance.random() < 0.5

@@ -98,7 +98,7 @@ class Person:
     ) -> None:
         self.client = client
         self._journal = journal
-        self._place = place
+        self.place = place
         self._name = name
         self._peer = peer
         past = [event for life in read_client(place.history, name) for event in life.events]
@@ -132,7 +132,7 @@ class Person:
             self._claim(What.ALARMED, type(event).__name__)
 
     def _take_message(self, event: MessageReceived) -> None:
-        peer = self._place.name_of(event.contact.address)
+        peer = self.place.name_of(event.contact.address)
         body = event.text.encode()
         self._journal.write(What.RECEIVED, peer=peer, message_id=event.message_id, body=body)
         self.in_hand = event
@@ -159,25 +159,25 @@ class Person:
         """Meet the peer, write until told to be quiet, and wait until all is settled."""
         contact = await self._meet(chance)
         say("open")
-        while not self._place.is_told("quiet"):
-            await self._send(contact, chance)
+        while not self.place.is_told("quiet"):
+            await self.send(contact, chance)
             await asyncio.sleep(chance.expovariate(MESSAGES_A_SECOND))
-        await self._send(contact, chance, ending=LAST)
+        await self.send(contact, chance, ending=LAST)
         await until(lambda: not self._unconfirmed and self._peer_said_last, WAIT_SECONDS_MAX)
         say("settled")
-        await until(lambda: self._place.is_told("end"), WAIT_SECONDS_MAX)
+        await until(lambda: self.place.is_told("end"), WAIT_SECONDS_MAX)
 
     async def _meet(self, chance: random.Random) -> Contact:
         """Be in open contact with the peer: who comes first in the alphabet invites."""
         if self._name < self._peer:
-            path = self._place.invitation(self._peer)
+            path = self.place.invitation(self._peer)
             if not path.exists():
                 leave(path, await self.client.create_invitation())
         elif not self.client.contacts():
-            path = self._place.invitation(self._name)
+            path = self.place.invitation(self._name)
             await until(path.exists, WAIT_SECONDS_MAX)
             contact = await self.client.add_contact(path.read_text())
-            await self._send(contact, chance, size=40)
+            await self.send(contact, chance, size=40)
         await until(self.is_open, WAIT_SECONDS_MAX)
         return self.client.contacts()[0]
 
@@ -185,7 +185,7 @@ class Person:
         """Whether the peer and this person may write to each other."""
         return [one.stage for one in self.client.contacts()] == [ContactStage.OPEN]
 
-    async def _send(
+    async def send(
         self,
         contact: Contact,
         chance: random.Random,
@@ -193,6 +193,7 @@ class Person:
         size: int | None = None,
         ending: str = "",
     ) -> None:
+        """Write one message to the peer."""
         self._number += 1
         filler = chance.randbytes((size or chance.choice(TEXT_BYTES)) // 2).hex()
         text = f"{self._name} to {self._peer}, {self._number}: {filler}{ending}"
