@@ -24,6 +24,7 @@ from hushpost.engine import (
     first_contact,
     knocks,
     message_book,
+    new_sessions,
     own_drops,
     receipts,
 )
@@ -278,7 +279,7 @@ class Client:
 
     async def restart_session(self, contact: Contact) -> None:
         """Begin a new session, at most once a day: when mail of this contact cannot be opened."""
-        await self._steps.run(first_contact.restart_session, AccountId(account_of(contact)))
+        await self._steps.run(new_sessions.restart_session, AccountId(account_of(contact)))
 
     # -- messages --------------------------------------------------------------------------------
 

@@ -161,16 +161,22 @@ class SessionBook(Concealed):
         return overdue or int(now) // SECONDS_A_DAY > active.unanswered.target.expiry_day
 
     def start(
-        self, local: LocalDevice, bundle: Bundle, *, now: float, random: Random
+        self,
+        local: LocalDevice,
+        bundle: Bundle,
+        *,
+        now: float,
+        random: Random,
+        patience_seconds: int = 0,
     ) -> "SessionBook":
         """Begin a session with a bundle that the caller has verified; raises `BadKey`.
 
         The new session is the one to send in. It is linked to the last one that the peer has
-        provably received in, unless a linked start has just gone unanswered: then the peer has
-        lost its state, and its app is told of a restart.
+        provably received in, unless a linked start has gone unanswered for ``patience_seconds``:
+        then the peer may have lost its state, and its app is told of a restart.
         """
         generation = max(self._highest_generation() + 1, int(now) // SECONDS_A_MINUTE)
-        link = self._link_for_start()
+        link = self._link_for_start(now - patience_seconds)
         keys, opening = initiate(local, bundle, generation=generation, link=link, random=random)
         header = FirstHeader(
             RemoteDevice(local.genesis, local.device_list, local.entry),
@@ -255,8 +261,14 @@ class SessionBook(Concealed):
         sessions = sorted((session, *self.sessions), key=Session.rank)
         return SessionBook(tuple(sessions[:SESSIONS_MAX]), self.restarted_at)
 
-    def _link_for_start(self) -> LinkSecret | None:
-        if self.sessions and self.sessions[0].unanswered and self.sessions[0].origin.linked:
+    def _link_for_start(self, unanswered_since: float) -> LinkSecret | None:
+        active = self.sessions[0] if self.sessions else None
+        if (
+            active
+            and active.unanswered
+            and active.origin.linked
+            and active.origin.started_at <= unanswered_since
+        ):
             return None
         for session in self.sessions:
             secret = session.ratchet.confirmed_link()

@@ -43,7 +43,7 @@ RARE: Final = (
     "step engine.account_setup.mark_registered",
     "step engine.conversation.prepare_contact",
     "step engine.first_contact.add",
-    "step engine.first_contact.restart_session",
+    "step engine.new_sessions.restart_session",
     "step engine.relay_errands.keys_fetched",
     "step engine.own_drops.create_invitation",
     "step engine.relay_errands.inbox_answered",

@@ -998,6 +998,23 @@ def linked_and_unlinked_starts_alternate() -> None:
         assert alice.book(bob).sessions[0].origin.linked is linked
 
 
+def a_link_is_kept_as_long_as_a_peer_may_be_away() -> None:
+    """Within the patience of the caller an unanswered start is followed by linked ones alone."""
+    alice, bob = met()
+    alice.pass_on(bob)
+    for _ in range(3):
+        alice.start(bob, patience=100)
+        assert alice.book(bob).sessions[0].origin.linked
+        alice.now += 30
+    assert alice.pass_on(bob).start is SessionStart.LINKED
+    alice.now += 69
+    alice.start(bob, patience=100)
+    assert alice.book(bob).sessions[0].origin.linked
+    alice.now += 100
+    alice.start(bob, patience=100)
+    assert not alice.book(bob).sessions[0].origin.linked
+
+
 def a_link_is_welcome_after_a_restart() -> None:
     """The limit of a restart a day does not hold back a start that proves itself."""
     alice, bob = met()
@@ -1189,6 +1206,7 @@ DUTIES: Mapping[str, tuple[Callable[[], Any], ...]] = {
         a_list_that_nobody_signed_is_refused,
         a_device_cannot_write_to_itself,
         linked_and_unlinked_starts_alternate,
+        a_link_is_kept_as_long_as_a_peer_may_be_away,
         a_link_is_welcome_after_a_restart,
         generations_keep_to_the_clock,
         a_vault_set_back_repeats_no_key_with_its_nonce,

@@ -102,10 +102,12 @@ class Device:
         """Store a book."""
         self.books[other.address.device_id] = book
 
-    def start(self, other: "Device", *, one_time: bool = True) -> None:
+    def start(self, other: "Device", *, one_time: bool = True, patience: int = 0) -> None:
         """Begin a session with a fresh bundle."""
         bundle = other.bundle(one_time=one_time)
-        book = self.book(other).start(self.local, bundle, now=self.now, random=self.random)
+        book = self.book(other).start(
+            self.local, bundle, now=self.now, random=self.random, patience_seconds=patience
+        )
         self.keep(other, book)
 
     def send(self, other: "Device", plaintext: bytes = b"text") -> bytes:

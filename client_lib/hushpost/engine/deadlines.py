@@ -9,8 +9,8 @@ from typing import Final
 from hushpost.engine import (
     asking,
     expiry,
-    first_contact,
     inbox,
+    new_sessions,
     receipts,
     seen,
     stream_order,
@@ -55,7 +55,7 @@ def handle_deadline(desk: Desk) -> None:
 
 
 def _hourly(desk: Desk) -> None:
-    if not first_contact.messages_due(desk):
+    if not new_sessions.messages_due(desk):
         # More are due: the hour counts as swept when the next transactions have done them all.
         return
     seen.forget_old(desk)

@@ -22,8 +22,7 @@ from hushpost.content import (
     ReceiptStatus,
     Request,
 )
-from hushpost.content import SessionRestart as Restart
-from hushpost.engine import errands, event_log, knocks, message_book, message_states, texts
+from hushpost.engine import event_log, knocks, message_book, message_states, texts
 from hushpost.engine.contact_book import (
     ContactRow,
     DeviceRow,
@@ -34,14 +33,19 @@ from hushpost.engine.contact_book import (
     find_contact,
     is_agreed_host,
     remove_contact,
-    save_book,
     save_contact,
     save_device,
-    session_book,
 )
 from hushpost.engine.desk import Desk
-from hushpost.engine.errands import Errand, ErrandKind
 from hushpost.engine.message_book import MessageRow
+from hushpost.engine.new_sessions import (
+    FOR_REPEAT,
+    FOR_REQUEST,
+    begin_restart,
+    reseal_messages,
+    start_session,
+    take_bundle,
+)
 from hushpost.engine.outbox import Letter, OutboxEntry, post
 from hushpost.engine.own_account import own_account
 from hushpost.engine.own_drops import DropRow, DropUse, make_reply_drop, register
@@ -54,12 +58,6 @@ from hushpost.messages import FAILED, MessageState
 # A knock is not a doorbell to lean on: again after 1, 2, 4 and 8 days, then never.
 REQUEST_REPEATS_MAX: Final = 4
 _DAY_HOURS: Final = 24
-
-FOR_REQUEST: Final = "request"
-FOR_REPEAT: Final = "repeat"
-FOR_RESTART: Final = "restart"
-FOR_RESEAL: Final = "reseal"
-FOR_RENEWAL: Final = "renewal"
 
 
 def known_already(desk: Desk, target: Address | Invitation) -> ContactRow | None:
@@ -131,7 +129,7 @@ def send_again(desk: Desk, inner_id: bytes) -> MessageRow:
     if contact.stage is ContactStage.OPEN or row.state not in FAILED:
         return texts.send_again(desk, row.inner_id)
     texts.check_sendable(contact)
-    _take_bundle(desk, row.account_id, FOR_REPEAT)
+    take_bundle(desk, row.account_id, FOR_REPEAT)
     waiting = replace(row, state=MessageState.WAITING, repeats=0)
     message_book.save_message(desk, waiting)
     return waiting
@@ -168,11 +166,11 @@ def bundle_taken(desk: Desk, account_id: AccountId, purpose: str, answer: KeysAn
     warn_if_stale(desk, account_id)
     match purpose:
         case "restart":
-            _restart(desk, contact)
+            begin_restart(desk, contact)
         case "renewal":
-            _restart(desk, contact, only_linked=True)
+            begin_restart(desk, contact, only_linked=True)
         case "reseal":
-            _reseal(desk, contact)
+            reseal_messages(desk, contact)
         case _:
             _ask(desk, account_id, fetched=True)
 
@@ -207,39 +205,10 @@ def request_refused(desk: Desk, entry: OutboxEntry) -> None:
         save_contact(desk, replace(contact, stage=ContactStage.NEW))
 
 
-def messages_due(desk: Desk) -> bool:
-    """Fetch fresh keys for what nobody answered (content.md, 3 and 4); False if more are due."""
-    due, has_more = message_states.sweep_messages(desk)
-    for row in due:
-        purpose = FOR_REPEAT if row.request else FOR_RESEAL
-        _take_bundle(desk, row.account_id, purpose)
-        if purpose == FOR_RESEAL:
-            contact = contact_row(desk, row.account_id)
-            save_contact(desk, replace(contact, reseal=(*contact.reseal, row.inner_id)[-64:]))
-    return not has_more
-
-
-def restart_session(desk: Desk, account_id: AccountId) -> None:
-    """Begin new sessions with a contact's devices, at most once a day each; `MisuseError`."""
-    contact = contact_row(desk, account_id)
-    if contact.stage is not ContactStage.OPEN:
-        raise MisuseError("there is no session with this contact yet; send a message instead")
-    if any(device.restarted_day == desk.day for device in devices_of(desk, account_id)):
-        raise MisuseError("the session with this contact was restarted today; wait until tomorrow")
-    _take_bundle(desk, account_id, FOR_RESTART)
-
-
 def repeat_request(desk: Desk, contact: ContactRow) -> None:
     """Ask once more, within the four repeats: the answer may have expired (content.md, 11)."""
     if contact.stage is ContactStage.REQUESTED and _request_message(desk, contact) is not None:
-        _take_bundle(desk, contact.account_id, FOR_REPEAT)
-
-
-def renew_session(desk: Desk, device: DeviceRow) -> None:
-    """Begin a session that bridges any loss, if it proves knowledge of the last; once a day."""
-    contact = contact_row(desk, device.account_id)
-    if contact.stage is ContactStage.OPEN and device.restarted_day != desk.day:
-        _take_bundle(desk, contact.account_id, FOR_RENEWAL)
+        take_bundle(desk, contact.account_id, FOR_REPEAT)
 
 
 def _ask(desk: Desk, account_id: AccountId, *, fetched: bool = False) -> None:
@@ -258,7 +227,7 @@ def _ask(desk: Desk, account_id: AccountId, *, fetched: bool = False) -> None:
         return
     if not usable:
         purpose = FOR_REQUEST if contact.stage is ContactStage.NEW else FOR_REPEAT
-        _take_bundle(desk, account_id, purpose)
+        take_bundle(desk, account_id, purpose)
         return
     _request(desk, contact, message, usable)
 
@@ -311,7 +280,7 @@ def _request(
 
 def _post_request(desk: Desk, device: DeviceRow, bundle: Bundle, message: MessageRow) -> None:
     own = own_account(desk)
-    _start(desk, device, bundle)
+    start_session(desk, device, bundle)
     secret = device.contact_secret or make_drop(device.route, desk.random).secret
     device = replace(device_row(desk, device.key), contact_secret=secret)
     save_device(desk, device)
@@ -334,55 +303,9 @@ def _post_request(desk: Desk, device: DeviceRow, bundle: Bundle, message: Messag
         save_device(desk, replace(device_row(desk, device.key), path=path, path_secret=knock))
 
 
-def _restart(desk: Desk, contact: ContactRow, *, only_linked: bool = False) -> None:
-    for device in devices_of(desk, contact.account_id):
-        bundle = kept_bundle(desk, contact, device)
-        if bundle is None or device.restarted_day == desk.day:
-            continue
-        if only_linked and not _links(desk, device, bundle):
-            continue
-        _start(desk, device, bundle)
-        save_device(desk, replace(device_row(desk, device.key), restarted_day=desk.day))
-        post(desk, device, Letter(Restart(), texts.new_inner_id(desk)))
-
-
-def _reseal(desk: Desk, contact: ContactRow) -> None:
-    for device in devices_of(desk, contact.account_id):
-        bundle = kept_bundle(desk, contact, device)
-        if bundle is not None and session_book(desk, device).wants_session(desk.now):
-            _start(desk, device, bundle)
-    current = contact_row(desk, contact.account_id)
-    save_contact(desk, replace(current, reseal=()))
-    for inner_id in current.reseal:
-        row = message_book.find_message(desk, inner_id)
-        if row is not None and row.state is MessageState.ACCEPTED:
-            texts.reseal(desk, row)
-
-
-def _start(desk: Desk, device: DeviceRow, bundle: Bundle) -> None:
-    """Begin a session with a bundle and forget the bundle: it serves one session."""
-    own = own_account(desk)
-    book = session_book(desk, device)
-    book = book.start(own.local_device(), bundle, now=desk.now, random=desk.random)
-    save_book(desk, device, book)
-    save_device(desk, replace(device_row(desk, device.key), bundle=None))
-
-
-def _links(desk: Desk, device: DeviceRow, bundle: Bundle) -> bool:
-    """Whether a session begun now proves knowledge of the last; then no app hears of a restart."""
-    own = own_account(desk)
-    book = session_book(desk, device)
-    book = book.start(own.local_device(), bundle, now=desk.now, random=desk.random)
-    return book.sessions[0].origin.linked
-
-
 def _with_invitation(desk: Desk, device: DeviceRow, target: Address | Invitation) -> DeviceRow:
     if not isinstance(target, Invitation) or target.drop.route != device.route:
         return device
     device = replace(device, path=PostPath.INVITATION, path_secret=target.drop.secret)
     save_device(desk, device)
     return device
-
-
-def _take_bundle(desk: Desk, account_id: AccountId, purpose: str) -> None:
-    errands.queue(desk, Errand(ErrandKind.TAKE_BUNDLE, account_id, purpose))

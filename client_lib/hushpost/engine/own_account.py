@@ -71,6 +71,8 @@ class OwnAccount:
     swept_hour: int = 0
     # The day on which the app was told that two clocks differ.
     clock_told_day: int = 0
+    # How often the sessions of others were tried for an envelope that does not open: (hour, times).
+    searches: tuple[int, int] = (0, 0)
 
     @property
     def genesis(self) -> Genesis:

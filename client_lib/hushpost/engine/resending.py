@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from hushpost.content import Resend
-from hushpost.engine import event_log, first_contact, message_book, message_states
+from hushpost.engine import event_log, message_book, message_states, new_sessions
 from hushpost.engine.contact_book import DeviceRow, device_row, save_device
 from hushpost.engine.desk import Desk
 from hushpost.engine.message_book import MessageRow
@@ -41,7 +41,7 @@ def resend_asked(desk: Desk, device: DeviceRow, body: Resend) -> None:
             [row.inner_id for row in message_book.asked_for(desk, device.account_id)],
         )
     if is_beyond:
-        first_contact.renew_session(desk, device_row(desk, device.key))
+        new_sessions.renew_session(desk, device_row(desk, device.key))
 
 
 def _admit(desk: Desk, device: DeviceRow) -> bool:

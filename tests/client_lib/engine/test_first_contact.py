@@ -205,45 +205,6 @@ def test_keys_that_turn_foreign_later_alarm_and_are_not_used() -> None:
     assert len(room.accepted) == before
 
 
-def test_a_restart_is_told_and_bounded_to_one_a_day() -> None:
-    """The contact's app is not alarmed by a linked restart; a second one that day is refused."""
-    alice, bob, room = people()
-    room.befriend(alice, bob)
-    bob.send(alice, "so that both have received")
-    room.settle()
-    alice.step(first_contact.restart_session, bob.own.account_id)
-    room.settle()
-    with pytest.raises(MisuseError, match="restarted today"):
-        alice.step(first_contact.restart_session, bob.own.account_id)
-    alice.send(bob, "in the new session")
-    bob.events()
-    room.settle()
-    assert texts_of(bob) == ["in the new session"]
-    stranger = Person("carol", 4)
-    room.add(stranger)
-    add(room, alice, stranger)
-    with pytest.raises(MisuseError, match="no session"):
-        alice.step(first_contact.restart_session, stranger.own.account_id)
-
-
-def test_a_text_that_was_sealed_in_an_unanswered_session_goes_again() -> None:
-    """After a restart that nobody answers, a text without receipt is sealed once more, same id."""
-    alice, bob, room = people()
-    room.befriend(alice, bob)
-    alice.step(first_contact.restart_session, bob.own.account_id)
-    room.run_errands(alice)
-    message = alice.send(bob, "sealed as a first message")
-    room.post_all(alice)
-    lost = room.take(bob)
-    assert len(lost) == 2
-    room.pass_time(DAY + 3600)
-    room.pass_time(61)
-    room.pass_time(6)
-    assert texts_of(bob)[-1] == "sealed as a first message"
-    assert alice.state(message) == "delivered"
-    assert bob.contact(alice).stage is ContactStage.OPEN
-
-
 def test_a_gone_account_refuses_what_waits() -> None:
     """When the contact's account is deleted, waiting messages are refused instead of waiting on."""
     alice, bob, room = people()

@@ -9,9 +9,9 @@ from hushpost.content import Inner, Kind, Text, encode
 from hushpost.engine import (
     conversation,
     deadlines,
-    first_contact,
     inbox,
     knocks,
+    new_sessions,
     outbox,
     texts,
 )
@@ -218,7 +218,7 @@ def test_a_contacts_new_session_through_another_drop_changes_nothing() -> None:
     bob.events()
     (alices,) = sent(room, alice, bob, "mine")
     carol.ledger.tables[Table.SESSIONS].clear()
-    carol.step(first_contact.restart_session, bob.own.account_id)
+    carol.step(new_sessions.restart_session, bob.own.account_id)
     room.run_errands(carol)
     room.post_all(carol)
     (restart,) = room.take(bob)
@@ -237,7 +237,7 @@ def test_a_device_that_is_not_in_the_contacts_list_gets_no_session() -> None:
     kept = (Table.SESSIONS, Table.KEM_CIPHERTEXTS)
     before = [dict(bob.ledger.tables[table]) for table in kept]
     move_to_another_device(alice)
-    alice.step(first_contact.restart_session, bob.own.account_id)
+    alice.step(new_sessions.restart_session, bob.own.account_id)
     room.run_errands(alice)
     room.post_all(alice)
     (arrival,) = room.take(bob)
@@ -303,7 +303,7 @@ def test_a_restart_without_proof_is_told() -> None:
     room.pass_time(3600)
     table = alice.ledger.tables[Table.SESSIONS]
     table.clear()
-    alice.step(first_contact.restart_session, bob.own.account_id)
+    alice.step(new_sessions.restart_session, bob.own.account_id)
     bob.events()
     room.settle()
     assert any(isinstance(event, SessionRestarted) for event in bob.events())

@@ -134,3 +134,23 @@ def test_a_strangers_first_message_under_a_contacts_drop_is_recognised() -> None
     with pytest.raises(opening.WrongDrop):
         bob.step(look)
     assert bob.ledger.tables[Table.SESSIONS] == sessions
+
+
+def test_garbage_makes_the_sessions_of_others_be_tried_a_few_times_an_hour() -> None:
+    """However much of it comes, the work an hour is bounded; the next hour begins anew."""
+    alice, bob, room = _friends()
+    drop, arrival = _mail(room, alice, bob, "hello")
+    garbage = dataclasses.replace(arrival, envelope=bytes(4096))
+    times: list[int] = []
+    for _ in range(opening.SEARCHES_AN_HOUR_MAX + 5):
+        bob.step(_refused, drop, garbage)
+        times.append(bob.own.searches[1])
+    assert max(times) == times[-1] == opening.SEARCHES_AN_HOUR_MAX
+    bob.now += 3600
+    bob.step(_refused, drop, garbage)
+    assert bob.own.searches[1] == 1
+
+
+def _refused(desk: Desk, drop: DropRow, arrival: Arrival) -> None:
+    with pytest.raises(Undecryptable):
+        opening.open_from_contact(desk, drop, arrival)
