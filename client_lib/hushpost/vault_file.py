@@ -34,7 +34,7 @@ from hushpost.vault_schema import (
     vault_error,
     write_header,
 )
-from hushpost.vault_sealing import Sealer
+from hushpost.vault_sealing import Sealer, damaged
 
 Connections = tuple[sqlite3.Connection, sqlite3.Connection]
 
@@ -103,6 +103,9 @@ def unlock(path: Path, secret: VaultSecret) -> tuple[Connections, UnlockedHeader
             connection.close()
         if isinstance(error, sqlite3.Error):
             raise vault_error(error) from None
+        if isinstance(error, UnicodeDecodeError):
+            # SQLite's own message quotes the bytes of a damaged schema.
+            raise damaged() from None
         raise
     return (writer, reader), unlocked
 

@@ -13,14 +13,16 @@ from hushpost_store.errors import (
     StoreDamaged,
     StoreFault,
     StoreInUse,
+    StoreMisuse,
     StoreNewer,
 )
 from hushpost_store.interface import Store
 from hushpost_store.memory import MemoryStore
+from hushpost_store.quotas import Quotas
 from hushpost_store.sqlite import SqliteOptions, SqliteStore
 
 from hushpost_server.configuration import MIB, Configuration
-from hushpost_server.errors import FolderUnusable, IdentityUnusable
+from hushpost_server.errors import FolderUnusable, IdentityUnusable, StoreUnfit
 from hushpost_server.identity import FILE_NAME as IDENTITY_FILE
 from hushpost_server.identity import (
     RelayIdentity,
@@ -81,6 +83,9 @@ class DataFolder:
         self.prepare()
         identity = load_identity(self.path)
         if identity is not None:
+            if '"public_key"' not in (self.path / IDENTITY_FILE).read_text("ascii"):
+                # Written by a release that could not tell a damaged seed.
+                save_identity(self.path, identity)
             return identity
         if self.database.exists():
             raise IdentityUnusable(
@@ -98,6 +103,8 @@ class DataFolder:
         quotas = self._configuration.quotas()
         if self._configuration.store == "memory":
             return MemoryStore(quotas)
+        if self._configuration.store == "redis":
+            return self._redis_store(quotas)
         options = SqliteOptions()
         if self._configuration.unsafe_no_bucket_enforcement:
             options = replace(options, bucket_sizes=UNENFORCED_SIZES)
@@ -108,8 +115,34 @@ class DataFolder:
             options = replace(options, intake_bytes_max=max(room, options.intake_bytes_max))
         return SqliteStore(self.database, quotas=quotas, options=options, clock=self._now)
 
+    def _redis_store(self, quotas: Quotas) -> Store:
+        try:
+            # Imported here: it belongs to an extra that a relay on one machine does without.
+            from hushpost_store.redis.options import Durability, RedisOptions  # noqa: PLC0415
+            from hushpost_store.redis.store import RedisStore  # noqa: PLC0415
+        except ImportError:
+            raise StoreUnfit(
+                'store = "redis" needs more packages: pip install "hushpost[redis]"'
+            ) from None
+        configuration = self._configuration
+        options = RedisOptions(
+            configuration.redis_url.get_secret_value(),
+            Durability(configuration.redis_durability),
+        )
+        try:
+            return RedisStore(options, quotas, self._now)
+        except StoreMisuse as error:
+            raise StoreUnfit(f"redis_url cannot be used: {error}") from None
+
     async def open_store(self, store: Store) -> None:
-        """Open `store`; raises `FolderUnusable` with what to do."""
+        """Open `store`; raises `FolderUnusable` or `StoreUnfit` with what to do."""
+        if self._configuration.store == "redis":
+            try:
+                await store.open()
+            except StoreFault as error:
+                raise StoreUnfit(f"the Redis store cannot be used: {error}") from None
+            self._store = store
+            return
         try:
             await store.open()
         except StoreInUse:

@@ -139,6 +139,8 @@ def _encode(identity: RelayIdentity) -> dict[str, Any]:
     return {
         "version": FILE_VERSION,
         "seed": b64encode(identity.seed).decode(),
+        # Any 32 bytes are a seed: this tells a damaged one from the one that people know.
+        "public_key": identity.public_key.hex(),
         "handovers": [b64encode(handover.to_bytes()).decode() for handover in identity.handovers],
     }
 
@@ -150,4 +152,7 @@ def _decode(data: dict[str, Any]) -> RelayIdentity:
     handovers = tuple(
         Handover.from_bytes(b64decode(text, validate=True)) for text in data["handovers"]
     )
-    return RelayIdentity(seed, handovers)
+    identity = RelayIdentity(seed, handovers)
+    if data.get("public_key", identity.public_key.hex()) != identity.public_key.hex():
+        raise ValueError
+    return identity

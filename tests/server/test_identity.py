@@ -122,3 +122,31 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     """Saving into nowhere says so."""
     with pytest.raises(FolderUnusable, match="cannot be written"):
         save_identity(tmp_path / "absent", new_identity(secrets.token_bytes))
+
+
+def test_a_flipped_byte_of_the_file_never_gives_another_key(tmp_path: Path) -> None:
+    """Wherever a byte of a young relay's file changes, the key stays or the file is damaged."""
+    identity = new_identity(lambda size: bytes(range(size)))
+    save_identity(tmp_path, identity)
+    path = tmp_path / FILE_NAME
+    data = path.read_bytes()
+    refused = 0
+    for place in range(len(data)):
+        for mask in (0x01, 0x10):
+            path.write_bytes(data[:place] + bytes((data[place] ^ mask,)) + data[place + 1 :])
+            try:
+                assert load_identity(tmp_path) == identity, (place, mask)
+            except IdentityUnusable:
+                refused += 1
+    assert refused > len(data)
+
+
+def test_a_file_without_its_public_key_still_loads(tmp_path: Path) -> None:
+    """Files of earlier releases have none."""
+    identity = new_identity(lambda size: bytes(range(size)))
+    save_identity(tmp_path, identity)
+    path = tmp_path / FILE_NAME
+    data = json.loads(path.read_text())
+    del data["public_key"]
+    path.write_text(json.dumps(data))
+    assert load_identity(tmp_path) == identity

@@ -30,7 +30,7 @@ class Measure:
 
 
 SHORT = Measure(1, 24, 4, 9.0, 1.5, Plan(9.0))
-LONG = Measure(8, 60, 10, 240.0, 10.0, Plan(240.0, exhaustive_max=11, sample=60))
+LONG = Measure(4, 60, 10, 120.0, 10.0, Plan(120.0, exhaustive_max=11, sample=60))
 
 
 _RELAY_DEFECTS = ("store-synchronous-normal", "store-synchronous-off", "accepted-before-commit")

@@ -143,9 +143,9 @@ class Inspector:
         for drop in self.promises.drops:
             if drop.kind is not DropKind.CONTACT:
                 continue
-            if drop.holds_at(position) and not _takes(store, drop.route, drop.hashed):
+            if drop.holds_at(position) and not takes(store, drop.route, drop.hashed):
                 complaints.append("a registered drop is lost")
-            if drop.revoked < position and _takes(store, drop.route, drop.hashed):
+            if drop.revoked < position and takes(store, drop.route, drop.hashed):
                 complaints.append("a revoked drop is open")
         return complaints
 
@@ -171,7 +171,7 @@ class Inspector:
         return complaints
 
 
-def _takes(store: SqliteStore, route: bytes, hashed: bytes) -> bool:
+def takes(store: SqliteStore, route: bytes, hashed: bytes) -> bool:
     """Say whether the drop would take an ephemeral envelope; the mailbox is loaded already."""
     now = time.time()
     envelope = bytes(4096)

@@ -51,6 +51,7 @@ class Scene:
 
     tape: Tape
     drop_secrets: dict[bytes, bytes]
+    routes: dict[bytes, bytes]
 
 
 @dataclass(slots=True)
@@ -62,11 +63,19 @@ class _Person:
 class RelayScene:
     """One run. `defect` is planted in the relay; `steps` is how many things people do."""
 
-    def __init__(self, folder: Path, library: Path, *, defect: str = "none") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        library: Path,
+        *,
+        defect: str = "none",
+        ending: signal.Signals = signal.SIGTERM,
+    ) -> None:
         self._watched = folder / "disk"
         self._log = folder / "tape"
         self._library = library
         self._defect = defect
+        self._ending = ending
         self._port = free_port()
         self._url = f"ws://127.0.0.1:{self._port}"
         self._process: asyncio.subprocess.Process | None = None
@@ -88,8 +97,9 @@ class RelayScene:
                 await self._something(chance)
             await self._delete()
         finally:
-            await self._end(signal.SIGTERM)
-        return Scene(read_tape(self._watched, self._log), self._secrets)
+            await self._end(self._ending)
+        routes = {bytes(one.device.account_id): bytes(one.device.route) for one in self._people}
+        return Scene(read_tape(self._watched, self._log), self._secrets, routes)
 
     # -- the process -----------------------------------------------------------------------------
 

@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hushpost_store.sqlite.inventory import ENVELOPE_TABLE_PREFIX
+from hushpost_store import errors
+from hushpost_store.sqlite.inventory import ENVELOPE_TABLE_PREFIX, META
 
 
 @dataclass(slots=True)
@@ -20,10 +21,13 @@ class Census:
 
 
 def take_census(connection: sqlite3.Connection, buckets: Sequence[int]) -> Census:
-    """Count by the indexes alone: no envelope is read."""
-    (generation,) = connection.execute(
-        "SELECT value FROM store_meta WHERE name = 'generation'"
+    """Count by the indexes alone: no envelope is read. Raises StoreDamaged."""
+    found = connection.execute(
+        f"SELECT value, {META.intact()} FROM store_meta WHERE name = 'generation'"  # noqa: S608 - names of ours
     ).fetchone()
+    if found is None or not found[1]:
+        raise errors.StoreDamaged("the generation of the store is damaged: a repair draws another")
+    generation = found[0]
     (accounts,) = connection.execute("SELECT count(*) FROM account").fetchone()
     census = Census(generation, accounts)
     for bucket in buckets:

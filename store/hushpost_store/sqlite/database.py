@@ -36,7 +36,11 @@ class _Work(Generic[T]):
         self._result: list[T] = []
 
     def run(self, connection: sqlite3.Connection) -> None:
-        self._result.append(self._function(connection))
+        try:
+            self._result.append(self._function(connection))
+        except UnicodeDecodeError:
+            # SQLite's own message quotes the bytes of a damaged schema.
+            raise malformed() from None
 
     def result(self) -> T:
         return self._result[0]
@@ -204,6 +208,13 @@ class FileLock:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def malformed() -> sqlite3.DatabaseError:
+    """Return the error that SQLite has for a file that is not what it wrote."""
+    error = sqlite3.DatabaseError("the database is malformed")
+    error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_CORRUPT, "SQLITE_CORRUPT"
+    return error
 
 
 def fault(error: sqlite3.Error) -> errors.StoreFault:

@@ -81,7 +81,8 @@ def envelope_buckets(connection: sqlite3.Connection) -> tuple[int, ...]:
     names = connection.execute(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB ?", (f"{prefix}*",)
     )
-    return tuple(sorted(int(name.removeprefix(prefix)) for (name,) in names))
+    sizes = (name.removeprefix(prefix) for (name,) in names)
+    return tuple(sorted(int(size) for size in sizes if size.isdecimal()))
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -102,10 +102,11 @@ class SqliteStore:
                 lambda connection: schema.migrate(connection, self._options.bucket_sizes)
             )
             self._buckets = await self._database.run(schema.envelope_buckets)
+            await self._examine()
+            await self._database.run(_require_writable)
             self._census = await self._database.run(
                 lambda connection: take_census(connection, self._buckets)
             )
-            await self._examine()
         except sqlite3.Error as error:
             await self._database.close()
             raise fault(error) from error
@@ -403,6 +404,13 @@ class SqliteStore:
     def _forget_swept(self, swept: list[sweeper.Swept]) -> None:
         for row in swept:
             self._intake.expired(row.route, row.sequence, row.stored_bytes)
+
+
+def _require_writable(connection: sqlite3.Connection) -> None:
+    """Have SQLite say now that it may not write, and not with the first envelope."""
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("UPDATE store_meta SET value = value")
+    connection.execute("ROLLBACK")
 
 
 def _file_bytes(path: Path) -> int:
