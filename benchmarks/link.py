@@ -8,6 +8,7 @@ import asyncio
 import base64
 import hashlib
 import os
+import socket
 from collections import deque
 from collections.abc import Callable
 from typing import Final, cast
@@ -110,6 +111,18 @@ class Link(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def stop_reading(self) -> None:
+        """Leave what comes unread: first the buffers between fill, then the server's own."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+            handle = self._transport.get_extra_info("socket")
+            handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
+    def read_again(self) -> None:
+        """Go on reading."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
     # -- what the event loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -180,7 +193,12 @@ class Link(asyncio.Protocol):
             return data
         accept = base64.b64encode(hashlib.sha1(self._key + _GUID).digest())  # the RFC's own hash
         if not head.startswith(b"HTTP/1.1 101 ") or accept not in head:
-            raise LoadFailure(f"the server refused the upgrade: {head[:80].decode('latin-1')}")
+            # Raised here it would end in the event loop, and whoever waits would never know.
+            self.closed = f"refused the upgrade: {head[:200].decode('latin-1')}"
+            self._wake()
+            if self._transport is not None:
+                self._transport.abort()
+            return data
         self._open = True
         self._wake()
         return rest

@@ -62,22 +62,26 @@ class Person:
         device_list = issue_first(account_key, genesis, entry, today=today)
         return cls(account_key, device_key, genesis, device_list, make_route())
 
-    async def open_inbox(self, url: str, *, create: bool) -> Link:
+    async def open_inbox(self, url: str, *, create: bool, source: str | None = None) -> Link:
         """Log in on a new connection, on the first visit creating the account before."""
-        link, hello = await greet(url, INBOX_PATH)
+        link, hello = await greet(url, INBOX_PATH, source=source)
         if create:
             await self._create(link, hello)
         await self.log_in(link, hello)
         return link
 
-    async def register(self, inbox: Link) -> Drop:
-        """Register a fresh drop of a contact; the caller posts through it."""
+    async def register(self, inbox: Link, kind: DropKind = DropKind.CONTACT) -> Drop:
+        """Register a fresh drop, a contact's if not told otherwise; the caller posts through it."""
         drop = make_drop(self.route)
-        request = RegisterDrop(id=1, drop_hash=drop.hash(), kind=DropKind.CONTACT)
+        request = RegisterDrop(id=1, drop_hash=drop.hash(), kind=kind)
         await ask(inbox, request, Done)
         return drop
 
     async def _create(self, link: Link, hello: Hello) -> None:
+        await ask(link, self.creation(hello), AccountCreated)
+
+    def creation(self, hello: Hello) -> CreateAccount:
+        """Sign the request to make this account on the connection that `hello` came on."""
         device = self.device_list.entries[0].device_id()
         signature = sign_account_creation(
             self.account_key,
@@ -88,7 +92,7 @@ class Person:
             route=self.route,
             token=None,
         )
-        request = CreateAccount(
+        return CreateAccount(
             id=1,
             genesis=self.genesis.to_bytes(),
             device_list=self.device_list.to_bytes(),
@@ -96,7 +100,6 @@ class Person:
             route=self.route,
             signature=signature,
         )
-        await ask(link, request, AccountCreated)
 
     async def log_in(self, link: Link, hello: Hello) -> None:
         """Log in; deliveries may follow the welcome at once, so `link` must be ready for them."""
@@ -131,9 +134,9 @@ async def greet(url: str, path: str, *, source: str | None = None) -> tuple[Link
     return link, await _expect(link, Hello)
 
 
-async def open_post(url: str) -> Link:
+async def open_post(url: str, *, source: str | None = None) -> Link:
     """Open an anonymous connection to post on."""
-    link, _ = await greet(url, POST_PATH)
+    link, _ = await greet(url, POST_PATH, source=source)
     return link
 
 

@@ -36,7 +36,10 @@ RELAY_ENVIRONMENT: Final = {
         "PREFIX_LOGINS_PER_SECOND",
         "PREFIX_LOGINS_BURST",
     )
-} | {"HUSHPOST_RELAY_PREFIX_CONNECTIONS_MAX": "0"}
+} | {
+    f"HUSHPOST_RELAY_{key}": "0"
+    for key in ("PREFIX_CONNECTIONS_MAX", "CONNECTS_PER_SECOND", "ACCOUNTS_PER_SECOND")
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from hushpost_wire.control import Role
 
 from hushpost_server.frame_scanner import Payload
 from hushpost_server.receive_buffer import ReceiveBuffer
+from hushpost_server.unsent import Unsent
 
 if TYPE_CHECKING:
     from hushpost_server.listener import Connection
@@ -40,6 +41,10 @@ class Host(Protocol):
     slow_reader_seconds: float
     write_buffer_bytes_max: int
     receive_buffer: ReceiveBuffer
+    unsent: Unsent
+
+    def came(self, connection: Connection) -> None:
+        """Let a connection make its handshake, now or in its turn, or turn it back."""
 
     def arrived(self, connection: Connection, address: str) -> CloseCode | None:
         """Count a new connection; a code means that it is to be turned away with it."""

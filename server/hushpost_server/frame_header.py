@@ -1,10 +1,13 @@
-"""The header of a frame that a relay sends (RFC 6455 section 5.2): whole, unmasked."""
+"""The frames that a relay sends (RFC 6455 section 5.2): whole, unmasked."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
+
+from hushpost_server.frame_scanner import FIN_BINARY, FIN_TEXT
 
 _SHORT: Final = struct.Struct(">BB")
 _MEDIUM: Final = struct.Struct(">BBH")
@@ -18,3 +21,15 @@ def frame_header(head: int, length: int) -> bytes:
     if length < 65536:
         return _MEDIUM.pack(head, 126, length)
     return _SHORT.pack(head, 127) + length.to_bytes(8, "big")
+
+
+def framed(messages: Iterable[str | bytes]) -> bytes:
+    """Put whole messages, text or binary, behind each other as frames: the hot path."""
+    pieces: list[bytes] = []
+    for message in messages:
+        if isinstance(message, str):
+            encoded = message.encode()
+            pieces += (frame_header(FIN_TEXT, len(encoded)), encoded)
+        else:
+            pieces += (frame_header(FIN_BINARY, len(message)), message)
+    return b"".join(pieces)

@@ -17,6 +17,11 @@ from hushpost_wire.limits import INBOX_PATH, POST_PATH
 
 # A handshake of a WebSocket client is under 1 KiB; proxies add their headers.
 HANDSHAKE_BYTES_MAX: Final = 16 * 1024
+# Said to who cannot even wait, before a word of the request was read: all the same bytes.
+BUSY: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 60\r\nContent-Length: 0\r\n"
+    b"Connection: close\r\n\r\n"
+)
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _ROLES: Final = {INBOX_PATH: Role.INBOX, POST_PATH: Role.POST}
 
@@ -42,18 +47,32 @@ def endpoint_of(method: str, path: str) -> Role | Unserved:
 
 
 class RequestHead:
-    """Cuts the head of the request off from what follows it."""
+    """Cuts the head of the request off from what follows it; keeps it until its turn."""
 
-    __slots__ = ("_bytes", "_end")
+    __slots__ = ("_bytes", "_end", "_kept", "waits")
 
     def __init__(self) -> None:
         self._bytes = 0
         self._end = b""
+        self._kept = b""
+        self.waits = False
+        """Whether the handshake has to wait for its turn: what comes meanwhile is for `keep`."""
 
     @property
     def too_long(self) -> bool:
         """Whether more has come than any client sends."""
         return self._bytes > HANDSHAKE_BYTES_MAX
+
+    def keep(self, data: bytes) -> bool:
+        """Put away what came before its turn; False when it is more than any client sends."""
+        self._kept += data
+        return len(self._kept) <= HANDSHAKE_BYTES_MAX
+
+    def release(self) -> bytes:
+        """Return what was kept: its turn has come."""
+        self.waits = False
+        kept, self._kept = self._kept, b""
+        return kept
 
     def cut(self, data: bytes) -> int:
         """Return how much of `data` belongs to the head.

@@ -30,28 +30,20 @@ from websockets.typing import Subprotocol
 
 from hushpost_server.connection_sides import Host, Session
 from hushpost_server.fragments import Fragments
-from hushpost_server.frame_header import frame_header
+from hushpost_server.frame_header import framed
 from hushpost_server.frame_scanner import (
-    FIN_BINARY,
-    FIN_TEXT,
     FrameScanner,
     Payload,
     RawFrame,
     first_close,
 )
-from hushpost_server.handshake import RequestHead, Unserved, endpoint_of
-from hushpost_server.rate_limits import PrefixAllowance, Rate, TokenBucket
+from hushpost_server.handshake import BUSY, RequestHead, Unserved, endpoint_of
+from hushpost_server.parser_release import release
+from hushpost_server.rate_limits import CONTROL_FRAMES, PrefixAllowance, TokenBucket
 
-# Pings and pongs of a peer, which answers ours and has little need of its own: each costs the
-# library a hundred times what it costs the sender.
-_CONTROL_FRAMES: Final = Rate(per_second=4, burst=64)
 # How long a peer may take to answer a close frame before the connection is cut.
 CLOSE_SECONDS_MAX: Final = 3.0
-# Connections beyond capacity that are still told so; more are cut without a word.
-REJECTED_MAX: Final = 64
-
-# What honest clients can have on the way when they are closed: their window of large envelopes,
-# twice. Who sends more has not read our close and will not.
+# Twice the window of large envelopes; who sends more after our close has not read it and will not.
 LATE_BYTES_MAX: Final = 8 * 1024 * 1024
 
 
@@ -63,7 +55,6 @@ class Connection(asyncio.BufferedProtocol):
         "_control_frames",
         "_fragments",
         "_head",
-        "_hold_timer",
         "_host",
         "_late_bytes",
         "_loop",
@@ -93,7 +84,6 @@ class Connection(asyncio.BufferedProtocol):
         self._scanner: FrameScanner | None = None
         self._slow_timer: asyncio.TimerHandle | None = None
         self._close_timer: asyncio.TimerHandle | None = None
-        self._hold_timer: asyncio.TimerHandle | None = None
         self._control_frames: TokenBucket | None = None
         self._turn_away: CloseCode | None = None
         self.transport: asyncio.Transport | None = None
@@ -110,7 +100,8 @@ class Connection(asyncio.BufferedProtocol):
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
         self.transport.set_write_buffer_limits(high=self._host.write_buffer_bytes_max)
         self._close_timer = self._loop.call_later(self._host.handshake_seconds_max, self.abort)
-        if not self._host.proxy_address_header:
+        self._host.came(self)
+        if not self._host.proxy_address_header and not self.closing:
             self._arrive(None)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -119,7 +110,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what was read: the hot path when the connection is open."""
-        data = self._host.receive_buffer.take(nbytes)
+        self._take(self._host.receive_buffer.take(nbytes))
+
+    def _take(self, data: bytes) -> None:
         try:
             if self.closing:
                 self._await_close(data)
@@ -139,22 +132,25 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the session; its deliveries are void."""
-        for timer in (self._slow_timer, self._close_timer, self._hold_timer):
+        for timer in (self._slow_timer, self._close_timer):
             if timer is not None:
                 timer.cancel()
         self.closing = True
         self._scanner = None
+        self._host.unsent.discard(self)
         session, self.session = self.session, None
         if session is not None:
             session.lost()
         first = self._protocol.close_sent or self._protocol.close_rcvd
+        release(self._protocol)
         self._host.ended(self, None if first is None else int(first.code))
 
     def pause_writing(self) -> None:
         """Push nothing, read nothing, and give the peer that does not read its time."""
         self.pause_reading()
         if self._slow_timer is None:
-            self._slow_timer = self._loop.call_later(self._host.slow_reader_seconds, self._too_slow)
+            self._slow_timer = self._loop.call_later(self._host.slow_reader_seconds, self.too_slow)
+            self._host.unsent.add(self)
         if self.session is not None:
             self.session.write_paused()
 
@@ -163,6 +159,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._slow_timer is not None:
             self._slow_timer.cancel()
             self._slow_timer = None
+            self._host.unsent.discard(self)
         self.resume_reading()
         if self.session is not None:
             self.session.write_resumed()
@@ -173,14 +170,7 @@ class Connection(asyncio.BufferedProtocol):
         """Send messages, text or binary, in one write: the hot path."""
         if self.closing or self.transport is None:
             return
-        pieces: list[bytes] = []
-        for message in messages:
-            if isinstance(message, str):
-                encoded = message.encode()
-                pieces += (frame_header(FIN_TEXT, len(encoded)), encoded)
-            else:
-                pieces += (frame_header(FIN_BINARY, len(message)), message)
-        self.transport.write(b"".join(pieces))
+        self.transport.write(framed(messages))
 
     def close(self, code: CloseCode, reason: str = "") -> None:
         """Send a close frame behind what was sent, wait for the answer, then cut."""
@@ -204,6 +194,23 @@ class Connection(asyncio.BufferedProtocol):
         self._protocol.fail(code, reason)
         self._send_library_output()
         self._cut_later()
+
+    def wait_at_door(self) -> None:
+        """Keep the request until `enter`; to pause is undone by uvloop on a new transport."""
+        if self._head is not None:
+            self._head.waits = True
+
+    def enter(self) -> None:
+        """Make the handshake now."""
+        if self._head is not None and not self.closing:
+            self._take(self._head.release())
+
+    def turn_back(self) -> None:
+        """Say that the relay is busy, and end it unread."""
+        if self.transport is not None and not self.closing:
+            self.closing = True
+            self.transport.write(BUSY)
+            self.transport.close()
 
     def abort(self) -> None:
         """Cut at once."""
@@ -230,22 +237,10 @@ class Connection(asyncio.BufferedProtocol):
         if self._pauses == 0 and self.transport is not None and not self.transport.is_closing():
             self.transport.resume_reading()
 
-    def hold(self, seconds: float) -> None:
-        """Leave the peer unread for a while: it sends faster than it may."""
-        if self._hold_timer is None and not self.closing:
-            self.pause_reading()
-            self._hold_timer = self._loop.call_later(seconds, self._let_go)
-
     @property
     def reading_paused(self) -> bool:
         """Whether the relay itself keeps this peer from being heard."""
         return self._pauses > 0
-
-    def _let_go(self) -> None:
-        self._hold_timer = None
-        self.resume_reading()
-
-    # -- the handshake ---------------------------------------------------------------------------
 
     def _arrive(self, header: str | None) -> None:
         assert self.transport is not None
@@ -256,6 +251,10 @@ class Connection(asyncio.BufferedProtocol):
     def _handshake(self, data: bytes) -> None:
         head = self._head
         assert head is not None
+        if head.waits:
+            if not head.keep(data):
+                self.abort()
+            return
         cut = head.cut(data)
         self._protocol.receive_data(data[:cut])
         for event in self._protocol.events_received():
@@ -285,6 +284,8 @@ class Connection(asyncio.BufferedProtocol):
         if self._host.proxy_address_header:
             values = request.headers.get_all(self._host.proxy_address_header)
             self._arrive(values[-1] if values else None)
+            if self.closing:
+                return
         self._send_library_output()
         self._open(endpoint)
 
@@ -297,8 +298,6 @@ class Connection(asyncio.BufferedProtocol):
             return
         self.session = self._host.opened(self, role)
         self._scanner = FrameScanner(payload_bytes_max=MESSAGE_BYTES_MAX, unmask=apply_mask)
-
-    # -- open ------------------------------------------------------------------------------------
 
     def _scan(self, data: bytes) -> None:
         assert self._scanner is not None
@@ -351,7 +350,7 @@ class Connection(asyncio.BufferedProtocol):
         if frame.opcode in (Opcode.PING, Opcode.PONG):
             now = self._loop.time()
             if self._control_frames is None:
-                self._control_frames = TokenBucket(_CONTROL_FRAMES, now)
+                self._control_frames = TokenBucket(CONTROL_FRAMES, now)
             if self._control_frames.take(1, now) != 1:
                 self.fail(CloseCode.RATE_LIMITED, "too many pings")
             elif frame.opcode is Opcode.PONG and self.session is not None:
@@ -384,9 +383,8 @@ class Connection(asyncio.BufferedProtocol):
                 self.transport.write_eof()
             self._cut_later()
 
-    # -- ending ----------------------------------------------------------------------------------
-
-    def _too_slow(self) -> None:
+    def too_slow(self) -> None:
+        """Close: it left too much unread for too long, or too many did."""
         self._slow_timer = None
         self.fail(CloseCode.SLOW_READER)
 

@@ -117,6 +117,8 @@ def _check_registration(session: Session, token: str | None) -> None:
         raise RequestRefused(ErrorCode.REGISTRATION_CLOSED)
     if session.allowance.accounts.take(1, services.loop_time()) != 1:
         raise RequestRefused(ErrorCode.SLOW_DOWN, session.allowance.accounts.retry_after())
+    if services.accounts.take(1, services.loop_time()) != 1:
+        raise RequestRefused(ErrorCode.SLOW_DOWN, services.accounts.retry_after())
     if registration is Registration.TOKEN and not auth.token_holds(token, services.tokens):
         raise RequestRefused(ErrorCode.TOKEN_REFUSED)
 

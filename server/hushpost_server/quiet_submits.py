@@ -19,7 +19,15 @@ from hushpost_wire.relay_events import Unfit
 from hushpost_server.answer_tick import AnswerTick, Ticket
 from hushpost_server.feed import Feed
 from hushpost_server.metrics import Metrics
-from hushpost_server.submits import RETRY_SECONDS, Poster, drop_hash_of, granted, push, wait_of
+from hushpost_server.submits import (
+    RETRY_SECONDS,
+    Poster,
+    charge_refusal,
+    drop_hash_of,
+    granted,
+    push,
+    wait_of,
+)
 
 
 class QuietIntake:
@@ -36,14 +44,14 @@ class QuietIntake:
     ) -> None:
         self._submit = store.submit
         self._tick = tick
-        self._loop_time = loop_time
+        self.loop_time = loop_time
         self._submitted = metrics.get("hushpost_submitted_total")
         self.feeds = feeds
         self.accepted = metrics.get("hushpost_accepted_total")
 
     def grant(self, poster: Poster, wanted: int) -> int:
         """Take rate tokens for `wanted` submissions; returns how many of them may go on."""
-        return granted(poster, wanted, self._loop_time())
+        return granted(poster, wanted, self.loop_time())
 
     def submit(self, poster: Poster, submit: Submit, now: float) -> None:
         """Note that it arrived in this tick, and hand it to the store, in the hush after it."""
@@ -85,11 +93,12 @@ class QuietIntake:
 class QuietPending:
     """One submission between the store and its tick; the store's `SubmissionListener`."""
 
-    __slots__ = ("_intake", "_machine", "_request", "_ticket", "submission")
+    __slots__ = ("_intake", "_machine", "_poster", "_request", "_ticket", "submission")
 
     def __init__(self, intake: QuietIntake, poster: Poster, submit: Submit, ticket: Ticket) -> None:
         self._intake = intake
         self._machine = poster.machine
+        self._poster = poster
         self._request = submit.request
         self._ticket = ticket
         self.submission = Submission(
@@ -103,6 +112,7 @@ class QuietPending:
 
     def refused(self, reason: Refusal, retry_after: int) -> None:
         """Nothing is kept."""
+        charge_refusal(self._poster, self._intake.loop_time())
         self._refuse(RefusalReason(int(reason)), retry_after)
 
     def admitted(self, admitted: Admitted) -> None:

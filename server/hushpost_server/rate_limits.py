@@ -27,6 +27,12 @@ ROTATION_SECONDS = 3600.0
 # 64 Ki entries of about 600 bytes: 40 MB when a botnet fills the table.
 PREFIXES_MAX = 65_536
 
+# By default 12 envelopes a second after 15 at once: a person who types needs less.
+MODEST_SHARE = 16
+MODEST_BURST_SHARE = 64
+# Handshakes that are made at once, each a quarter of a millisecond, before others have to wait.
+CONNECTS_BURST = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -34,6 +40,11 @@ class Rate:
 
     per_second: float
     burst: float
+
+
+# Pings and pongs of a peer, which answers ours and has little need of its own: each costs the
+# library a hundred times what it costs the sender.
+CONTROL_FRAMES = Rate(per_second=4, burst=64)
 
 
 class TokenBucket:
@@ -62,6 +73,11 @@ class TokenBucket:
         """Return tokens that were taken together with ones another bucket refused."""
         self._level = min(self._level + count, self._rate.burst)
 
+    @property
+    def spent(self) -> float:
+        """How far it was below full when last looked at."""
+        return self._rate.burst - self._level
+
     def retry_after(self) -> int:
         """Whole seconds until the next token, at least one; a hint for the peer."""
         if self._rate.per_second <= 0:
@@ -82,6 +98,14 @@ class Rates:
     prefix_takes: Rate
     account_takes: Rate
     prefix_connections_max: int
+    connects: Rate
+    accounts: Rate
+
+    @property
+    def modest(self) -> Rate:
+        """What a connection may submit without waiting in turn with those who send much."""
+        most = self.connection_submits
+        return Rate(most.per_second / MODEST_SHARE, max(1.0, most.burst / MODEST_BURST_SHARE))
 
 
 def configured_rates(given: Configuration) -> Rates:
@@ -100,6 +124,8 @@ def configured_rates(given: Configuration) -> Rates:
         prefix_takes=Rate(given.prefix_takes_per_minute / 60, given.prefix_takes_burst),
         account_takes=Rate(given.account_takes_per_hour / 3600, given.account_takes_burst),
         prefix_connections_max=given.prefix_connections_max,
+        connects=Rate(given.connects_per_second, CONNECTS_BURST),
+        accounts=Rate(given.accounts_per_second, given.accounts_burst),
     )
 
 
@@ -120,7 +146,7 @@ class PrefixAllowance:
 class PrefixTable:
     """The allowances of all prefixes seen since the last rotation."""
 
-    __slots__ = ("_entries", "_entries_max", "_key", "_random", "_rates", "_rotated")
+    __slots__ = ("_entries", "_entries_max", "_key", "_random", "_rotated", "rates")
 
     def __init__(
         self,
@@ -130,7 +156,7 @@ class PrefixTable:
         random: Callable[[int], bytes],
         entries_max: int = PREFIXES_MAX,
     ) -> None:
-        self._rates = rates
+        self.rates = rates
         self._random = random
         self._entries_max = entries_max
         self._entries: OrderedDict[bytes, PrefixAllowance] = OrderedDict()
@@ -159,7 +185,7 @@ class PrefixTable:
         if entry is None:
             if len(self._entries) >= self._entries_max:
                 self._entries.popitem(last=False)
-            entry = self._entries[key] = PrefixAllowance(self._rates, now)
+            entry = self._entries[key] = PrefixAllowance(self.rates, now)
         else:
             self._entries.move_to_end(key)
         return entry
@@ -169,7 +195,7 @@ class PrefixTable:
 
         After True the caller must call `connection_lost` once.
         """
-        limit = self._rates.prefix_connections_max
+        limit = self.rates.prefix_connections_max
         if limit and entry.connections >= limit:
             return False
         if entry.connects.take(1, now) != 1:

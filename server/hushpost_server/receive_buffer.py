@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-# As much as the event loops read at once by themselves.
-RECEIVE_BYTES_MAX: Final = 256 * 1024
+# Fifteen small envelopes, half a millisecond of work: with more, a hundred peers that send all they
+# can would keep everybody else waiting for a whole turn of reads (docs/overload.md).
+RECEIVE_BYTES_MAX: Final = 64 * 1024
 
 
 class ReceiveBuffer:

@@ -17,16 +17,29 @@ from hushpost_wire.control import Role
 
 from hushpost_server.configuration import Configuration
 from hushpost_server.freed_pools import overwrite_pools
-from hushpost_server.listener import REJECTED_MAX, Connection
+from hushpost_server.listener import Connection
 from hushpost_server.logging import EventLog
 from hushpost_server.metrics import CLOSES, Metrics
-from hushpost_server.rate_limits import PrefixTable
+from hushpost_server.rate_limits import PrefixTable, Rate
 from hushpost_server.receive_buffer import ReceiveBuffer
 from hushpost_server.services import Services
 from hushpost_server.session import Session
+from hushpost_server.turnstile import Turnstile
+from hushpost_server.unsent import Unsent
 
 # Connections whose deadlines are looked at together: all of them come round in 8 intervals.
 DEADLINE_SLOTS: Final = 8
+# Connections beyond capacity whose handshake is made so that a close code tells them; others are
+# told in one line that costs nothing.
+REJECTED_MAX: Final = 64
+# Handshakes that wait for their turn: two seconds' worth. Behind them everybody is turned back.
+DOOR_WAITING_MAX: Final = 800
+# With more than this waiting for its commit, who sends much is not read: an eighth of a second's
+# writing on a slow disk, and the most that an acceptance of anybody else waits behind.
+BULK_PENDING_BYTES_MAX: Final = 2 * 1024 * 1024
+# Reads of those who send much, a second: each takes about half a millisecond and its commit as much
+# again, so that more than half of a core is left to everybody else.
+BULK_READS: Final = Rate(per_second=400, burst=4)
 
 _CLOSE_LABELS: Final = {
     int(CloseCode.NORMAL): "normal",
@@ -55,6 +68,10 @@ class Reception:
         self.receive_buffer = ReceiveBuffer()
         self._configuration = configuration
         self._loop = loop
+        self.unsent = Unsent(configuration.unsent_bytes_max)
+        self._door = self._turnstile(prefixes.rates.connects, DOOR_WAITING_MAX)
+        # Whoever is connected may wait here, once each.
+        self.bulk = self._turnstile(BULK_READS, configuration.connections_max, self._has_room)
         self._now = now
         self._metrics = metrics
         self._log = log
@@ -139,6 +156,29 @@ class Reception:
         self._number += 1
         return Connection(self, self._loop)
 
+    def _turnstile(
+        self, rate: Rate, waiting_max: int, is_open: Callable[[], bool] = lambda: True
+    ) -> Turnstile:
+        loop = self._loop
+        return Turnstile(
+            rate,
+            waiting_max=waiting_max,
+            now=loop.time,
+            call_later=loop.call_later,
+            is_open=is_open,
+        )
+
+    def _has_room(self) -> bool:
+        """Whether the store keeps up: who sends much waits long before everybody has to."""
+        services = self._services
+        return services is None or services.store.stats().pending_bytes <= BULK_PENDING_BYTES_MAX
+
+    def came(self, connection: Connection) -> None:
+        """Let a connection make its handshake, now or in its turn, or turn it back."""
+        if not self._door.pass_or_wait(connection.wait_at_door, connection.enter):
+            self._metrics.get("hushpost_rejected_total").add()
+            connection.turn_back()
+
     def client_address(self, header: str | None, address: str) -> str:
         """Return the address that limits apply to: behind a proxy the last one it names."""
         if header is None:
@@ -165,7 +205,7 @@ class Reception:
         connection.turned_away = True
         self._metrics.get("hushpost_rejected_total").add()
         if self._turned_away > REJECTED_MAX:
-            connection.abort()
+            connection.turn_back()
         return verdict
 
     def opened(self, connection: Connection, role: Role) -> Session:

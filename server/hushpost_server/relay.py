@@ -38,7 +38,7 @@ from hushpost_server.login import notify_expired
 from hushpost_server.metrics import Metrics
 from hushpost_server.presence import Presence
 from hushpost_server.quiet_submits import QuietIntake
-from hushpost_server.rate_limits import PrefixTable, configured_rates
+from hushpost_server.rate_limits import PrefixTable, TokenBucket, configured_rates
 from hushpost_server.reception import Reception
 from hushpost_server.refusal_tick import RefusalTick
 from hushpost_server.requests import serve
@@ -196,6 +196,8 @@ class RelayServer:
             serve=serve,
             on_fault=self.reception.session_failed,
             on_posting=self.reception.posting,
+            bulk=self.reception.bulk,
+            accounts=TokenBucket(rates.accounts, loop.time()),
             quiet=configuration.quiet,
         )
 

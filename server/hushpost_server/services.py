@@ -15,9 +15,10 @@ from hushpost_wire.terms import Terms
 from hushpost_server.logging import EventLog
 from hushpost_server.metrics import Counter, Metrics
 from hushpost_server.presence import Presence
-from hushpost_server.rate_limits import Rates
+from hushpost_server.rate_limits import Rates, TokenBucket
 from hushpost_server.submits import Submissions
 from hushpost_server.take_limits import TakeLimits
+from hushpost_server.turnstile import Turnstile
 
 if TYPE_CHECKING:
     from hushpost_server.identity import RelayIdentity
@@ -45,6 +46,8 @@ class Services:
     serve: Callable[[Session, Request], Awaitable[None]]
     on_fault: Callable[[Session, Exception], None]
     on_posting: Callable[[Session], None]
+    bulk: Turnstile
+    accounts: TokenBucket
     quiet: bool = False
     tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     refusals: dict[int, Counter] = field(init=False)

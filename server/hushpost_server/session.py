@@ -7,6 +7,7 @@ frames never wait for them.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -50,6 +51,8 @@ class Session:
 
     __slots__ = (
         "_dirty",
+        "_greedy",
+        "_hold_timer",
         "_requests",
         "_serving",
         "_tickets",
@@ -62,6 +65,7 @@ class Session:
         "gone",
         "has_posted",
         "machine",
+        "modest",
         "services",
     )
 
@@ -81,6 +85,10 @@ class Session:
         loop_time = services.loop_time()
         self.bucket = TokenBucket(services.rates.connection_submits, loop_time)
         self.controls = TokenBucket(services.rates.connection_controls, loop_time)
+        self.modest = TokenBucket(services.rates.modest, loop_time)
+        """What people who write to each other need; who sends more is read in its turn."""
+        self._greedy = False
+        self._hold_timer: asyncio.TimerHandle | None = None
         self.device: Device | None = None
         """Who logged in; None on the post endpoint and before the login."""
         self.feed: Feed | None = None
@@ -113,6 +121,10 @@ class Session:
             self._charge(machine.refused_unseen)
             machine.refused_unseen = 0
         self.send_soon()
+        if self._greedy:
+            self._greedy = False
+            connection = self.connection
+            self.services.bulk.pass_or_wait(connection.pause_reading, connection.resume_reading)
 
     def pong(self) -> None:
         """Note that the peer lives."""
@@ -131,6 +143,8 @@ class Session:
     def lost(self) -> None:
         """Forget everything; nothing more is answered."""
         self.gone = True
+        if self._hold_timer is not None:
+            self._hold_timer.cancel()
         self.machine.close(CloseCode.GOING_AWAY)
         self._requests = None
         if self.feed is not None:
@@ -234,6 +248,8 @@ class Session:
         for event in events:
             if isinstance(event, Submit):
                 wanted += 1
+        if self.modest.take(wanted, self.services.loop_time()) < wanted:
+            self._greedy = True
         granted = self.services.intake.grant(self, wanted)
         if granted < wanted:
             self._hold(self.bucket)
@@ -246,7 +262,18 @@ class Session:
 
     def _hold(self, bucket: TokenBucket) -> None:
         # A refusal alone would be answered by the next frame at once: the socket is not read.
-        self.connection.hold(min(bucket.retry_after(), HOLD_SECONDS_MAX))
+        self._hold_for(min(bucket.retry_after(), HOLD_SECONDS_MAX))
+
+    def _hold_for(self, seconds: float) -> None:
+        """Leave the peer unread for a while: it sends faster than it may."""
+        if self._hold_timer is None and not self.connection.closing:
+            self.connection.pause_reading()
+            loop = asyncio.get_running_loop()
+            self._hold_timer = loop.call_later(seconds, self._let_go)
+
+    def _let_go(self) -> None:
+        self._hold_timer = None
+        self.connection.resume_reading()
 
     def _queue(self, request: Control) -> None:
         if self._requests is None:
@@ -282,10 +309,11 @@ class Session:
             return
         try:
             if self.controls.take(1, services.loop_time()) != 1:
-                self._hold(self.controls)
                 raise RequestRefused(ErrorCode.SLOW_DOWN, self.controls.retry_after())
             await services.serve(self, request)
         except RequestRefused as refusal:
+            if refusal.code is ErrorCode.SLOW_DOWN:
+                self._hold_for(min(refusal.retry_after or 1, HOLD_SECONDS_MAX))
             self._answer_error(request, refusal.code, refusal.retry_after)
         except StoreFault as fault:
             services.log.write("commit_failed", error=fault)

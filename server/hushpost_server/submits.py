@@ -44,6 +44,8 @@ _EPHEMERAL: Final = int(TtlClass.EPHEMERAL)
 _new_tuple: Final = tuple[object, ...].__new__
 # What a commit that failed proposes: the next one may go through.
 RETRY_SECONDS: Final = 1
+# Who posts through drops that are not there, or into a full mailbox, is done with 50 of them.
+REFUSAL_TOKENS: Final = 20
 
 
 def drop_hash_of(route: bytes, secret: bytes) -> bytes:
@@ -105,6 +107,12 @@ def granted(poster: Poster, wanted: int, now: float) -> int:
     if both < own:
         poster.bucket.give_back(own - both)
     return both
+
+
+def charge_refusal(poster: Poster, now: float) -> None:
+    """Have a refused envelope cost what many accepted ones do: honest clients stop at the first."""
+    poster.bucket.take(REFUSAL_TOKENS - 1, now)
+    poster.allowance.submits.take(REFUSAL_TOKENS - 1, now)
 
 
 def wait_of(poster: Poster) -> int:
@@ -218,6 +226,7 @@ class Pending:
 
     def refused(self, reason: Refusal, retry_after: int) -> None:
         """Nothing is kept."""
+        charge_refusal(self._poster, self._intake.loop_time())
         if reason is Refusal.NO_DROP:
             self._intake.tick.refuse(self._poster, self._request, self._number, self._period)
         else:

@@ -29,6 +29,8 @@ RATES = Rates(
     prefix_takes=OPEN,
     account_takes=OPEN,
     prefix_connections_max=2,
+    connects=OPEN,
+    accounts=OPEN,
 )
 
 
@@ -181,3 +183,10 @@ def test_prefixes_are_forgotten_within_the_hour_also_when_nobody_connects() -> N
     assert len(table) == 1
     table.forget(3600.0)
     assert len(table) == 0
+
+
+def test_what_is_modest_follows_from_what_a_connection_may_submit() -> None:
+    """A sixteenth of the rate and a small burst; where there is no limit, everything is modest."""
+    limited = replace(RATES, connection_submits=Rate(160, 640)).modest
+    assert (limited.per_second, limited.burst) == (10, 10)
+    assert TokenBucket(RATES.modest, 0.0).take(1_000, 0.0) == 1_000

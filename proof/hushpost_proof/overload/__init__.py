@@ -1,0 +1,1 @@
+"""Overload: floods of every kind, and whether those who are known are still served."""
