@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from hushpost_server.configuration_listening import ListeningSettings
+from hushpost_server.configuration_store import StoreSettings
 from hushpost_server.default_folders import default_data_folder
 
 ENVIRONMENT_PREFIX = "HUSHPOST_RELAY_"
@@ -31,7 +32,7 @@ KIB = 1024
 MIB = 1024 * 1024
 
 
-class Configuration(ListeningSettings, BaseSettings):
+class Configuration(ListeningSettings, StoreSettings, BaseSettings):
     """Everything an operator may set. Immutable once built; see `configuration_loading`."""
 
     model_config = SettingsConfigDict(
@@ -43,10 +44,6 @@ class Configuration(ListeningSettings, BaseSettings):
     )
 
     # -- what it keeps ---------------------------------------------------------------------------
-    store: Literal["sqlite", "memory"] = Field(
-        default="sqlite",
-        description="`sqlite` keeps mail on disk; `memory` forgets everything when it stops.",
-    )
     data_folder: Path = Field(
         default_factory=default_data_folder,
         description="Folder of the database and the identity key; made readable by its owner only.",
@@ -111,30 +108,6 @@ class Configuration(ListeningSettings, BaseSettings):
     )
     connections_max: int = Field(
         default=10_000, ge=1, le=1_000_000, description="Connections served at one time."
-    )
-    unsent_bytes_max: int = Field(
-        default=128 * MIB,
-        ge=1 * MIB,
-        le=1 << 40,
-        description=(
-            "Bytes held for clients that do not read, all together; beyond it those that have"
-            " stopped reading longest are closed."
-        ),
-    )
-    connects_per_second: float = Field(
-        default=400.0,
-        ge=0,
-        le=1e9,
-        description="Handshakes a second, all together; others wait in turn; 0: no limit.",
-    )
-    accounts_per_second: float = Field(
-        default=20.0,
-        ge=0,
-        le=1e9,
-        description="Accounts a second made at this relay, whoever asks; 0: no limit.",
-    )
-    accounts_burst: int = Field(
-        default=100, ge=1, le=1_000_000_000, description="Accounts made in a burst, whoever asks."
     )
     prefix_connections_max: int = Field(
         default=1_000,

@@ -125,8 +125,9 @@ class DataFolder:
                 'store = "redis" needs more packages: pip install "hushpost[redis]"'
             ) from None
         configuration = self._configuration
+        url = configuration.redis_url
         options = RedisOptions(
-            configuration.redis_url.get_secret_value(),
+            url.get_secret_value() if url is not None else "",
             Durability(configuration.redis_durability),
         )
         try:

@@ -134,7 +134,7 @@ _FIELDS: Final = (
     Field("writes", Kind.NUMBER, "how often something was withheld since the start"),
     Field("tls", Kind.FLAG, "whether the relay itself terminates TLS"),
     Field("buckets", Kind.FLAG, "whether envelope sizes are enforced"),
-    Field("store", Kind.WORD, "where mail is kept", ("sqlite", "memory", "given")),
+    Field("store", Kind.WORD, "where mail is kept", ("sqlite", "memory", "redis", "given")),
     Field("library", Kind.WORD, "which library logged", LIBRARIES),
     Field(
         "origin",

@@ -35,7 +35,7 @@ def add(commands: Commands) -> None:
     serve.add_argument("--listen-port", type=int, help="port to listen on; 0 for a free one")
     serve.add_argument("--public-host", help="host[:port] as it stands in addresses")
     serve.add_argument("--metrics-port", type=int, help="loopback port of health and metrics")
-    serve.add_argument("--store", help="sqlite or memory")
+    serve.add_argument("--store", help="sqlite, memory or redis")
     serve.add_argument("--registration", help="open, token or closed")
     serve.add_argument("--log-level", help="debug, info, warning or error")
     _add_switch(serve, "--behind-proxy", "see the docs")
@@ -148,7 +148,10 @@ def _print_start(relay: RelayServer, *, as_json: bool) -> None:
         print(json.dumps(where), flush=True)
         return
     configuration = relay.configuration
-    kept = configuration.data_folder if configuration.store == "sqlite" else "memory only"
+    folder = configuration.data_folder
+    kept = {"sqlite": folder, "redis": f"Redis, and {folder}"}.get(
+        configuration.store, "memory only"
+    )
     lines = [
         f"hushpost relay: listening on {relay.url}",
         f"  people's addresses begin with  hushpost://{relay.host}/",

@@ -7,7 +7,13 @@ import time
 
 from hushpost_server.account_reference import read_reference
 from hushpost_server.clock import day_of
-from hushpost_server.command_arguments import Arguments, Commands, add_command, configuration_of
+from hushpost_server.command_arguments import (
+    Arguments,
+    Commands,
+    add_command,
+    configuration_of,
+    refuse_shared_store,
+)
 from hushpost_server.configuration import Configuration
 from hushpost_server.data_folder import DATABASE_FILE
 from hushpost_server.errors import AccountUnclear
@@ -40,6 +46,7 @@ def _run(arguments: Arguments) -> int:
         raise AccountUnclear("subpoena needs an ACCOUNT: an address, or an account id")
     reference = read_reference(arguments.account)
     configuration = configuration_of(arguments)
+    refuse_shared_store(configuration, "subpoena")
     database = (
         configuration.data_folder / DATABASE_FILE if configuration.store == "sqlite" else None
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from pathlib import Path
 
 import pytest
 from hushpost_server.configuration import Configuration
 from hushpost_server.data_folder import DataFolder
-from hushpost_server.errors import FolderUnusable, IdentityUnusable
+from hushpost_server.errors import FolderUnusable, IdentityUnusable, StoreUnfit
 from hushpost_server.logging import EventLog
 from hushpost_store.memory import MemoryStore
 
@@ -66,3 +67,22 @@ async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     with pytest.raises(FolderUnusable, match="restore a backup"):
         await folder.open_store(folder.make_store())
     assert folder.database.read_bytes() == b"not a database" * 1000
+
+
+async def test_a_redis_store_is_made_and_its_troubles_are_told(tmp_path: Path) -> None:
+    """A URL that names none, and a server that is not there, stop the relay with what to do."""
+    with pytest.raises(StoreUnfit, match="redis_url"):
+        folder_of(quiet(store="redis", data_folder=tmp_path)).make_store()
+    far = quiet(store="redis", redis_url="redis://u:secret@127.0.0.1:1", data_folder=tmp_path)
+    folder = folder_of(far)
+    with pytest.raises(StoreUnfit, match="cannot reach Redis") as told:
+        await folder.open_store(folder.make_store())
+    assert "secret" not in str(told.value)
+    assert folder.open_identity() == folder.open_identity()
+
+
+def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without redis-py the error says what to install."""
+    monkeypatch.setitem(sys.modules, "hushpost_store.redis.store", None)
+    with pytest.raises(StoreUnfit, match=r"hushpost\[redis\]"):
+        folder_of(quiet(store="redis", redis_url="redis://h", data_folder=tmp_path)).make_store()
