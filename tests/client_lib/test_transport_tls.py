@@ -19,7 +19,7 @@ from hushpost_server.relay import RelayServer
 from hushpost_wire.control import Role
 from hushpost_wire.host import Host
 
-from tests.client_lib.certificates import Authority, Files, self_signed
+from hushpost_proof.harness.certificates import Authority, Files, self_signed
 from tests.client_lib.transport_people import MemoryPins, person, posting
 
 ADDRESS = "127.0.0.1"

@@ -17,7 +17,7 @@ from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from tests.model.still_loop import Pipe, StillLoop
-from tests.server.device import Wire
+from hushpost_proof.harness.device import Wire
 
 
 class Link:

@@ -43,7 +43,7 @@ from tests.model.relay_client import Link
 from tests.model.slow_store import SlowStore
 from tests.model.still_loop import StillLoop, call
 from tests.model.store_model import DAY, HOUR, Mailbox, Queued, StoreModel, Verdict
-from tests.server.device import NOW, TestDevice
+from hushpost_proof.harness.device import NOW, TestDevice
 
 BUCKET = 4096
 WINDOW = 4

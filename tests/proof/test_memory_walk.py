@@ -15,7 +15,7 @@ from hushpost_server.presence import Presence
 from hushpost_server.relay import RelayServer
 
 from tests.server.conftest import quiet
-from tests.server.device import TestDevice, dial, envelope_for
+from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 
 PLANTED = """
 from collections import OrderedDict, deque

@@ -9,7 +9,7 @@ from hushpost_server.clock import ManualClock
 from hushpost_server.configuration import Configuration
 from hushpost_server.relay import RelayServer
 
-from tests.server.device import NOW
+from hushpost_proof.harness.device import NOW
 
 
 def quiet(**changes: object) -> Configuration:

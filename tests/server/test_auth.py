@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey
 
-from tests.server.device import TestDevice
+from hushpost_proof.harness.device import TestDevice
 
 CHALLENGE = Challenge(bytes(32), Host("relay.test"), RelayPublicKey(bytes(32)), 1, 1)
 CLIENT_NONCE = b"n" * 32

@@ -26,7 +26,7 @@ from hushpost_wire.relay_records import Handover
 from nacl.signing import VerifyKey
 
 from tests.server.conftest import quiet
-from tests.server.device import TODAY, TestDevice, dial, envelope_for
+from hushpost_proof.harness.device import TODAY, TestDevice, dial, envelope_for
 
 
 async def test_acknowledged_mail_and_taken_prekeys_do_not_come_back(

@@ -14,7 +14,7 @@ from hushpost_server.logging import EventLog
 from hushpost_store.memory import MemoryStore
 
 from tests.server.conftest import quiet
-from tests.server.device import NOW
+from hushpost_proof.harness.device import NOW
 
 
 def folder_of(configuration: Configuration) -> DataFolder:

@@ -12,7 +12,7 @@ from hushpost_server.relay import RelayServer
 from hushpost_wire.frames import Accepted, Deliver, encode_submit
 
 from tests.server.conftest import quiet
-from tests.server.device import TestDevice, Wire, dial, envelope_for
+from hushpost_proof.harness.device import TestDevice, Wire, dial, envelope_for
 
 
 async def post_many(wire: Wire, device: TestDevice, secret: bytes, bodies: range) -> None:

@@ -8,7 +8,7 @@ from hushpost_server.relay import RelayServer
 from hushpost_wire.close_codes import CloseCode
 from hushpost_wire.frames import Accepted, Deliver, RefusalReason, Refused
 
-from tests.server.device import NOW, TestDevice, dial, envelope_for
+from hushpost_proof.harness.device import NOW, TestDevice, dial, envelope_for
 
 DAY = 86_400
 

@@ -25,7 +25,7 @@ from hushpost_wire.frames import encode_acknowledge, encode_submit
 from websockets.exceptions import ConnectionClosed
 
 from tests.server.conftest import quiet
-from tests.server.device import TestDevice, Wire, dial, envelope_for
+from hushpost_proof.harness.device import TestDevice, Wire, dial, envelope_for
 from tests.wire.control_examples import TO_CLIENT, TO_RELAY, filled
 
 CASES = int(os.environ.get("HUSHPOST_FUZZ_CASES", "120"))

@@ -16,7 +16,7 @@ from hushpost_wire.frames import Accepted, RefusalReason, Refused, encode_submit
 from websockets.frames import Opcode
 
 from tests.server.conftest import quiet
-from tests.server.device import TestDevice, dial, envelope_for
+from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 from tests.server.test_listener import HANDSHAKE, closed_with, masked, raw, still_serves
 
 RATE_LIMITED = int(CloseCode.RATE_LIMITED).to_bytes(2)

@@ -31,7 +31,7 @@ from hushpost_wire.prekey_records import PrekeyKind
 from nacl.signing import SigningKey
 
 from tests.server.conftest import quiet
-from tests.server.device import TODAY, TestDevice, Wire, dial, envelope_for
+from hushpost_proof.harness.device import TODAY, TestDevice, Wire, dial, envelope_for
 
 
 async def code_of(wire: Wire, request: object) -> ErrorCode:

@@ -25,7 +25,7 @@ from hushpost_server.metrics import Metrics
 from hushpost_server.relay import RelayServer
 
 from tests.server.conftest import quiet
-from tests.server.device import TestDevice
+from hushpost_proof.harness.device import TestDevice
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
 from tests.server.conftest import quiet
-from tests.server.device import TestDevice, dial, envelope_for
+from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 from tests.waiting import SECONDS_MAX
 
 HANDSHAKE = (

@@ -30,7 +30,7 @@ from hushpost_wire.ttl import TtlClass
 from nacl.signing import SigningKey, VerifyKey
 
 from tests.server.conftest import quiet
-from tests.server.device import TODAY, TestDevice, Wire, dial, envelope_for
+from hushpost_proof.harness.device import TODAY, TestDevice, Wire, dial, envelope_for
 
 
 async def refused(wire: Wire, request: ControlToRelay) -> ErrorCode:

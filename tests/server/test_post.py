@@ -24,7 +24,7 @@ from hushpost_wire.identifiers import AccountId
 from hushpost_wire.prekey_records import PrekeyKind
 
 from tests.server.conftest import quiet
-from tests.server.device import TestDevice, Wire, dial
+from hushpost_proof.harness.device import TestDevice, Wire, dial
 
 
 async def publish(device: TestDevice, inbox: Wire, one_time: int) -> tuple[bytes, ...]:

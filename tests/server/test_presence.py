@@ -5,7 +5,7 @@ from __future__ import annotations
 from hushpost_server.relay import RelayServer
 from hushpost_wire.close_codes import CloseCode
 
-from tests.server.device import TestDevice
+from hushpost_proof.harness.device import TestDevice
 from tests.waiting import until
 
 

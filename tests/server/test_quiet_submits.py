@@ -27,7 +27,7 @@ from hushpost_wire.identifiers import AccountId
 from hushpost_wire.ttl import TtlClass
 
 from tests.server.conftest import quiet
-from tests.server.device import TestDevice, Wire, dial, envelope_for
+from hushpost_proof.harness.device import TestDevice, Wire, dial, envelope_for
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from hushpost_wire.frames import Accepted, encode_submit
 from websockets.exceptions import ConnectionClosed
 
 from tests.server.conftest import quiet
-from tests.server.device import TestDevice, dial, envelope_for
+from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 from tests.waiting import SECONDS_MAX, until
 
 

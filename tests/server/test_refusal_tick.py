@@ -13,7 +13,7 @@ from hushpost_wire.identifiers import RelayPublicKey
 from hushpost_wire.relay_protocol import RelayProtocol
 from hushpost_wire.terms import Terms
 
-from tests.server.device import NOW, envelope_for
+from hushpost_proof.harness.device import NOW, envelope_for
 
 TERMS = Terms(Host("relay.test"), RelayPublicKey(bytes(32)), Registration.OPEN)
 

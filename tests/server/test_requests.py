@@ -24,7 +24,7 @@ from hushpost_wire.control import (
 )
 from hushpost_wire.identifiers import DropHash, Signature
 
-from tests.server.device import TestDevice, dial
+from hushpost_proof.harness.device import TestDevice, dial
 
 
 def test_every_request_of_the_protocol_has_its_arm() -> None:

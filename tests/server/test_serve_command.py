@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from hushpost_server.command import main
 
-from tests.server.device import dial
+from hushpost_proof.harness.device import dial
 from tests.server.relay_command import COMMAND, Started, environment, started_relay
 
 

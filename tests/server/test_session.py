@@ -15,7 +15,7 @@ from hushpost_wire.control import CountPrekeys, Error, ErrorCode, PrekeyCount
 from hushpost_wire.frames import Accepted, Deliver, encode_acknowledge, encode_submit
 
 from tests.server.conftest import quiet
-from tests.server.device import TestDevice, dial, envelope_for
+from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 from tests.waiting import SECONDS_MAX
 
 

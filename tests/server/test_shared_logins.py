@@ -21,7 +21,7 @@ from hushpost_wire.frames import Accepted, Deliver, encode_submit
 
 from tests.conftest import require_or_skip
 from tests.server.conftest import quiet
-from tests.server.device import TestDevice, dial, envelope_for
+from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from hushpost_store.sqlite.owned_rows import owned_rows
 from hushpost_wire.control import DropKind
 
 from tests.server.conftest import quiet
-from tests.server.device import NOW, TODAY, TestDevice, dial, envelope_for
+from hushpost_proof.harness.device import NOW, TODAY, TestDevice, dial, envelope_for
 from tests.store.sqlite.full_store import full_store
 
 

@@ -26,7 +26,7 @@ from hushpost_wire.ttl import TtlClass
 from websockets.frames import Frame, Opcode
 
 from tests.server.conftest import quiet
-from tests.server.device import TestDevice, Wire, dial, envelope_for
+from hushpost_proof.harness.device import TestDevice, Wire, dial, envelope_for
 
 
 async def reason_of(wire: Wire, submit: object) -> RefusalReason:

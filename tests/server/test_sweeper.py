@@ -10,7 +10,7 @@ from hushpost_store.errors import StorageFull
 from hushpost_store.memory import MemoryStore
 from hushpost_store.rows import SweepReport
 
-from tests.server.device import NOW
+from hushpost_proof.harness.device import NOW
 
 
 class Store(MemoryStore):

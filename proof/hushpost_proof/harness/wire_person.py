@@ -35,7 +35,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
 from hushpost_proof.harness.journal import Journal, What
-from tests.server.device import TestDevice, Wire
+from hushpost_proof.harness.device import TestDevice, Wire
 
 ENVELOPE_BYTES = 4096
 # Unanswered envelopes of one person: enough that a killed relay leaves several in each state.

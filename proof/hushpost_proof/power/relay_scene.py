@@ -39,7 +39,7 @@ from hushpost_wire.ttl import TtlClass
 
 from hushpost_proof.harness.relay_process import NO_RATE_LIMITS, START_SECONDS_MAX, free_port
 from hushpost_proof.power.recording import Tape, note, note_folder, read_tape, recorded
-from tests.server.device import TestDevice, Wire, dial, envelope_for
+from hushpost_proof.harness.device import TestDevice, Wire, dial, envelope_for
 
 PEOPLE = 3
 BURST_MAX = 5

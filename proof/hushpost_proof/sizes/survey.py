@@ -16,7 +16,7 @@ from hushpost_proof.harness.relay_process import RelayProcess
 from hushpost_proof.sizes.labels import FIRST, KEM_STEP, Labels, labelled
 from hushpost_proof.sizes.talk import talk
 from hushpost_proof.sizes.wiretap import Tap, records, tapped
-from tests.client_lib.certificates import Authority
+from hushpost_proof.harness.certificates import Authority
 
 # What must look alike, and must have been there to be looked at.
 ALIKE = ("text", "receipt", "typing", FIRST, KEM_STEP)

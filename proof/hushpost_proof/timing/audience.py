@@ -23,7 +23,7 @@ from hushpost_wire.identifiers import DropSecret, drop_hash
 from hushpost_wire.ttl import TtlClass
 from websockets.exceptions import ConnectionClosed
 
-from tests.server.device import TestDevice, Wire, dial, envelope_for
+from hushpost_proof.harness.device import TestDevice, Wire, dial, envelope_for
 
 # Longer than a relay waits for an acknowledgement before it commits.
 SLOW_SECONDS: Final = 0.6
