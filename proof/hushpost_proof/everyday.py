@@ -21,9 +21,9 @@ from hushpost_wire.control import CountPrekeys, Error, PrekeyCount, PublishPreke
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
+from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 from hushpost_proof.harness.person import hurry
 from hushpost_proof.harness.waiting import until
-from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 
 WAIT_SECONDS_MAX = 120.0
 LONG_TEXT = "a text that needs the large bucket " * 300

@@ -34,9 +34,9 @@ from hushpost_wire.prekey_records import PrekeyKind
 
 from hushpost_proof.claim import Row
 from hushpost_proof.faulty_relay import FATAL, FAULTS, SECRET
+from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 from hushpost_proof.harness.hunt import hunt_words
 from hushpost_proof.harness.waiting import until
-from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 
 WORDS = tuple(word.encode() for word in ("Alice Canary", "canary.example", "5550199", "127.9.8.7"))
 _START_SECONDS_MAX = 60.0

@@ -14,12 +14,12 @@ from hushpost.transport_inbox import Delivery
 from hushpost.transport_link import open_link
 from hushpost.transport_post import PostOffice
 from hushpost_crypto.primitives import random_bytes
+from hushpost_proof.harness.certificates import Authority, Files, self_signed
 from hushpost_server.configuration import Configuration
 from hushpost_server.relay import RelayServer
 from hushpost_wire.control import Role
 from hushpost_wire.host import Host
 
-from hushpost_proof.harness.certificates import Authority, Files, self_signed
 from tests.client_lib.transport_people import MemoryPins, person, posting
 
 ADDRESS = "127.0.0.1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from hushpost_proof.harness.device import Wire
 from hushpost_wire.client_protocol import ClientEvent, ClientProtocol
 from hushpost_wire.control import ExpiredSeen, Hello, Request, Role
 from hushpost_wire.host import Host
@@ -17,7 +18,6 @@ from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from tests.model.still_loop import Pipe, StillLoop
-from hushpost_proof.harness.device import Wire
 
 
 class Link:

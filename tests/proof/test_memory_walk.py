@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 from hushpost_proof.memory_walk import OURS, attributes_of, growing_globals, name_of, unlisted
 from hushpost_proof.memory_wiring import PASSED_OVER, WIRING
 from hushpost_server.memory_inventory import HELD
@@ -15,7 +16,6 @@ from hushpost_server.presence import Presence
 from hushpost_server.relay import RelayServer
 
 from tests.server.conftest import quiet
-from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 
 PLANTED = """
 from collections import OrderedDict, deque

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from hushpost_proof.harness.device import NOW
 from hushpost_server.clock import ManualClock
 from hushpost_server.configuration import Configuration
 from hushpost_server.relay import RelayServer
-
-from hushpost_proof.harness.device import NOW
 
 
 def quiet(**changes: object) -> Configuration:

@@ -8,6 +8,7 @@ from hashlib import sha512
 
 import nacl.bindings
 import pytest
+from hushpost_proof.harness.device import TestDevice
 from hushpost_server import auth
 from hushpost_wire import transcripts
 from hushpost_wire.account_records import NO_PREVIOUS
@@ -18,8 +19,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey
-
-from hushpost_proof.harness.device import TestDevice
 
 CHALLENGE = Challenge(bytes(32), Host("relay.test"), RelayPublicKey(bytes(32)), 1, 1)
 CLIENT_NONCE = b"n" * 32

@@ -6,6 +6,7 @@ import secrets
 from pathlib import Path
 
 import pytest
+from hushpost_proof.harness.device import TODAY, TestDevice, dial, envelope_for
 from hushpost_server.backup import make_backup, restore_backup
 from hushpost_server.clock import ManualClock
 from hushpost_server.errors import BackupFailed
@@ -26,7 +27,6 @@ from hushpost_wire.relay_records import Handover
 from nacl.signing import VerifyKey
 
 from tests.server.conftest import quiet
-from hushpost_proof.harness.device import TODAY, TestDevice, dial, envelope_for
 
 
 async def test_acknowledged_mail_and_taken_prekeys_do_not_come_back(

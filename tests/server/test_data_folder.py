@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hushpost_proof.harness.device import NOW
 from hushpost_server.configuration import Configuration
 from hushpost_server.data_folder import DataFolder
 from hushpost_server.errors import FolderUnusable, IdentityUnusable, StoreUnfit
@@ -14,7 +15,6 @@ from hushpost_server.logging import EventLog
 from hushpost_store.memory import MemoryStore
 
 from tests.server.conftest import quiet
-from hushpost_proof.harness.device import NOW
 
 
 def folder_of(configuration: Configuration) -> DataFolder:

@@ -6,13 +6,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from hushpost_proof.harness.device import TestDevice, Wire, dial, envelope_for
 from hushpost_server.clock import ManualClock
 from hushpost_server.feed import EARLY_MAX, PAGE_ENVELOPES
 from hushpost_server.relay import RelayServer
 from hushpost_wire.frames import Accepted, Deliver, encode_submit
 
 from tests.server.conftest import quiet
-from hushpost_proof.harness.device import TestDevice, Wire, dial, envelope_for
 
 
 async def post_many(wire: Wire, device: TestDevice, secret: bytes, bodies: range) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hushpost_proof.harness.device import NOW, TestDevice, dial, envelope_for
 from hushpost_server.clock import ManualClock
 from hushpost_server.relay import RelayServer
 from hushpost_wire.close_codes import CloseCode
 from hushpost_wire.frames import Accepted, Deliver, RefusalReason, Refused
-
-from hushpost_proof.harness.device import NOW, TestDevice, dial, envelope_for
 
 DAY = 86_400
 

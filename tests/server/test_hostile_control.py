@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hushpost_proof.harness.device import TestDevice, Wire, dial, envelope_for
 from hushpost_server.clock import ManualClock
 from hushpost_server.relay import RelayServer
 from hushpost_wire.close_codes import CloseCode
@@ -25,7 +26,6 @@ from hushpost_wire.frames import encode_acknowledge, encode_submit
 from websockets.exceptions import ConnectionClosed
 
 from tests.server.conftest import quiet
-from hushpost_proof.harness.device import TestDevice, Wire, dial, envelope_for
 from tests.wire.control_examples import TO_CLIENT, TO_RELAY, filled
 
 CASES = int(os.environ.get("HUSHPOST_FUZZ_CASES", "120"))

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 
 import pytest
+from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 from hushpost_server.clock import ManualClock
 from hushpost_server.frame_scanner import RAW_FRAMES_PER_READ_MAX
 from hushpost_server.listener import LATE_BYTES_MAX
@@ -16,7 +17,6 @@ from hushpost_wire.frames import Accepted, RefusalReason, Refused, encode_submit
 from websockets.frames import Opcode
 
 from tests.server.conftest import quiet
-from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 from tests.server.test_listener import HANDSHAKE, closed_with, masked, raw, still_serves
 
 RATE_LIMITED = int(CloseCode.RATE_LIMITED).to_bytes(2)

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 
 import pytest
+from hushpost_proof.harness.device import TODAY, TestDevice, Wire, dial, envelope_for
 from hushpost_server.clock import ManualClock
 from hushpost_server.relay import RelayServer
 from hushpost_wire import transcripts
@@ -31,7 +32,6 @@ from hushpost_wire.prekey_records import PrekeyKind
 from nacl.signing import SigningKey
 
 from tests.server.conftest import quiet
-from hushpost_proof.harness.device import TODAY, TestDevice, Wire, dial, envelope_for
 
 
 async def code_of(wire: Wire, request: object) -> ErrorCode:

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hushpost_proof.harness.device import TestDevice
 from hushpost_server.command import main
 from hushpost_server.configuration import Configuration
 from hushpost_server.errors import FolderUnusable
@@ -25,7 +26,6 @@ from hushpost_server.metrics import Metrics
 from hushpost_server.relay import RelayServer
 
 from tests.server.conftest import quiet
-from hushpost_proof.harness.device import TestDevice
 
 
 @pytest.fixture

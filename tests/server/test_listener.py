@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
+from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 from hushpost_server.clock import ManualClock
 from hushpost_server.handshake import HANDSHAKE_BYTES_MAX
 from hushpost_server.listener import Connection
@@ -22,7 +23,6 @@ from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
 from tests.server.conftest import quiet
-from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 from tests.waiting import SECONDS_MAX
 
 HANDSHAKE = (

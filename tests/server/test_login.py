@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hushpost_proof.harness.device import TODAY, TestDevice, Wire, dial, envelope_for
 from hushpost_server.clock import ManualClock
 from hushpost_server.relay import RelayServer
 from hushpost_wire import transcripts
@@ -30,7 +31,6 @@ from hushpost_wire.ttl import TtlClass
 from nacl.signing import SigningKey, VerifyKey
 
 from tests.server.conftest import quiet
-from hushpost_proof.harness.device import TODAY, TestDevice, Wire, dial, envelope_for
 
 
 async def refused(wire: Wire, request: ControlToRelay) -> ErrorCode:

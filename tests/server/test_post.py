@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hushpost_proof.harness.device import TestDevice, Wire, dial
 from hushpost_server.clock import ManualClock
 from hushpost_server.relay import RelayServer
 from hushpost_wire.close_codes import CloseCode
@@ -24,7 +25,6 @@ from hushpost_wire.identifiers import AccountId
 from hushpost_wire.prekey_records import PrekeyKind
 
 from tests.server.conftest import quiet
-from hushpost_proof.harness.device import TestDevice, Wire, dial
 
 
 async def publish(device: TestDevice, inbox: Wire, one_time: int) -> tuple[bytes, ...]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hushpost_proof.harness.device import TestDevice, Wire, dial, envelope_for
 from hushpost_server.answer_tick import TICK_SECONDS
 from hushpost_server.clock import ManualClock
 from hushpost_server.errors import StoreUnfit
@@ -27,7 +28,6 @@ from hushpost_wire.identifiers import AccountId
 from hushpost_wire.ttl import TtlClass
 
 from tests.server.conftest import quiet
-from hushpost_proof.harness.device import TestDevice, Wire, dial, envelope_for
 
 
 @pytest.fixture

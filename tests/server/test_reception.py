@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 from hushpost_server import reception
 from hushpost_server.clock import ManualClock
 from hushpost_server.relay import RelayServer
@@ -16,7 +17,6 @@ from hushpost_wire.frames import Accepted, encode_submit
 from websockets.exceptions import ConnectionClosed
 
 from tests.server.conftest import quiet
-from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 from tests.waiting import SECONDS_MAX, until
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hushpost_proof.harness.device import NOW, envelope_for
 from hushpost_server.metrics import Counter
 from hushpost_server.refusal_tick import RefusalTick
 from hushpost_wire.control import Registration, Role
@@ -12,8 +13,6 @@ from hushpost_wire.host import Host
 from hushpost_wire.identifiers import RelayPublicKey
 from hushpost_wire.relay_protocol import RelayProtocol
 from hushpost_wire.terms import Terms
-
-from hushpost_proof.harness.device import NOW, envelope_for
 
 TERMS = Terms(Host("relay.test"), RelayPublicKey(bytes(32)), Registration.OPEN)
 

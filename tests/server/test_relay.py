@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 from hushpost_server.clock import ManualClock
 from hushpost_server.errors import FolderUnusable, ListenRefused, TransportUnsafe
 from hushpost_server.relay import RelayServer
@@ -16,7 +17,6 @@ from hushpost_wire.control import Expired
 from hushpost_wire.frames import Accepted, Deliver, RefusalReason, Refused, encode_submit
 
 from tests.server.conftest import quiet
-from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 from tests.waiting import SECONDS_MAX, until
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import get_args
 
+from hushpost_proof.harness.device import TestDevice, dial
 from hushpost_server import requests
 from hushpost_server.relay import RelayServer
 from hushpost_wire.control import (
@@ -23,8 +24,6 @@ from hushpost_wire.control import (
     TakePrekeys,
 )
 from hushpost_wire.identifiers import DropHash, Signature
-
-from hushpost_proof.harness.device import TestDevice, dial
 
 
 def test_every_request_of_the_protocol_has_its_arm() -> None:

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hushpost_proof.harness.device import dial
 from hushpost_server.command import main
 
-from hushpost_proof.harness.device import dial
 from tests.server.relay_command import COMMAND, Started, environment, started_relay
 
 

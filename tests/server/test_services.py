@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from hushpost_proof.harness.device import TestDevice
 from hushpost_server.relay import RelayServer
 from hushpost_wire.close_codes import CloseCode
 
-from hushpost_proof.harness.device import TestDevice
 from tests.waiting import until
 
 

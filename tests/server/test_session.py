@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 from hushpost_server.clock import ManualClock
 from hushpost_server.relay import RelayServer
 from hushpost_server.session import Session
@@ -15,7 +16,6 @@ from hushpost_wire.control import CountPrekeys, Error, ErrorCode, PrekeyCount
 from hushpost_wire.frames import Accepted, Deliver, encode_acknowledge, encode_submit
 
 from tests.server.conftest import quiet
-from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 from tests.waiting import SECONDS_MAX
 
 

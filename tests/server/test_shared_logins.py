@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hushpost_demo.redis_servers import is_installed, redis_server
+from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 from hushpost_server.clock import ManualClock
 from hushpost_server.relay import RelayServer
 from hushpost_store.quotas import Quotas
@@ -21,7 +22,6 @@ from hushpost_wire.frames import Accepted, Deliver, encode_submit
 
 from tests.conftest import require_or_skip
 from tests.server.conftest import quiet
-from hushpost_proof.harness.device import TestDevice, dial, envelope_for
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hushpost_proof.harness.device import NOW, TODAY, TestDevice, dial, envelope_for
 from hushpost_server.clock import ManualClock
 from hushpost_server.relay import RelayServer
 from hushpost_server.stored_facts import facts_of
@@ -13,7 +14,6 @@ from hushpost_store.sqlite.owned_rows import owned_rows
 from hushpost_wire.control import DropKind
 
 from tests.server.conftest import quiet
-from hushpost_proof.harness.device import NOW, TODAY, TestDevice, dial, envelope_for
 from tests.store.sqlite.full_store import full_store
 
 

@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 import pytest
+from hushpost_proof.harness.device import TestDevice, Wire, dial, envelope_for
 from hushpost_server.clock import ManualClock
 from hushpost_server.relay import RelayServer
 from hushpost_server.submits import drop_hash_of
@@ -26,7 +27,6 @@ from hushpost_wire.ttl import TtlClass
 from websockets.frames import Frame, Opcode
 
 from tests.server.conftest import quiet
-from hushpost_proof.harness.device import TestDevice, Wire, dial, envelope_for
 
 
 async def reason_of(wire: Wire, submit: object) -> RefusalReason:

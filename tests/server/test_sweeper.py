@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hushpost_proof.harness.device import NOW
 from hushpost_server.logging import EventLog
 from hushpost_server.metrics import Counter
 from hushpost_server.sweeper import Sweeper
 from hushpost_store.errors import StorageFull
 from hushpost_store.memory import MemoryStore
 from hushpost_store.rows import SweepReport
-
-from hushpost_proof.harness.device import NOW
 
 
 class Store(MemoryStore):

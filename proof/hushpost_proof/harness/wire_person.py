@@ -34,8 +34,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
-from hushpost_proof.harness.journal import Journal, What
 from hushpost_proof.harness.device import TestDevice, Wire
+from hushpost_proof.harness.journal import Journal, What
 
 ENVELOPE_BYTES = 4096
 # Unanswered envelopes of one person: enough that a killed relay leaves several in each state.

@@ -37,9 +37,9 @@ from hushpost_wire.limits import POST_PATH
 from hushpost_wire.prekey_records import PrekeyKind, SealRecord
 from hushpost_wire.ttl import TtlClass
 
+from hushpost_proof.harness.device import TestDevice, Wire, dial, envelope_for
 from hushpost_proof.harness.relay_process import NO_RATE_LIMITS, START_SECONDS_MAX, free_port
 from hushpost_proof.power.recording import Tape, note, note_folder, read_tape, recorded
-from hushpost_proof.harness.device import TestDevice, Wire, dial, envelope_for
 
 PEOPLE = 3
 BURST_MAX = 5

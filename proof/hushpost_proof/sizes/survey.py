@@ -11,12 +11,12 @@ from hushpost_wire.frames import DELIVER_HEADER_BYTES, SUBMIT_HEADER_BYTES
 from hushpost_wire.limits import ENVELOPE_BUCKETS
 
 from hushpost_proof.harness.capture import Capture, read_capture
+from hushpost_proof.harness.certificates import Authority
 from hushpost_proof.harness.recording_proxy import RecordingProxy
 from hushpost_proof.harness.relay_process import RelayProcess
 from hushpost_proof.sizes.labels import FIRST, KEM_STEP, Labels, labelled
 from hushpost_proof.sizes.talk import talk
 from hushpost_proof.sizes.wiretap import Tap, records, tapped
-from hushpost_proof.harness.certificates import Authority
 
 # What must look alike, and must have been there to be looked at.
 ALIKE = ("text", "receipt", "typing", FIRST, KEM_STEP)
