@@ -25,6 +25,8 @@ def module(name: str, text: str) -> Module:
         ("hushpost_server.login", "from nacl.bindings import crypto_box_seal_open"),
         ("hushpost_server.login", "import nacl.bindings as sodium"),
         ("hushpost.engine", "import rich"),
+        ("hushpost_proof.harness.person", "from tests.server import device"),
+        ("hushpost_demo.story", "import hypothesis"),
     ],
 )
 def test_a_package_past_its_edge_is_found(name: str, text: str) -> None:
