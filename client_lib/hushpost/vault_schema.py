@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from hushpost import vault_inventory
 from hushpost.errors import (
     VaultDamaged,
     VaultError,
@@ -23,7 +24,6 @@ from hushpost.errors import (
     VaultNewer,
     VaultUncertain,
 )
-from hushpost.vault_sealing import CLASS_BYTES
 
 # How long a statement waits for a lock that another program (a copy in progress, a shell) holds.
 BUSY_SECONDS_MAX: Final = 5.0
@@ -37,20 +37,9 @@ Migration = Callable[[sqlite3.Connection], None]
 
 
 def _create_first(connection: sqlite3.Connection) -> None:
-    connection.execute(
-        "CREATE TABLE header (one BLOB PRIMARY KEY CHECK (one = x'01'), record BLOB NOT NULL)"
-        " WITHOUT ROWID"
-    )
-    connection.execute(
-        "CREATE TABLE directory (tag BLOB PRIMARY KEY, shelf BLOB NOT NULL,"
-        " position BLOB NOT NULL, lookup BLOB NOT NULL, form BLOB NOT NULL) WITHOUT ROWID"
-    )
-    connection.execute("CREATE INDEX directory_order ON directory (shelf, position, tag)")
-    connection.execute("CREATE INDEX directory_lookup ON directory (shelf, lookup, tag)")
-    for size in CLASS_BYTES:
-        connection.execute(
-            f"CREATE TABLE body_{size} (part BLOB PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID"
-        )
+    for table in vault_inventory.TABLES:
+        for statement in table.statements():
+            connection.execute(statement)
 
 
 MIGRATIONS: Final[tuple[Migration, ...]] = (_create_first,)

@@ -11,6 +11,7 @@ import click
 from hushpost_demo import account_commands, chat_command, contact_commands, message_commands
 from hushpost_demo.demo_command import demo
 from hushpost_demo.exit_statuses import ExitStatus
+from hushpost_demo.inventory_command import inventory
 
 COMMANDS: Final = (
     demo,
@@ -28,6 +29,7 @@ COMMANDS: Final = (
     contact_commands.verify,
     contact_commands.block,
     account_commands.passphrase,
+    inventory,
 )
 
 

@@ -147,4 +147,4 @@ def test_table_names_never_change() -> None:
     assert {table.name: table.value for table in Table} == {
         name: name.lower().replace("_", "-") for name in Table.__members__
     }
-    assert len(Table) == 20
+    assert len(Table) == 21
