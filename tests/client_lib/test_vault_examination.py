@@ -63,7 +63,7 @@ def read(path: Path) -> bytes:
     return path.with_name(f"{path.name}-wal").read_bytes()
 
 
-def write(path: Path, log: bytes) -> None:
+def write(path: Path, log: bytes | bytearray) -> None:
     """Put a log beside a vault."""
     path.with_name(f"{path.name}-wal").write_bytes(log)
 

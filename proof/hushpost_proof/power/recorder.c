@@ -319,6 +319,16 @@ ssize_t sendmsg(int descriptor, const struct msghdr *message, int flags) {
     return syscall(SYS_sendmsg, descriptor, message, flags);
 }
 
+ssize_t pwritev2(int descriptor, const struct iovec *pieces, int count, off_t at, int flags) {
+    if (kind_of(descriptor) == OURS && at >= 0)
+        return pwritev_really(descriptor, pieces, count, at);
+    return syscall(SYS_pwritev2, descriptor, pieces, count, (long)at, 0L, flags);
+}
+
+ssize_t pwritev64v2(int descriptor, const struct iovec *pieces, int count, off64_t at, int flags) {
+    return pwritev2(descriptor, pieces, count, at, flags);
+}
+
 static ssize_t sendfile_really(int target, int source, off64_t *offset, size_t bytes) {
     uint64_t start = (uint64_t)lseek(target, 0, SEEK_CUR);
     ssize_t sent = syscall(SYS_sendfile, target, source, offset, bytes);

@@ -27,9 +27,9 @@ class Probe:
 
     answer: Admitted | Refusal | None = None
 
-    def admitted(self, decision: Admitted) -> None:
+    def admitted(self, admitted: Admitted) -> None:
         """See `SubmissionListener`."""
-        self.answer = decision
+        self.answer = admitted
 
     def refused(self, reason: Refusal, retry_after: int) -> None:
         """See `SubmissionListener`."""

@@ -29,7 +29,6 @@ from hushpost_wire.control import (
 )
 from hushpost_wire.frames import (
     Accepted,
-    Acknowledge,
     Deliver,
     Submit,
     decode_to_client,
@@ -148,7 +147,7 @@ class _Reader:
         frame = decode_to_relay(message.data)
         if isinstance(frame, Submit):
             connection.submitted[frame.request] = frame
-        elif isinstance(frame, Acknowledge):
+        else:
             for tag in frame.tags:
                 known_as = bytes(connection.delivered[tag].envelope_id)
                 self._ended.setdefault(known_as, message.position)

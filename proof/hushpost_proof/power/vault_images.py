@@ -18,7 +18,6 @@ from hushpost_crypto import snapshot
 from hushpost_wire.control import PublishPrekeys, Role, decode_control_to_relay
 from hushpost_wire.frames import (
     Accepted,
-    Acknowledge,
     Deliver,
     Submit,
     decode_to_client,
@@ -102,7 +101,7 @@ def _read_sent(
         submitted[message.connection, frame.request] = envelope
         if frame.ttl_class:
             promises.posted.setdefault(envelope, (message.position, NEVER))
-    elif isinstance(frame, Acknowledge):
+    else:
         for tag in frame.tags:
             key = delivered[message.connection, tag]
             promises.acknowledged.setdefault(key, message.position)
