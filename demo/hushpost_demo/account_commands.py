@@ -7,7 +7,7 @@ import click
 from hushpost import Client, terminal_qr
 from hushpost.errors import VaultExists
 
-from hushpost_demo.passphrases import NEW_PASSPHRASE_VARIABLE, read_passphrase
+from hushpost_demo.passphrases import NEW_PASSPHRASE_VARIABLE, check_new, read_passphrase
 from hushpost_demo.place import Place, command_options, in_time
 from hushpost_demo.plain_text import printable
 
@@ -31,6 +31,7 @@ def init(place: Place, relay: str, name: str, token: str | None, no_knocks: bool
 async def _init(place: Place, relay: str, *, name: str, token: str | None, knocks: bool) -> None:
     # A file that is there already may be an account half made, which gives way: `create` knows.
     passphrase = place.passphrase("New passphrase", confirm=True)
+    advice = check_new(passphrase)
     place.vault.parent.mkdir(parents=True, exist_ok=True)
     try:
         made = await Client.create(
@@ -59,6 +60,8 @@ async def _init(place: Place, relay: str, *, name: str, token: str | None, knock
             vault=str(place.vault),
             recovery_words=list(words),
         )
+        if advice is not None:
+            place.output.remark(advice)
 
 
 @click.command()
@@ -113,7 +116,10 @@ async def _passphrase(place: Place, new_file: Path | None) -> None:
         new = read_passphrase(
             new_file, prompt="New passphrase", variable=NEW_PASSPHRASE_VARIABLE, confirm=True
         )
+        advice = check_new(new)
         await client.change_passphrase(old, new)
     done = f"The passphrase of {printable(str(place.vault))} is changed."
     place.output.say("passphrase_changed", done, vault=str(place.vault))
+    if advice is not None:
+        place.output.remark(advice)
     place.output.remark("Copies of the vault made before still open with the old one.")

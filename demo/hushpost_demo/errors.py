@@ -31,6 +31,10 @@ class PassphraseFileUnusable(CommandError):
     """The file named for the passphrase cannot be read, or holds none."""
 
 
+class PassphraseTooShort(CommandError):
+    """A new passphrase is one that a thief of the vault would guess."""
+
+
 class NotInTime(CommandError):
     """What was waited for did not happen in the time given; nothing is lost."""
 

@@ -20,6 +20,7 @@ from hushpost_demo.errors import (
     NotInTime,
     PassphraseFileUnusable,
     PassphraseMissing,
+    PassphraseTooShort,
 )
 
 
@@ -42,7 +43,10 @@ class ExitStatus(IntEnum):
 # The first that fits counts.
 _BY_ERROR: tuple[tuple[tuple[type[Exception], ...], ExitStatus], ...] = (
     ((DemoError,), ExitStatus.FAILED),
-    ((VaultLocked, PassphraseMissing, PassphraseFileUnusable), ExitStatus.LOCKED),
+    (
+        (VaultLocked, PassphraseMissing, PassphraseFileUnusable, PassphraseTooShort),
+        ExitStatus.LOCKED,
+    ),
     ((VaultError,), ExitStatus.VAULT),
     (
         (

@@ -10,10 +10,14 @@ from typing import Final
 
 import click
 
-from hushpost_demo.errors import PassphraseFileUnusable, PassphraseMissing
+from hushpost_demo.errors import PassphraseFileUnusable, PassphraseMissing, PassphraseTooShort
 
 PASSPHRASE_VARIABLE: Final = "HUSHPOST_PASSPHRASE"  # noqa: S105  a variable's name
 NEW_PASSPHRASE_VARIABLE: Final = "HUSHPOST_NEW_PASSPHRASE"  # noqa: S105  a variable's name
+# Shorter ones fall in days even with Argon2id, if a person made them up.
+CHARACTERS_MIN: Final = 8
+# Five words of a list of 7,776 have 64 bits, and about this many characters.
+CHARACTERS_ADVISED: Final = 20
 
 
 def read_passphrase(
@@ -34,6 +38,26 @@ def read_passphrase(
         )
     typed: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
     return typed
+
+
+def check_new(passphrase: str) -> str | None:
+    """Judge a new passphrase by its length; gives advice for a person, or None.
+
+    Raises `PassphraseTooShort`. Argon2id makes each guess cost a tenth of a second of one machine,
+    and a thief of the vault has many machines and all the time there is.
+    """
+    length = len(passphrase.strip())
+    if length < CHARACTERS_MIN:
+        raise PassphraseTooShort(
+            f"a passphrase of {length} characters is soon guessed by who has the vault's file: take"
+            f" at least {CHARACTERS_MIN}, or better five words drawn by dice"
+        )
+    if length < CHARACTERS_ADVISED:
+        return (
+            f"A passphrase of {length} characters is short: five words drawn by dice last longer"
+            " than anything made up. `hushpost passphrase` changes it."
+        )
+    return None
 
 
 def _from_file(file: Path) -> str:

@@ -89,3 +89,18 @@ def test_a_passphrase_is_changed(
     monkeypatch.setenv("HUSHPOST_NEW_PASSPHRASE", PASSPHRASE)
     vaults.facts("alice", "passphrase", "--passphrase-file", str(new))
     vaults.facts("alice", "address")
+
+
+def test_a_short_passphrase_is_refused_and_makes_nothing(
+    vaults: Vaults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither `init` nor `passphrase` takes one; of one that is rather short a person is told."""
+    address = vaults.run("alice", "init", "--relay", vaults.relay)
+    assert "five words drawn by dice" in address.stderr
+    monkeypatch.setenv("HUSHPOST_NEW_PASSPHRASE", "short")
+    status, line = vaults.fails("alice", "passphrase")
+    assert (status, "at least 8" in line) == (4, True)
+    monkeypatch.setattr("tests.demo.typing_hands.PASSPHRASE", "1234567")
+    status, line = vaults.fails("bob", "init", "--relay", vaults.relay)
+    assert (status, "5 words" in line or "five words" in line) == (4, True)
+    assert not vaults.path("bob").exists()

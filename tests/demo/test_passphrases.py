@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 import pytest
-from hushpost_demo.errors import PassphraseFileUnusable, PassphraseMissing
-from hushpost_demo.passphrases import read_passphrase
+from hushpost_demo.errors import PassphraseFileUnusable, PassphraseMissing, PassphraseTooShort
+from hushpost_demo.passphrases import check_new, read_passphrase
 
 
 class Terminal(io.StringIO):
@@ -63,3 +63,12 @@ def test_files_that_hold_none(tmp_path: Path) -> None:
     for name, words in (("absent", "No such file"), ("empty", "is empty"), ("bytes", "not UTF-8")):
         with pytest.raises(PassphraseFileUnusable, match=words):
             read_passphrase(tmp_path / name, prompt="?")
+
+
+def test_a_new_passphrase_is_judged_by_its_length() -> None:
+    """Too short is refused, blanks around it not counted; short gets advice; long gets none."""
+    for refused in ("", "1234567", "  1234567  "):
+        with pytest.raises(PassphraseTooShort, match="at least 8"):
+            check_new(refused)
+    assert "five words" in (check_new("correct horse") or "")
+    assert check_new("correct horse battery staple") is None
