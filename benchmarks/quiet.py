@@ -1,6 +1,6 @@
 """What the quiet profile costs: a relay with it beside one without, in the same run.
 
-    python -m benchmarks.quiet [--seconds 4] [--runs 3]
+    python -m benchmarks.quiet [--seconds 3] [--runs 3] [--real-time]
 
 Rates depend on how much a sender has under way, since each answer waits for its tick; so a large
 window is kept, and processor time a message stands beside. Latencies are of an open loop.
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from benchmarks import real_time
 from benchmarks.comparison import BUCKET_BYTES, PAIRS, PER_SECOND, scratch
 from benchmarks.orders import RELAY, ClosedLoop, Connect, OpenLoop, Order
 from benchmarks.processes import Load, Server, check_cores, load, relay
@@ -35,10 +36,13 @@ ROWS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure both and print one row a figure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quiet")
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each phase")
+    parser.add_argument("--real-time", action="store_true", help="keep other processes away")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each phase")
     parser.add_argument("--runs", type=int, default=3, help="of which the median is shown")
     asked = parser.parse_args(arguments)
     check_cores()
+    if asked.real_time:
+        real_time.enter()
     with (
         scratch() as folder,
         load() as loader,
@@ -72,10 +76,10 @@ def _measure(loader: Load, seconds: float, runs: int) -> dict[tuple[str, str, st
     for _ in range(runs):
         for name in (PLAIN, QUIET):
             orders: dict[str, Order] = {
-                "online": ClosedLoop(target=name, pairs=PAIRS, window=WINDOW, seconds=seconds),
                 "latency": OpenLoop(
                     target=name, pairs=PAIRS, per_second=PER_SECOND, seconds=seconds
                 ),
+                "online": ClosedLoop(target=name, pairs=PAIRS, window=WINDOW, seconds=seconds),
             }
             for phase, order in orders.items():
                 figures: Figures = loader.ask(order)
