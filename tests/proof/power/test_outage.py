@@ -43,7 +43,7 @@ async def test_a_promise_without_a_sync_is_broken(*, syncs: bool) -> None:
     assert (outage.complaints["a block is lost"] == 0) == syncs
     assert bool(outage.first) != syncs
     assert outage.moments == outage.moments_planned == len(moments)
-    assert outage.images > (20 if syncs else 40)
+    assert outage.images > 20
 
 
 async def test_the_time_is_kept() -> None:
