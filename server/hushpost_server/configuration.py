@@ -109,6 +109,30 @@ class Configuration(ListeningSettings, StoreSettings, BaseSettings):
     connections_max: int = Field(
         default=10_000, ge=1, le=1_000_000, description="Connections served at one time."
     )
+    unsent_bytes_max: int = Field(
+        default=128 * MIB,
+        ge=1 * MIB,
+        le=1 << 40,
+        description=(
+            "Bytes held for clients that do not read, all together; beyond it those that have"
+            " stopped reading longest are closed."
+        ),
+    )
+    connects_per_second: float = Field(
+        default=400.0,
+        ge=0,
+        le=1e9,
+        description="Handshakes a second, all together; others wait in turn; 0: no limit.",
+    )
+    accounts_per_second: float = Field(
+        default=20.0,
+        ge=0,
+        le=1e9,
+        description="Accounts a second made at this relay, whoever asks; 0: no limit.",
+    )
+    accounts_burst: int = Field(
+        default=100, ge=1, le=1_000_000_000, description="Accounts made in a burst, whoever asks."
+    )
     prefix_connections_max: int = Field(
         default=1_000,
         ge=0,
