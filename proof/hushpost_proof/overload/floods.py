@@ -42,7 +42,8 @@ from hushpost_proof.overload.attackers import (
 )
 from hushpost_proof.overload.outcomes import Outcomes
 
-AT_ONCE = 200
+# More than wait at the relay's door, so that some are turned back.
+AT_ONCE = 1_200
 SENDERS = 100
 WINDOW = 200
 _SMALL, _LARGE = 4096, 16384
@@ -144,7 +145,7 @@ async def takes(target: Target, seconds: float) -> None:
                 if not await _ask(target.outcomes, reached[0], request):
                     return
 
-    await keep_at_it(AT_ONCE // 4, seconds, attempt)
+    await keep_at_it(AT_ONCE // 8, seconds, attempt)
 
 
 async def _ask(outcomes: Outcomes, link: Link, request: Control) -> bool:
