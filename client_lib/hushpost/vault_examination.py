@@ -1,4 +1,4 @@
-"""Whether a vault's file is what was written, looked at when it is opened (docs/vault.md, 9).
+"""Whether a vault's file is what was written, looked at when it is opened (docs/vault.md, 8).
 
 A row that is read is authenticated where it is read. Here is found what would otherwise be missed
 without a word: an entry that no list shows any more, a record that lost its entry or a part, and

@@ -73,7 +73,7 @@ class FlippedVault:
         if content == self._truth:
             tally.note(flip, RIGHT)
         elif flip.name != NAME and flip.place >= self._torn_from:
-            # One commit that is not whole is what a power loss leaves (docs/vault.md, 9).
+            # One commit that is not whole is what a power loss leaves (docs/vault.md, 8).
             tally.note(flip, "the last commit taken for torn")
         else:
             tally.note(flip, "SERVED or LOST without a report", is_bad=True)
