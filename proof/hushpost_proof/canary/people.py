@@ -104,6 +104,27 @@ class Company:
         for message in sent:
             await message.reached("delivered", timeout=WAIT_SECONDS_MAX)
 
+    async def converse(self) -> None:
+        """Write both ways, short and long, and past a post-quantum step; all is delivered."""
+        there, back = self._contact("writer", "friend"), self._contact("friend", "writer")
+        for _ in range(2):
+            sent = [await self._say("writer", there) for _ in range(8)]
+            sent.append(await self._say("writer", there, times=300))
+            sent += [await self._say("friend", back) for _ in range(4)]
+            for message in sent:
+                await message.reached("delivered", timeout=WAIT_SECONDS_MAX)
+        await self.step_ratchets()
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until nothing is left to do for anybody."""
+        for client in self.clients.values():
+            await client.settled(timeout=WAIT_SECONDS_MAX)
+
+    async def write_once(self) -> Message:
+        """Write one message; on return it is durable, and an older state was overwritten."""
+        return await self._say("writer", self._contact("writer", "friend"))
+
     async def chat_a_little(self) -> None:
         """Write one way without waiting, until cancelled."""
         contact = self._contact("writer", "friend")

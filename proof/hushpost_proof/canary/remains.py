@@ -6,6 +6,7 @@ counted, as a measure of what a look into the process would still give.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -123,7 +124,6 @@ async def follow(folder: Path, *, keeping: bool, wait_seconds: float = GONE_SECO
 
     `keeping`: by a relay that overwrites nothing, in memory or in freed pages.
     """
-    folder.mkdir()
     clock = folder / "clock"
     more = {CLOCK_VARIABLE: str(clock), "HUSHPOST_RELAY_SWEEP_INTERVAL_SECONDS": "0.5"}
     if keeping:
@@ -233,9 +233,7 @@ async def _await_expiry(relay: RelayProcess) -> int:
     async with asyncio.timeout(_SETTLE_SECONDS_MAX):
         while expired < EACH:
             page = await surfaces.fetch(relay.metrics_url, "/metrics")
-            figures = dict(
-                line.rsplit(" ", 1) for line in page.decode().splitlines() if " " in line
-            )
-            expired = int(figures["hushpost_expired_total"])
+            (figure,) = re.findall(rb"^hushpost_expired_total (\d+)$", page, re.MULTILINE)
+            expired = int(figure)
             await asyncio.sleep(0.1)
     return expired

@@ -13,9 +13,12 @@ _PIECES_IN_MEMORY_MAX = 0.01
 
 
 async def _prove(effort: Effort) -> Sequence[Row]:
+    folders = [effort.folder / name for name in ("ours", "keeping")]
+    for folder in folders:
+        folder.mkdir()
     ours, keeping = await asyncio.gather(
-        follow(effort.folder / "ours", keeping=False),
-        follow(effort.folder / "keeping", keeping=True, wait_seconds=12.0),
+        follow(folders[0], keeping=False),
+        follow(folders[1], keeping=True, wait_seconds=12.0),
     )
     return [_files(ours, keeping), _memory(ours, keeping)]
 
