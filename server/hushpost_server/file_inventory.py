@@ -122,7 +122,8 @@ FILES: Final = (
     File(
         "relay.toml",
         "written by the operator",
-        "the configuration: the keys of docs/configuration.md; registration_tokens are secrets",
+        "the configuration: the keys of docs/configuration.md; registration_tokens and redis_url"
+        " hold secrets",
         Clause.ACCESS,
         "as long as the operator keeps it",
     ),

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from hushpost_store.policy_clauses import Clause
+from hushpost_store.redis import inventory as redis_inventory
 from hushpost_store.sqlite import inventory as store_inventory
 from hushpost_store.sqlite.schema_audit import META_NAMES
 from hushpost_wire.limits import ENVELOPE_BUCKETS
@@ -30,6 +31,7 @@ class Group(StrEnum):
 
     COLUMN = "columns of the database"
     ENTRY = "entries of the table store_meta"
+    REDIS = "keys in Redis"
     FILE = "files"
     KEY = "keys of files"
     EVENT = "log events"
@@ -76,7 +78,7 @@ class Inventory:
             for item in self.of(group)
         )
         return Section(
-            group.value.capitalize(),
+            group.value[0].upper() + group.value[1:],
             _SENTENCES.get(group, ()),
             Table(("name", "takes", "purpose", "policy", "kept"), rows),
         )
@@ -91,6 +93,10 @@ _OPENING: Final = (
     "The policy column names a row of [the policy, clause by clause](policy.md).",
 )
 _SENTENCES: Final = {
+    Group.REDIS: (
+        'Instead of the database, where several relays share one store (`store = "redis"`).'
+        " Redis's own files and their rewriting: [the store](spec/store.md#deleted).",
+    ),
     Group.EVENT: (
         "Every line has a time, a level, the event's name and its fields, and nothing of any other"
         " making. Clause and retention are the same for all.",
@@ -110,6 +116,10 @@ def take_inventory() -> Inventory:
         *(
             Item(Group.ENTRY, name, "16 random bytes", purpose, Clause.SERVICE, "until a restore")
             for name, purpose in META_NAMES.items()
+        ),
+        *(
+            Item(Group.REDIS, k.name, k.kind, k.purpose, k.clause, k.retention)
+            for k in redis_inventory.KEYS
         ),
         *_files(),
         *_events(),

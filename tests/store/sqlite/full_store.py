@@ -6,7 +6,15 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from hushpost_store import DropKind, OneTimePrekey, Quotas, SqliteStore, StandingRecord, TtlClass
+from hushpost_store import (
+    DropKind,
+    OneTimePrekey,
+    Quotas,
+    SqliteStore,
+    StandingRecord,
+    Store,
+    TtlClass,
+)
 from hushpost_store.admission import HOUR_SECONDS
 from hushpost_store.conformance import DAY, NOW, account, device_list, digest, envelope, post, route
 
@@ -28,7 +36,7 @@ def markers(name: str) -> tuple[bytes, ...]:
     )
 
 
-async def fill(store: SqliteStore) -> None:
+async def fill(store: Store) -> None:
     """Have each person use everything there is."""
     for name in NAMES:
         person = account(name, devices=2)
@@ -57,7 +65,7 @@ async def fill(store: SqliteStore) -> None:
         await _fill_mailbox(store, name)
 
 
-async def _fill_mailbox(store: SqliteStore, name: str) -> None:
+async def _fill_mailbox(store: Store, name: str) -> None:
     for drop, kind in (
         ("contact", DropKind.CONTACT),
         ("once", DropKind.ONCE),

@@ -1,0 +1,151 @@
+"""Every key and channel that relays use in Redis, why, and until when (docs/spec/store.md, "Keys").
+
+What `sqlite.inventory` is for a database of one's own. `undeclared` names whatever lies in a Redis
+that was used and does not stand here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from hushpost_store.policy_clauses import Clause
+
+
+@dataclass(frozen=True, slots=True)
+class RedisKey:
+    """One key, by what follows its tag; `kind` is Redis's word for its type."""
+
+    name: str
+    kind: str
+    purpose: str
+    clause: Clause
+    retention: str
+
+
+_DEVICE_LIFE: Final = "until the device leaves the device list, or the account is deleted"
+_ACCOUNT_LIFE: Final = "until the account is deleted"
+_ENVELOPE_LIFE: Final = (
+    "until acknowledged, at the latest until not_after; in Redis's own files 15 minutes longer"
+)
+
+KEYS: Final = (
+    RedisKey(
+        "{route}:mailbox",
+        "hash",
+        "owner, counts and bytes queued by drop, knocks of the day, login epoch and node",
+        Clause.SERVICE,
+        _DEVICE_LIFE,
+    ),
+    RedisKey(
+        "{route}:drops",
+        "hash",
+        "who may post, as hashes of secrets that the relay never keeps",
+        Clause.SECURITY,
+        "until revoked, used up or ended",
+    ),
+    RedisKey(
+        "{route}:order", "zset", "order of what is queued", Clause.UNDELIVERED, _ENVELOPE_LIFE
+    ),
+    RedisKey(
+        "{route}:heads",
+        "hash",
+        "id, end, size and drop of each envelope, and its last 16 bytes",
+        Clause.UNDELIVERED,
+        _ENVELOPE_LIFE,
+    ),
+    RedisKey("{route}:bodies", "hash", "the sealed envelopes", Clause.UNDELIVERED, _ENVELOPE_LIFE),
+    RedisKey(
+        "{route}:expired",
+        "hash",
+        "tells an owner how many envelopes through which drop were never fetched",
+        Clause.UNDELIVERED,
+        "until the owner has seen it",
+    ),
+    RedisKey(
+        "{account}:account",
+        "hash",
+        "genesis, day made, newest device list, devices, a mark while it is being deleted",
+        Clause.ACCOUNT,
+        _ACCOUNT_LIFE,
+    ),
+    RedisKey(
+        "{account}:lists",
+        "hash",
+        "lets contacts follow the chain of an account's devices",
+        Clause.ACCOUNT,
+        "the last 64 are kept",
+    ),
+    RedisKey(
+        "{account}:fresh",
+        "zset",
+        "which one-time prekeys can be handed out, until which day",
+        Clause.ENCRYPTION,
+        "until handed out or expired",
+    ),
+    RedisKey(
+        "{account}:records",
+        "hash",
+        "the one-time prekeys",
+        Clause.ENCRYPTION,
+        "until handed out or expired",
+    ),
+    RedisKey(
+        "{account}:taken",
+        "zset",
+        "keeps a taken prekey from coming back",
+        Clause.ENCRYPTION,
+        "until its expiry day",
+    ),
+    RedisKey(
+        "{account}:standing",
+        "hash",
+        "signed prekey and seal record of each device",
+        Clause.ENCRYPTION,
+        "until replaced or expired, or the device leaves",
+    ),
+    RedisKey(
+        "{hushpost}:store",
+        "hash",
+        "format and random generation of the store",
+        Clause.SERVICE,
+        "as long as the store",
+    ),
+    RedisKey(
+        "{hushpost}:sweeper", "string", "which relay sweeps", Clause.SERVICE, "seconds, renewed"
+    ),
+    RedisKey(
+        "{node}:wake",
+        "channel",
+        "tells the relay that an owner is logged in at of a mailbox and a sequence; carries"
+        " ephemeral envelopes themselves",
+        Clause.SERVICE,
+        "none: a channel keeps nothing",
+    ),
+)
+
+_TAGS: Final = {
+    "{route}": r"\{[A-Za-z0-9_-]{22}\}",
+    "{account}": r"\{[A-Za-z0-9_-]{43}\}",
+    "{hushpost}": r"\{hushpost\}",
+}
+
+
+def undeclared(found: Iterable[tuple[bytes, str]]) -> tuple[str, ...]:
+    """Name the keys, given with their types, that are not declared."""
+    patterns = [
+        (re.compile(_TAGS[tag] + re.escape(rest)), key.kind)
+        for key in KEYS
+        if key.kind != "channel"
+        for tag, rest in [(key.name[: key.name.index("}") + 1], key.name.partition("}")[2])]
+    ]
+    return tuple(
+        f"{kind} {name.decode('ascii', 'backslashreplace')}"
+        for name, kind in found
+        if not any(
+            kind == declared and pattern.fullmatch(name.decode("ascii", "backslashreplace"))
+            for pattern, declared in patterns
+        )
+    )
