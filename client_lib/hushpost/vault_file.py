@@ -71,6 +71,7 @@ def lay_out(
             write_header(connection, header)
         draft.rename(path)
         _sync_folder(path.parent)
+        _sync_above(path.parent)
     except sqlite3.Error as error:
         raise vault_error(error) from None
     except OSError as error:
@@ -114,6 +115,15 @@ def remove_files(path: Path) -> None:
     """Remove a vault that nobody has open, with all that lies beside it."""
     for suffix in ("", "-wal", "-shm", ".lock"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _sync_above(folder: Path) -> None:
+    """Make the folder's own name durable, and those above it: the app may just have made them."""
+    for above in folder.absolute().parents:
+        try:
+            _sync_folder(above)
+        except OSError:
+            return  # not ours to read, so not made by this app either
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Making and opening the file."""
 
+import os
 from contextlib import closing
 from pathlib import Path
 
@@ -107,3 +108,23 @@ def test_a_wrong_secret_leaves_the_file_closed(tmp_path: Path) -> None:
     assert reader.execute("PRAGMA query_only").fetchone() == (1,)
     reader.close()
     writer.close()
+
+
+def test_a_vault_in_a_folder_just_made_keeps_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The names of the folders above are synced as well, as far as they may be read."""
+    synced: list[str] = []
+    real = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        real(descriptor)
+
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("names of open files are read from /proc")
+    monkeypatch.setattr(os, "fsync", noted)
+    (tmp_path / "home" / "person").mkdir(parents=True)
+    make(tmp_path / "home" / "person" / "v")
+    above = [tmp_path / "home" / "person", tmp_path / "home", tmp_path]
+    assert synced[: len(above)] == [str(folder) for folder in above]

@@ -37,10 +37,10 @@ TEXT_BYTES = (10, 200, 3_000, 9_000)
 
 @dataclass(frozen=True, slots=True)
 class VaultScene:
-    """What happened, and the vault's path in the watched folder."""
+    """What happened, and the vault's path in the watched folder; its own folder is made there."""
 
     tape: Tape
-    vault: str = "person.vault"
+    vault: str = "home/person.vault"
 
 
 async def play_client(
@@ -146,6 +146,8 @@ async def _live(
 ) -> None:
     chance, texts = random.Random(f"{rest[0]} {life}"), int(rest[1])
     if life == "first":
+        # As an app does for a person who is new here.
+        await asyncio.to_thread(vault.parent.mkdir)
         client = await Client.create(vault, relay=relay, key=KEY, name="person")
         leave(meeting / "invitation", await client.create_invitation())
         note(log, f"{ADDRESS} {client.address}")
