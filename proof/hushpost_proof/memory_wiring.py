@@ -47,7 +47,7 @@ CONSTANTS = frozenset(
 WIRING = {
     "answer_tick.AnswerTick": (
         *("_bound", "_bytes_max", "_clock", "_hold", "_is_hushed", "_is_stopped", "_late"),
-        *("_moment", "_steps", "_stops", "counted_bytes", "is_full"),
+        *("_moment", "_on_fault", "_steps", "_stops", "counted_bytes", "is_full"),
     ),
     "answer_tick.TickClock": ("call_at", "now", "pause"),
     "damage_watch.DamageWatch": ("_log", "_store", "_told"),

@@ -55,7 +55,7 @@ def test_a_word_is_taken_from_its_closed_set_alone() -> None:
     """What is written is the declared word."""
     assert FIELDS["store"].render("memory") == "memory"
     with pytest.raises(ValueRefused, match="store takes a word of a closed set"):
-        FIELDS["store"].render("redis")
+        FIELDS["store"].render("tape")
 
 
 def test_a_flag_is_no_number_and_a_number_no_flag() -> None:
