@@ -88,6 +88,7 @@ FILES: Final = (
         (
             Key("version", "form of the file"),
             Key("seed", "the secret half of the identity key"),
+            Key("public_key", "public: tells a damaged seed from the one that people know"),
             Key("handovers", "public: which keys came before, signed"),
         ),
     ),
@@ -116,6 +117,7 @@ FILES: Final = (
         (
             Key("version", "form of the file"),
             Key("seed", "the secret half of the identity key"),
+            Key("public_key", "public: tells a damaged seed from the one that people know"),
             Key("handovers", "public: which keys came before, signed"),
         ),
     ),
