@@ -97,15 +97,16 @@ def plainer_forms(text: str) -> tuple[str, ...]:
 def unescaped(data: bytes) -> bytes:
     """Give the stretches of the data that hold escape sequences, with these resolved.
 
-    Twice, since what was escaped may have been escaped again.
+    Then the same of what came of it, since what was escaped may have been escaped again.
     """
-    return _resolve(_resolve(data, keep=True), keep=False) if _ESCAPE.search(data) else b""
+    once = _resolve(data)
+    return once + b"\n" + _resolve(once) if once else b""
 
 
-_ESCAPE: Final = re.compile(rb"%[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|%25|\\\\")
+_ESCAPE: Final = re.compile(rb"%[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\\\")
 
 
-def _resolve(data: bytes, *, keep: bool) -> bytes:
+def _resolve(data: bytes) -> bytes:
     stretches: list[bytes] = []
     start = end = -1
     for match in _ESCAPE.finditer(data):
@@ -116,8 +117,7 @@ def _resolve(data: bytes, *, keep: bool) -> bytes:
         end = match.end() + _AROUND_BYTES
     if start >= 0:
         stretches.append(_ESCAPE.sub(_meant, data[start:end]))
-    resolved = b"\n".join(stretches)
-    return resolved if stretches or not keep else data
+    return b"\n".join(stretches)
 
 
 def _meant(match: re.Match[bytes]) -> bytes:
