@@ -4,10 +4,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CODE := crypto wire store server client_lib demo proof tests tools benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help demo test prove check soak bench coverage format lint types imports words links fmt lock clean
+.PHONY: help demo test prove check overload soak fuzz fuzz-minute model mutants bench coverage format lint types imports words links fmt lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(INSTALLED): requirements.lock pyproject.toml tools/make_venv.sh
 	@tools/make_venv.sh $(VENV)
@@ -49,8 +49,23 @@ coverage: $(INSTALLED) ## Judge each module by what its own test file covered in
 prove: $(INSTALLED) ## Try to break what is claimed, and print what was found (SHARD=1/2, LONG=1)
 	@$(BIN)/hushpost-prove $(if $(SHARD),--shard $(SHARD)) $(if $(LONG),--long)
 
+overload: $(INSTALLED) ## Flood a relay in eight ways beside people who write to each other
+	@$(BIN)/python -m benchmarks.overload
+
 soak: $(INSTALLED) ## Weeks of ordinary life in MINUTES=30: nothing may grow
-	@$(BIN)/python -m hushpost_proof.soak --minutes $(or $(MINUTES),30)
+	@$(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),30)
+
+fuzz-minute: $(INSTALLED) ## Fuzz every target, a minute in all
+	$(BIN)/python -m tests.fuzz --seconds 60
+
+fuzz: $(INSTALLED) ## Fuzz every target, guided by coverage where that is possible (MINUTES=30)
+	$(BIN)/python -m tests.fuzz --guided --seconds $$(( $(or $(MINUTES),30) * 60 ))
+
+model: $(INSTALLED) ## Hold the stores and the relay against their models for long (TIMES=50)
+	HUSHPOST_MODEL_TIMES=$(or $(TIMES),50) $(BIN)/pytest -q tests/model --timeout 0 -k does_what_the_model_does
+
+mutants: $(INSTALLED) ## Change wire and crypto where they changed, and see that tests notice (BASE=HEAD~1, ALL=1)
+	$(BIN)/python -m tools.mutants $(if $(ALL),--all,--base $(or $(BASE),HEAD~1))
 
 bench: $(INSTALLED) ## Measure speed and memory beside a bare forwarder
 	$(BIN)/python -m benchmarks

@@ -33,6 +33,8 @@ def must_hold(machine: Maker, examples: int = EXAMPLES) -> None:
             max_examples=examples * TIMES,
             stateful_step_count=STEPS,
             deadline=None,
+            # What explains a failure traces every line, for minutes; the shrunk steps say enough.
+            phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
             suppress_health_check=SLOW,
         ),
     )

@@ -133,7 +133,7 @@ def _failed_is_refused(_: object) -> object:
 
 
 def _refused_at_once(_: object) -> object:
-    def slip(tick: RefusalTick, answerer: Answerer, request: int, arrived: float) -> None:
+    def slip(_: RefusalTick, answerer: Answerer, request: int, *__: object) -> None:
         answerer.machine.refuse(request, RefusalReason.NO_DROP)
         answerer.send_soon()
 

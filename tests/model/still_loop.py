@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 Protocol = asyncio.Protocol | asyncio.BufferedProtocol
-# Timers closer than this are one moment.
-RESOLUTION = 1e-6
+# Time goes this much beyond a timer, as it does where it passes by itself: never short of it.
+STEP_SECONDS = 1e-6
 
 
 class _Selector(selectors.DefaultSelector):
@@ -61,7 +61,6 @@ class StillLoop(asyncio.SelectorEventLoop):
         self._horizon = self._now
         super().__init__(selector)
         selector.loop = self
-        self._clock_resolution = RESOLUTION
         self.listening: Listening | None = None
         self.faults: list[dict[str, Any]] = []
         self.set_exception_handler(lambda _, context: self.faults.append(context))
@@ -82,7 +81,7 @@ class StillLoop(asyncio.SelectorEventLoop):
     def idle(self, timeout: float | None) -> None:
         """Go to the next timer, or stop where it lies beyond the horizon."""
         if timeout is not None and self._now + timeout <= self._horizon:
-            self._now += max(timeout, RESOLUTION)
+            self._now += timeout + STEP_SECONDS
         else:
             self._now = max(self._now, self._horizon)
             self.stop()
