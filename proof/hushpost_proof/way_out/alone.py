@@ -14,6 +14,7 @@ import fcntl
 import json
 import os
 import socket
+import ssl
 import struct
 import sys
 from collections.abc import Sequence
@@ -109,27 +110,27 @@ class TracedRelay:
             )
 
 
-async def talk(url: str, folder: Path) -> int:
+async def talk(url: str, folder: Path, tls: ssl.SSLContext | None = None) -> int:
     """Have two people meet and write, online and offline; return how many messages arrived."""
-    async with await _client("anna", url, folder) as anna:
-        async with await _client("bert", url, folder) as bert:
+    async with await _client("anna", url, folder, tls) as anna:
+        async with await _client("bert", url, folder, tls) as bert:
             contact = await _meet(anna, bert)
             for number in range(MESSAGES):
                 await anna.send(contact, f"number {number}")
             await _read(bert, MESSAGES)
         for number in range(OFFLINE_MESSAGES):
             await anna.send(contact, f"while you were away, {number}")
-        async with await _client("bert", url, folder) as bert:
+        async with await _client("bert", url, folder, tls) as bert:
             await _read(bert, OFFLINE_MESSAGES)
             await bert.delete_account()
     return 1 + MESSAGES + OFFLINE_MESSAGES
 
 
-async def _client(name: str, url: str, folder: Path) -> Client:
+async def _client(name: str, url: str, folder: Path, tls: ssl.SSLContext | None) -> Client:
     path, key = folder / f"{name}.vault", sha256(name.encode()).digest()
     if path.exists():
-        return await Client.open(path, key=key)
-    return await Client.create(path, relay=url, key=key, name=name)
+        return await Client.open(path, key=key, tls=tls)
+    return await Client.create(path, relay=url, key=key, name=name, tls=tls)
 
 
 async def _meet(anna: Client, bert: Client) -> Contact:

@@ -1,6 +1,6 @@
 """People who come and go: accounts made, mail online and offline, left to expire, accounts deleted.
 
-    python -m hushpost_proof.soak.guests FOLDER RELAY-URL CLOCK
+    python -m benchmarks.soak.guests FOLDER RELAY-URL CLOCK
 
 Each life: an account and its login, a drop, envelopes to the open inbox, envelopes while away, some
 of them of the hour class so that they expire, a login that reads nothing and is cut, a login that
@@ -34,8 +34,8 @@ from benchmarks.errors import LoadFailure
 from benchmarks.layout import NUMBER_BYTES, TAG_END, TAG_START
 from benchmarks.link import Link
 from benchmarks.people import Person, challenge_of, greet, open_post
-from hushpost_proof.soak.counted import Tally
-from hushpost_proof.soak.stepping_clock import SteppingClock
+from benchmarks.soak.counted import Tally
+from benchmarks.soak.stepping_clock import SteppingClock
 
 AT_ONCE = 4
 # Between two lives: what is left of a processor after the relay's own work belongs to others.
@@ -162,7 +162,7 @@ async def _live_for_ever(url: str, clock: SteppingClock, tally: Tally) -> None:
 
 async def main() -> None:
     """Churn until the input ends."""
-    parser = argparse.ArgumentParser(prog="python -m hushpost_proof.soak.guests")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak.guests")
     parser.add_argument("folder", type=Path)
     parser.add_argument("url")
     parser.add_argument("clock", type=SteppingClock.from_text)

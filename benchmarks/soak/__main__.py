@@ -1,6 +1,6 @@
 """`make soak MINUTES=n`: a run, its table, and 1 as status when something grew.
 
-python -m hushpost_proof.soak --minutes 30 [--without-control] [--keep FOLDER]
+python -m benchmarks.soak --minutes 30 [--without-control] [--keep FOLDER]
 
 First a short run with a leak planted behind every figure that is judged: each must be found, or the
 soak itself is broken (status 2).
@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from hushpost_proof.soak.run import Outcome, Plan, SoakFailed, soak
-from hushpost_proof.soak.vital_signs import MIB, TOLERANCES, Sign
+from benchmarks.soak.run import Outcome, Plan, SoakFailed, soak
+from benchmarks.soak.vital_signs import MIB, TOLERANCES, Sign
 
 # As many as it takes for the planted leaks to outgrow what a young process grows by itself.
 CONTROL_SECONDS = 20.0
@@ -26,7 +26,7 @@ PLANTED = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Soak and print what was found."""
-    parser = argparse.ArgumentParser(prog="python -m hushpost_proof.soak", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--without-control", action="store_true", help="plant no leaks before")
     parser.add_argument("--keep", type=Path, help="an empty folder for all that the run writes")

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hushpost_proof.harness.relay_process import NO_RATE_LIMITS
-from hushpost_proof.soak.counted import read_tally
-from hushpost_proof.soak.relay import CLOCK_VARIABLE, LEAK_VARIABLE
-from hushpost_proof.soak.slope import Trend, trend
-from hushpost_proof.soak.stepping_clock import SteppingClock
-from hushpost_proof.soak.vital_signs import TOLERANCES, Chart, Sign
+
+from benchmarks.soak.counted import read_tally
+from benchmarks.soak.relay import CLOCK_VARIABLE, LEAK_VARIABLE
+from benchmarks.soak.slope import Trend, trend
+from benchmarks.soak.stepping_clock import SteppingClock
+from benchmarks.soak.vital_signs import TOLERANCES, Chart, Sign
 
 # A day in 14 seconds: in half an hour every kind of record comes to its end, most of them often.
 STEP_SECONDS = 0.6
@@ -201,7 +202,7 @@ async def _start(
 ) -> asyncio.subprocess.Process:
     with (folder / f"{module}.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", f"hushpost_proof.soak.{module}"),
+            *(sys.executable, "-m", f"benchmarks.soak.{module}"),
             *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -1,6 +1,6 @@
 """The relay as an operator runs it, but for its clock, and on request with a leak in it.
 
-python -m hushpost_proof.soak.relay serve ...      arguments of `hushpost-relay`
+python -m benchmarks.soak.relay serve ...      arguments of `hushpost-relay`
     HUSHPOST_SOAK_CLOCK=START/STEP     its clock (see `stepping_clock`)
     HUSHPOST_SOAK_LEAK=memory,descriptors,database     defects that the soak must find
 """
@@ -21,7 +21,7 @@ from hushpost_server.session import Session
 from hushpost_store.sqlite.options import SqliteOptions
 from hushpost_store.sqlite.store import SqliteStore
 
-from hushpost_proof.soak.stepping_clock import SteppingClock
+from benchmarks.soak.stepping_clock import SteppingClock
 
 CLOCK_VARIABLE = "HUSHPOST_SOAK_CLOCK"
 LEAK_VARIABLE = "HUSHPOST_SOAK_LEAK"

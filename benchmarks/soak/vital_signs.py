@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from hushpost_proof.soak.slope import Sample, Tolerance
+from benchmarks.soak.slope import Sample, Tolerance
 
 MIB = 1024 * 1024
 

@@ -1,6 +1,6 @@
 """`make overload`: every flood, its table, and 1 as status when something did not hold.
 
-python -m hushpost_proof.overload [--only FLOOD ...] [--seconds 8] [--quiet-seconds 5]
+python -m benchmarks.overload [--only FLOOD ...] [--seconds 8] [--quiet-seconds 5]
 """
 
 import argparse
@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.file_limit import raise_file_limit
-from hushpost_proof.overload.floods import FLOODS
-from hushpost_proof.overload.outcomes import ANSWERED, TOLD, UNTOLD
-from hushpost_proof.overload.run import Finding, OverloadFailed, overload
+from benchmarks.overload.floods import FLOODS
+from benchmarks.overload.outcomes import ANSWERED, TOLD, UNTOLD
+from benchmarks.overload.run import Finding, OverloadFailed, overload
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Flood and print what was found."""
-    parser = argparse.ArgumentParser(prog="python -m hushpost_proof.overload", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.overload", description=__doc__)
     parser.add_argument("--only", action="append", choices=list(FLOODS), help="repeatable")
     parser.add_argument("--seconds", type=float, default=8.0, help="of each flood")
     parser.add_argument("--quiet-seconds", type=float, default=5.0, help="before each flood")

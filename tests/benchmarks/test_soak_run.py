@@ -1,13 +1,13 @@
-"""Tests of hushpost_proof.soak.run: the verdict, and a short run that finds planted leaks."""
+"""Tests of benchmarks.soak.run: the verdict, and a short run that finds planted leaks."""
 
 from collections import Counter
 from pathlib import Path
 
-from hushpost_proof.soak.__main__ import PLANTED, control, table
-from hushpost_proof.soak.run import Plan, judge
-from hushpost_proof.soak.slope import Sample
-from hushpost_proof.soak.stepping_clock import SteppingClock
-from hushpost_proof.soak.vital_signs import MIB, Chart, Sign
+from benchmarks.soak.__main__ import PLANTED, control, table
+from benchmarks.soak.run import Plan, judge
+from benchmarks.soak.slope import Sample
+from benchmarks.soak.stepping_clock import SteppingClock
+from benchmarks.soak.vital_signs import MIB, Chart, Sign
 
 CLOCK = SteppingClock(0.0, 0.6)
 DONE = Counter(

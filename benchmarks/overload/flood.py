@@ -1,6 +1,6 @@
 """One flood in a process of its own, at the lowest priority.
 
-    python -m hushpost_proof.overload.flood NAME URL SECONDS
+    python -m benchmarks.overload.flood NAME URL SECONDS
 
 Prepares, prints `ready`, waits for a line, floods, and prints its outcomes as one line of JSON.
 """
@@ -10,7 +10,7 @@ import sys
 
 import uvloop
 
-from hushpost_proof.overload.floods import FLOODS, Target
+from benchmarks.overload.floods import FLOODS, Target
 
 
 async def main() -> None:

@@ -1,9 +1,10 @@
-"""Tests of hushpost_proof.soak.slope: what grows is found, what only moves is not."""
+"""Tests of benchmarks.soak.slope: what grows is found, what only moves is not."""
 
 import random
 
 import pytest
-from hushpost_proof.soak.slope import (
+
+from benchmarks.soak.slope import (
     SAMPLES_MAX,
     Sample,
     Tolerance,

@@ -1,6 +1,6 @@
 """People who stay: `hushpost.Client`s with vaults on disk, writing to each other all the time.
 
-    python -m hushpost_proof.soak.residents FOLDER RELAY-URL CLOCK [--leak database,memory]
+    python -m benchmarks.soak.residents FOLDER RELAY-URL CLOCK [--leak database,memory]
 
 One process, which is measured. Of each pair the first stays open; the second is closed and opened
 again all the time, and is written to while it is away. Ends at the end of its input.
@@ -18,8 +18,8 @@ from hushpost import Client, Contact, ContactStage
 from hushpost.events import KnockReceived, MessageReceived
 from hushpost.messages import Message
 
-from hushpost_proof.soak.counted import Tally
-from hushpost_proof.soak.stepping_clock import SteppingClock
+from benchmarks.soak.counted import Tally
+from benchmarks.soak.stepping_clock import SteppingClock
 
 PAIRS = 2
 # Enough that a leak of a kilobyte a message shows within minutes, and little for a processor.
@@ -142,7 +142,7 @@ async def _leak_memory(kept: list[bytes]) -> None:
 
 async def main() -> None:
     """Live until the input ends."""
-    parser = argparse.ArgumentParser(prog="python -m hushpost_proof.soak.residents")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak.residents")
     parser.add_argument("folder", type=Path)
     parser.add_argument("url")
     parser.add_argument("clock", type=SteppingClock.from_text)

@@ -1,6 +1,6 @@
 """Established contacts: pairs that write to each other at a steady pace, and how long it takes.
 
-    python -m hushpost_proof.overload.contacts URL PAIRS A-SECOND
+    python -m benchmarks.overload.contacts URL PAIRS A-SECOND
 
 Prints `ready`, then for each line of input one line of JSON: the latencies since the line before,
 in seconds from the moment a message was due until it was delivered, and until it was accepted; how

@@ -1,9 +1,9 @@
-"""Tests of hushpost_proof.soak.vital_signs, of this process and files of its own."""
+"""Tests of benchmarks.soak.vital_signs, of this process and files of its own."""
 
 import os
 from pathlib import Path
 
-from hushpost_proof.soak.vital_signs import MIB, Chart, Sign, read_signs
+from benchmarks.soak.vital_signs import MIB, Chart, Sign, read_signs
 
 
 def test_what_a_process_holds_is_measured(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from hushpost_wire.control import Hello
 
 from benchmarks.errors import LoadFailure
 from benchmarks.link import Link
+from benchmarks.overload.outcomes import Outcomes
 from benchmarks.people import greet
-from hushpost_proof.overload.outcomes import Outcomes
 
 # A relay that is asked for more than it can do may take its time; longer is no answer.
 ANSWER_SECONDS_MAX = 20.0

@@ -31,8 +31,7 @@ from benchmarks.client_frames import FIN_TEXT, SubmitFrames, client_frame
 from benchmarks.errors import LoadFailure
 from benchmarks.layout import NUMBER_BYTES
 from benchmarks.link import Link
-from benchmarks.people import Person, greet, open_post
-from hushpost_proof.overload.attackers import (
+from benchmarks.overload.attackers import (
     ANSWER_SECONDS_MAX,
     addresses,
     connection,
@@ -40,7 +39,8 @@ from hushpost_proof.overload.attackers import (
     note_end,
     told,
 )
-from hushpost_proof.overload.outcomes import Outcomes
+from benchmarks.overload.outcomes import Outcomes
+from benchmarks.people import Person, greet, open_post
 
 # More than wait at the relay's door, so that some are turned back.
 AT_ONCE = 1_200

@@ -1,7 +1,8 @@
-"""Tests of hushpost_proof.soak.stepping_clock."""
+"""Tests of benchmarks.soak.stepping_clock."""
 
 import pytest
-from hushpost_proof.soak.stepping_clock import SteppingClock
+
+from benchmarks.soak.stepping_clock import SteppingClock
 
 CLOCK = SteppingClock(1_000.0, 0.5)
 
