@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
+from hushpost.vault_inventory import TABLES
+from hushpost.vault_records import RECORDS
 from hushpost_server.configuration import Configuration
 from hushpost_server.file_inventory import BACKUP, DATA
 from hushpost_server.inventory import take_inventory
@@ -50,6 +52,7 @@ _PLANTED_LINES = (
     "Traceback (most recent call last):",
 )
 _PLANTED_METRICS = ('hushpost_connections{role="alice"} 1', "hushpost_accounts 3")
+_DECLARED = {f"{table.name}.{column.name}" for table in TABLES for column in table.columns}
 _PLANTED_CALLS = (
     'log.write("somebody_said")',
     'log.write("sweep_done", expired=f"{account}")',
@@ -79,6 +82,7 @@ async def audit(folder: Path) -> list[Row]:
         _figures(used),
         _lines(used),
         _calls(folder),
+        _vaults(folder),
         *[await _memory(folder / store, store) for store in ("sqlite", "memory")],
     ]
 
@@ -203,6 +207,28 @@ def _calls(folder: Path) -> Row:
         [odd for one in judged for odd in one.undeclared],
         (found, len(_PLANTED_CALLS)),
     )
+
+
+def _vaults(folder: Path) -> Row:
+    vaults = sorted(folder.glob("*.vault"))
+    odd = [f"{vault.name}: {column}" for vault in vaults for column in _columns(vault) - _DECLARED]
+    planted = folder / "planted.db"
+    shutil.copy(vaults[0], planted)
+    with closing(sqlite3.connect(planted)) as connection:
+        connection.execute("ALTER TABLE directory ADD COLUMN name TEXT")
+        connection.execute("CREATE TABLE contacts (name TEXT)")
+    found = len(_columns(planted) - _DECLARED)
+    columns = f"columns of used vaults ({len(_DECLARED)} declared, {len(RECORDS)} kinds of record)"
+    return _row(columns, len(vaults), odd, (found, 2))
+
+
+def _columns(vault: Path) -> set[str]:
+    with closing(sqlite3.connect(vault)) as connection:
+        rows = connection.execute(
+            "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c"
+            " WHERE m.type <> 'index'"
+        )
+        return {f"{table}.{column}" for table, column in rows.fetchall()}
 
 
 async def _memory(folder: Path, store: str) -> Row:

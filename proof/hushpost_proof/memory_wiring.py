@@ -129,7 +129,8 @@ WIRING = {
     "submits.Intake": ("_submit", "accepted", "feeds", "loop_time", "submitted", "tick"),
     "sweeper.Sweeper": ("_expired", "_log", "_notify", "_now", "_store"),
     "take_limits.TakeLimits": ("_accounts_max", "_random", "_rate"),
-    "turnstile.Turnstile": ("_is_open", 
+    "turnstile.Turnstile": (
+        "_is_open",
         *("_bucket", "_call_later", "_now", "_rate", "_running", "waiting_max"),
     ),
     "unsent.Unsent": ("_bytes_max",),
