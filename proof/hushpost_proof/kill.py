@@ -24,6 +24,7 @@ from hushpost_proof.harness.capture import read_capture
 from hushpost_proof.harness.chance import chosen_seed
 from hushpost_proof.harness.journal import Incarnation, What, read_histories
 from hushpost_proof.harness.key_log import read_key_logs
+from hushpost_proof.harness.lives import Beginner, nursery
 from hushpost_proof.harness.person import Place
 from hushpost_proof.harness.person_process import PersonProcess
 from hushpost_proof.harness.recording_proxy import RecordingProxy
@@ -116,13 +117,15 @@ async def run(plan: Plan, folder: Path) -> Outcome:
     place = Place(folder)
     place.make()
     async with (
+        nursery() as begin,
         RecordingProxy(folder / "wire") as proxy,
         relay_process(
             folder,
             public_host=proxy.host,
             arguments=("--quiet",) if plan.is_quiet else (),
+            begin=begin,
         ) as relay,
-        people(plan, place, proxy.url) as persons,
+        people(plan, place, proxy.url, begin) as persons,
     ):
         proxy.lead_to(relay.port)
         await each(persons, lambda one: one.start())
@@ -148,13 +151,15 @@ def judge(plan: Plan, place: Place, relay_kills: int, client_kills: int) -> Outc
 
 
 @asynccontextmanager
-async def people(plan: Plan, place: Place, url: str) -> AsyncGenerator[list[PersonProcess]]:
+async def people(
+    plan: Plan, place: Place, url: str, begin: Beginner
+) -> AsyncGenerator[list[PersonProcess]]:
     """Name the people; whatever happens, none of their processes is left."""
     persons: list[PersonProcess] = []
     for number in range(plan.pairs):
         left, right = f"left{number}", f"right{number}"
-        persons.append(PersonProcess(place, left, right, url, plan.seed))
-        persons.append(PersonProcess(place, right, left, url, plan.seed))
+        persons.append(PersonProcess(place, left, right, url, plan.seed, begin=begin))
+        persons.append(PersonProcess(place, right, left, url, plan.seed, begin=begin))
     try:
         yield persons
     finally:

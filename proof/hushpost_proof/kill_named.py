@@ -31,7 +31,8 @@ NEWCOMER_PROGRAM: Final = "hushpost_proof.harness.newcomer"
 # A life that has not come to its point by then is ended where it stands, and counts as missed.
 PATIENCE_SECONDS: Final = 6.0
 NEWCOMERS_AT_ONCE: Final = 2
-# A newcomer's whole story takes two seconds when nothing is killed; a busy relay dies every second.
+# One life of a newcomer: its whole story takes two seconds where nothing is killed, and the relay
+# dies every other second.
 NEWCOMER_SECONDS_MAX: Final = 60.0
 
 
@@ -194,15 +195,15 @@ class World:
         left = list(points)
         tried: list[str] = []
         try:
-            async with asyncio.timeout(NEWCOMER_SECONDS_MAX):
-                while True:
-                    point = left.pop(0) if left and self._has_time else ""
-                    await person.start(self._doom(point, passes=1))
+            while True:
+                point = left.pop(0) if left and self._has_time else ""
+                await person.start(self._doom(point, passes=1))
+                async with asyncio.timeout(NEWCOMER_SECONDS_MAX):
                     status = await self._life_of(person)
-                    if status == 0:
-                        tried += [point] if point else []
-                        return [*tried, *left]
-                    self._died(point, status, name)
+                if status == 0:
+                    tried += [point] if point else []
+                    return [*tried, *left]
+                self._died(point, status, name)
         except TimeoutError:
             self.deaths.stuck.append(f"{name} did not come to the end")
             return left

@@ -63,7 +63,7 @@ CLIENT_CALLS: Final = (
 # Statements that reach the database through a variable, which no reading of the source shows.
 _UNREAD_SITES: Final = ("schema store.sqlite.schema._create_buckets",)
 # Why a point is not passed where nothing else is wrong, by the beginning of its name.
-_WITHOUT: Final = {
+WITHOUT: Final = {
     "commit store.sqlite.group._replay": "only after a group's commit failed: disk-and-clock",
     "commit store.sqlite.group._give_up_envelopes": "only on a full disk: disk-and-clock",
     "step engine.event_log.safety_alarm": "only against a relay or peer that cheats",
@@ -112,4 +112,4 @@ def _points(place: str, moments: tuple[str, ...], who: Who | None = None) -> Ite
     of_relay = place.partition(" ")[2].startswith(("store.", "server."))
     whose = who or (Who.RELAY if of_relay else Who.CLIENT)
     for moment in moments:
-        yield Point(f"{place} {moment}", whose, _WITHOUT.get(place, ""))
+        yield Point(f"{place} {moment}", whose, WITHOUT.get(place, ""))

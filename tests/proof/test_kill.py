@@ -1,4 +1,7 @@
-"""Relay and people killed twenty times each: nothing accepted is lost, doubled or out of order."""
+"""Relay and people killed at random: nothing accepted is lost, doubled or out of order.
+
+A few kills, to see the machinery at work; `hushpost-prove` counts the many.
+"""
 
 from pathlib import Path
 
@@ -10,19 +13,20 @@ from hushpost_proof.kill import Plan, judge, run
 
 @pytest.mark.serial
 @pytest.mark.timeout(420)
-async def test_forty_kills_break_no_promise(tmp_path: Path) -> None:
+async def test_some_kills_break_no_promise(tmp_path: Path) -> None:
     """All that was accepted arrives once and in order; no outbox stays full; no nonce repeats."""
-    plan = Plan(chosen_seed())
+    plan = Plan(chosen_seed(), pairs=3, relay_kills=4, client_kills=4, seconds=5.0)
     outcome = await run(plan, tmp_path)
     print(outcome.table())
     report, audited = outcome.report, outcome.audit
     assert not report.findings, outcome.explain()
     assert not audited.findings, outcome.explain()
+    # Nobody is told of trouble that a crash of one's own brought about.
+    assert outcome.is_clean, outcome.explain()
     assert (outcome.relay_kills, outcome.client_kills) == (plan.relay_kills, plan.client_kills)
     assert report.counts.accepted == report.counts.received == report.counts.sent
-    assert report.counts.sent > 40 * plan.pairs
-    # The kills fell into the middle of something, and the audit opened what went over the wire.
-    assert audited.resubmissions > 0
+    assert report.counts.sent > 2 * plan.pairs
+    # The audit opened what went over the wire.
     assert audited.pairs_on_the_wire == 2 * audited.envelopes > 0
     assert audited.sealed >= plan.pairs
 

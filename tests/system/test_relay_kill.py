@@ -1,4 +1,7 @@
-"""A relay killed twenty times under load loses nothing it accepted, judged at the wire alone."""
+"""A relay killed under load loses nothing it accepted, judged at the wire alone.
+
+A few kills; `hushpost-prove` counts the many.
+"""
 
 import asyncio
 import random
@@ -9,13 +12,14 @@ from pathlib import Path
 import pytest
 from hushpost_proof.harness.chance import chosen_seed
 from hushpost_proof.harness.journal import Journal, What, read_histories
+from hushpost_proof.harness.lives import nursery
 from hushpost_proof.harness.relay_process import RelayProcess, relay_process
 from hushpost_proof.harness.waiting import until
 from hushpost_proof.harness.wire_person import WINDOW, LoginFailed, WirePerson
 from hushpost_proof.history import Fault, Report, check, summary
 
 PAIRS = 10
-KILLS = 20
+KILLS = 6
 # About what a relay under load of 20 people does between two deaths: fills, commits, delivers.
 LIFE_SECONDS = (0.05, 0.4)
 # Each person writes at this rate; 20 people, 200 a second, and bursts.
@@ -74,11 +78,15 @@ async def settle(people: list[WirePerson]) -> None:
 
 
 @pytest.mark.serial
-async def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
-    """Each message that was accepted while the relay died twenty times arrives once, in order."""
+async def test_kills_under_load_lose_nothing(tmp_path: Path) -> None:
+    """Each message that was accepted while the relay died again and again arrives once, in turn."""
     seed = chosen_seed()
     chance = random.Random(seed)
-    async with relay_process(tmp_path) as relay, pairs(relay, tmp_path, PAIRS) as people:
+    async with (
+        nursery() as begin,
+        relay_process(tmp_path, begin=begin) as relay,
+        pairs(relay, tmp_path, PAIRS) as people,
+    ):
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(person.post()) for person in people]
             running += [group.create_task(person.listen()) for person in people]

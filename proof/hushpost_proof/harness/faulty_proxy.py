@@ -5,7 +5,7 @@
     HALF_OPEN   swallows what comes, for good; nobody is told, and neither side is closed
     SLOW        passes a few kilobytes a second
     BLACK_HOLE  holds what comes until the weather is fair again
-    REORDERED   resets all, then holds new connections for random times, so that later ones overtake
+    REORDERED   ends all, then holds new connections for random times, so that later ones overtake
 
 Weather falls on connections that are there and on new ones; most of it strikes when bytes pass.
 """

@@ -72,11 +72,17 @@ class Mortality:
     # -- durable operations, by the function of the product that asks for them -------------------
 
     def watch_system(self) -> None:
-        """Watch commits, checkpoints, schema changes, syncs and renames of the whole process."""
+        """Watch commits, checkpoints, schema changes, syncs and renames of the whole process.
+
+        What a database in memory commits is not durable, and no point.
+        """
         connect = sqlite3.connect
         watched = _watched(self)
 
         def connect_watched(*arguments: Any, **named: Any) -> sqlite3.Connection:
+            if arguments[:1] == (":memory:",):
+                of_memory: sqlite3.Connection = connect(*arguments, **named)
+                return of_memory
             base = named.pop("factory", sqlite3.Connection)
             factory = type("Watched", (watched, base), {})
             return connect(*arguments, factory=factory, **named)
