@@ -112,8 +112,7 @@ class QuietPending:
 
     def refused(self, reason: Refusal, retry_after: int) -> None:
         """Nothing is kept."""
-        charge_refusal(self._poster, self._intake.loop_time())
-        self._refuse(RefusalReason(int(reason)), retry_after)
+        self._ticket.settle(partial(self._tell_refused, RefusalReason(int(reason)), retry_after))
 
     def admitted(self, admitted: Admitted) -> None:
         """Push to the recipient, if connected, before any commit."""
@@ -127,6 +126,11 @@ class QuietPending:
     def failed(self) -> None:
         """Answer RETRY: the commit failed, and the same bytes may come again."""
         self._refuse(RefusalReason.RETRY, RETRY_SECONDS)
+
+    def _tell_refused(self, reason: RefusalReason, retry_after: int) -> None:
+        # Not before the tick: the rate that is left would tell of the refusal.
+        charge_refusal(self._poster, self._intake.loop_time())
+        self._machine.refuse(self._request, reason, retry_after)
 
     def _refuse(self, reason: RefusalReason, retry_after: int) -> None:
         self._ticket.settle(partial(self._machine.refuse, self._request, reason, retry_after))

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from operator import attrgetter
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from hushpost_wire.frames import RefusalReason
 from hushpost_wire.relay_protocol import RelayProtocol
@@ -44,11 +44,13 @@ class RefusalTick:
     """Holds refusals back. `call_at` is the event loop's; nothing runs while nothing arrives.
 
     `submitted` counts what arrives. `probe` calls back when the store has decided about everything
-    that was submitted before the call.
+    that was submitted before the call. `charge` has a refusal cost its sender something: not before
+    it is told, or the rate that is left would tell when it was decided.
     """
 
     __slots__ = (
         "_call_at",
+        "_charge",
         "_decided",
         "_index",
         "_now",
@@ -70,12 +72,14 @@ class RefusalTick:
         call_at: Callable[[float, Callable[[], None]], object],
         submitted: Counter,
         probe: Callable[[Callable[[], None]], None],
+        charge: Callable[[Any], None] | None = None,
     ) -> None:
         self._seconds = seconds
         self._now = now
         self._call_at = call_at
         self._submitted = submitted
         self._probe = probe
+        self._charge = charge
         self._seen = submitted.value
         self._index = -1
         self._decided = -1
@@ -130,8 +134,9 @@ class RefusalTick:
     def _decide(self, period: int) -> None:
         self._decided = max(self._decided, period)
 
-    @staticmethod
-    def _answer(items: list[_Waiting]) -> None:
+    def _answer(self, items: list[_Waiting]) -> None:
         for item in sorted(items, key=attrgetter("number")):
+            if self._charge is not None:
+                self._charge(item.answerer)
             item.answerer.machine.refuse(item.request, RefusalReason.NO_DROP)
             item.answerer.send_soon()

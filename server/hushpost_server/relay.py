@@ -45,7 +45,7 @@ from hushpost_server.requests import serve
 from hushpost_server.services import Services
 from hushpost_server.session import Session
 from hushpost_server.shared_logins import SharedLogins
-from hushpost_server.submits import Intake, Submissions
+from hushpost_server.submits import Intake, Submissions, charge_refusal
 from hushpost_server.sweeper import Sweeper
 from hushpost_server.take_limits import TakeLimits
 from hushpost_server.transport_safety import tls_context
@@ -211,6 +211,7 @@ class RelayServer:
                 call_at=loop.call_at,
                 submitted=self.metrics.get("hushpost_submitted_total"),
                 probe=self._when_decided,
+                charge=lambda poster: charge_refusal(poster, loop.time()),
             )
             return Intake(self.store, presence.feeds, tick=tick, **parts)
         if not isinstance(self.store, Holding):

@@ -69,6 +69,7 @@ class Stand:
     def __init__(self) -> None:
         self.loop = Loop()
         self.submitted = Counter()
+        self.charged: list[Answerer] = []
         self.probes: list[Callable[[], None]] = []
         self.probes_wait = False
         self.tick = RefusalTick(
@@ -77,6 +78,7 @@ class Stand:
             call_at=self.loop.call_at,
             submitted=self.submitted,
             probe=self._probe,
+            charge=self.charged.append,
         )
 
     def _probe(self, tell: Callable[[], None]) -> None:
@@ -168,6 +170,17 @@ def test_a_timer_that_comes_early_cuts_no_tick_short() -> None:
         if answerer.answers:
             break
     assert answerer.answers[0][0] - arrived >= 0.1 - 0.0004
+
+
+def test_a_refusal_costs_its_sender_when_it_is_told_and_not_when_it_is_decided() -> None:
+    """Until the tick the rate that is left is the same, decided or not."""
+    stand = Stand()
+    answerer = Answerer(stand.loop)
+    stand.tick.refuse(answerer, 1, *stand.offer(answerer))
+    stand.loop.run_until(stand.loop.time + 0.05)
+    assert stand.charged == []
+    stand.loop.run_until(stand.loop.time + 1)
+    assert stand.charged == [answerer]
 
 
 def test_the_answer_is_no_drop() -> None:

@@ -44,7 +44,7 @@ def _known_later() -> None:
             known.add(pending._number)
         refused(pending, reason, retry_after)
 
-    def answering(items: Sequence[Any]) -> None:
+    def answering(_tick: Any, items: Sequence[Any]) -> None:
         for item in sorted(items, key=lambda item: item.number):
             if item.number in known:
                 _spin(LEAK_SECONDS)
@@ -54,7 +54,7 @@ def _known_later() -> None:
     _routes: set[bytes] = set()
     _note_routes(_routes)
     _change(submits.Pending, "refused", noting)
-    _change(refusal_tick.RefusalTick, "_answer", staticmethod(answering))
+    _change(refusal_tick.RefusalTick, "_answer", answering)
 
 
 def _note_routes(routes: set[bytes]) -> None:
@@ -71,12 +71,12 @@ def _note_routes(routes: set[bytes]) -> None:
 def _in_order_of_decision() -> None:
     """Refuse on the tick in the order in which the reasons became known."""
 
-    def answering(items: Sequence[Any]) -> None:
+    def answering(_tick: Any, items: Sequence[Any]) -> None:
         for item in items:
             item.answerer.machine.refuse(item.request, 1)
             item.answerer.send_soon()
 
-    _change(refusal_tick.RefusalTick, "_answer", staticmethod(answering))
+    _change(refusal_tick.RefusalTick, "_answer", answering)
 
 
 def _one_byte_more() -> None:
