@@ -16,6 +16,7 @@ from hushpost_server import command, data_folder, relay
 from hushpost_proof import kill_sites
 from hushpost_proof.harness import defects
 from hushpost_proof.harness.mortality import Mortality
+from hushpost_proof.harness.wall import build_wall
 from hushpost_proof.harness.wrong_clock import clock_in_force
 from hushpost_proof.kill_points import RELAY_CALLS
 
@@ -30,7 +31,8 @@ class _Clock:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prepare, then be the relay's command."""
+    """Prepare, then be the relay's command, behind the wall of every relay of the suite."""
+    build_wall()
     defects.plant()
     folder, changed = cast("Any", data_folder), cast("Any", relay)
     folder.SqliteOptions = partial(folder.SqliteOptions, checkpoint_seconds=CHECKPOINT_SECONDS)

@@ -40,11 +40,16 @@ NO_RATE_LIMITS = {
 }
 
 
-RELAY_PROGRAM = "hushpost_server.command"
+# The same command behind a wall: a relay of the suite that tried to get out would die of it.
+RELAY_PROGRAM = "hushpost_proof.harness.walled_relay"
 
 
 class RelayDidNotStart(Exception):
     """The relay ended or kept silent instead of saying where it listens."""
+
+
+class RelayTriedToGetOut(Exception):
+    """The relay made a connection, or looked up a name, and died of it."""
 
 
 def free_port() -> int:
@@ -152,7 +157,8 @@ class RelayProcess:
             return
         if process.returncode is None:
             process.send_signal(number)
-        await process.wait()
+        if await process.wait() == -signal.SIGSYS:
+            raise RelayTriedToGetOut(f"the wall ended the relay; see {self.log_path}")
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hushpost_proof.claim import Row
-from hushpost_proof.harness.relay_process import RelayDidNotStart, relay_process
+from hushpost_proof.harness.relay_process import RelayTriedToGetOut, relay_process
 from hushpost_proof.way_out.alone import talk
 from hushpost_proof.way_out.headers import Answered, ask_everything
 from hushpost_proof.way_out.planted_relay import (
@@ -148,7 +148,7 @@ async def dies_at_the_wall(folder: Path, kind: str) -> bool:
     try:
         async with relay_process(folder, program=PLANTED, environment=planted):
             return False
-    except RelayDidNotStart:
+    except RelayTriedToGetOut:
         return True
 
 
