@@ -100,7 +100,8 @@ def _told(desk: Desk, row: ExpiryRow) -> ExpiryRow:
 
 
 def _wanted(desk: Desk, row: ExpiryRow) -> ExpiryRow:
-    if row.ask_at:
+    if row.ask_at and row.ask_at <= desk.now + (DAY_HOURS + 1) * HOUR_SECONDS:
+        # Not one that lies further ahead: it is of a clock that was wrong.
         return row
     drawn = int.from_bytes(desk.random(4), "big") % ASK_SECONDS_SPAN
     ask_at = int(desk.now) + ASK_SECONDS_MIN + drawn

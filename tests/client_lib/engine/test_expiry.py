@@ -121,6 +121,11 @@ def test_a_clock_that_was_ahead_binds_nobody() -> None:
     bob.step(expiry.noticed, [(reference, 3)])
     assert bob.events() == [MessagesExpired(bob.public(alice), 3)]
     assert due(bob) - bob.now <= 120
+    bob.now += 365 * DAY
+    bob.step(expiry.noticed, [(reference, 1)])
+    bob.now -= 365 * DAY
+    bob.step(expiry.noticed, [(reference, 1)])
+    assert due(bob) - bob.now <= 24 * 3600 + 120
 
 
 def test_a_question_can_wait_for_something_else() -> None:
