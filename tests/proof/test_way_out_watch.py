@@ -1,5 +1,6 @@
 """Tests of hushpost_proof.way_out.watch: the wall of the suite's relays, with one that gets out."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ async def test_every_relay_of_the_suite_stands_behind_the_wall(tmp_path: Path) -
     """The harness runs the walled command by itself, and the kernel filters what it calls."""
     assert RELAY_PROGRAM == WALLED
     async with relay_process(tmp_path) as relay:
-        assert "Seccomp:\t2" in Path(f"/proc/{relay.pid}/status").read_text()
+        status = Path(f"/proc/{relay.pid}/status")
+        assert "Seccomp:\t2" in await asyncio.to_thread(status.read_text)
 
 
 @pytest.mark.parametrize("kind", ["a name", "a connection from a thread"])
