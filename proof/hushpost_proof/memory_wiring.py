@@ -72,7 +72,17 @@ WIRING = {
         *("slow_reader_seconds", "write_buffer_bytes_max"),
     ),
     "refusal_tick.RefusalTick": (
-        *("_call_at", "_decided", "_index", "_now", "_probe", "_probed", "_seconds", "_seen"),
+        *(
+            "_call_at",
+            "_charge",
+            "_decided",
+            "_index",
+            "_now",
+            "_probe",
+            "_probed",
+            "_seconds",
+            "_seen",
+        ),
         *("_submitted", "is_running", "period"),
     ),
     "relay.RelayServer": (

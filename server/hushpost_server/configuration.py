@@ -32,7 +32,7 @@ KIB = 1024
 MIB = 1024 * 1024
 
 
-class Configuration(ListeningSettings, StoreSettings, BaseSettings):
+class Configuration(StoreSettings, ListeningSettings, BaseSettings):
     """Everything an operator may set. Immutable once built; see `configuration_loading`."""
 
     model_config = SettingsConfigDict(
