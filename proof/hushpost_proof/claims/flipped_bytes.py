@@ -18,6 +18,6 @@ CLAIM = Claim(
     name="flipped-bytes",
     half=Half.LOST,
     sentence="A flipped byte in database, identity or vault is reported and never served",
-    seconds=30,
+    seconds=18,
     prove=_prove,
 )

@@ -18,6 +18,6 @@ CLAIM = Claim(
     name="power-loss",
     half=Half.LOST,
     sentence="A power loss at any moment breaks no promise of relay, backup or vault",
-    seconds=60,
+    seconds=42,
     prove=_prove,
 )

@@ -13,7 +13,7 @@ from hushpost_proof.power.recording import build_recorder
 from hushpost_proof.power.relay_scene import RelayScene
 from hushpost_proof.power.unchecked import unchecked_store, unchecked_vault
 
-_SHORT = (9.0, 3.0, 3)
+_SHORT = (6.0, 2.0, 3)
 _LONG = (600.0, 30.0, 200)
 
 

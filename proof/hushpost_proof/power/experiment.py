@@ -29,7 +29,7 @@ class Measure:
     plan: Plan
 
 
-SHORT = Measure(1, 24, 4, 9.0, 1.5, Plan(9.0))
+SHORT = Measure(1, 20, 3, 6.0, 1.0, Plan(6.0))
 LONG = Measure(4, 60, 10, 120.0, 10.0, Plan(120.0, exhaustive_max=11, sample=60))
 
 

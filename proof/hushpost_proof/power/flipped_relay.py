@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hushpost_server.data_folder import DATABASE_FILE
@@ -43,12 +43,24 @@ class Answers:
     drops: set[bytes] = field(default_factory=set[bytes])
     prekeys: set[bytes] = field(default_factory=set[bytes])
 
+    def has_had(self, account: AccountRow) -> bool:
+        """Whether an account is this one, perhaps with an older list: signed, and found by peers.
+
+        The newest list is gone where damage moved its row to another account.
+        """
+        written = self.accounts[account.account_id]
+        return (
+            written is not None
+            and account.device_list in self.lists[account.account_id]
+            and replace(account, device_list=written.device_list) == written
+        )
+
     def wrong_against(self, truth: "Answers") -> str:
         """Name what is served that was not written; "" where all of it was."""
         if self.generation != truth.generation:
             return "another generation"
         for account_id, account in self.accounts.items():
-            if account is not None and account != truth.accounts[account_id]:
+            if account is not None and not truth.has_had(account):
                 return "another account"
         for account_id, lists in self.lists.items():
             if not set(lists) <= set(truth.lists[account_id]):

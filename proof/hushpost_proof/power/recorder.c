@@ -5,7 +5,7 @@
    HUSHPOST_RECORD_FOLDER  absolute path of the folder that is watched
 
    A record is one append: length u32 | kind u8 | id u64 | offset u64 | first-length u32 | first |
-   second, in this machine's byte order. `id` is the inode of the file, or the ports of the
+   second, in this machine's byte order. `id` is the inode of the file, or names the
    connection. What changes a file is recorded when it has happened, what a sync promises when it
    began and when it returned, and what is sent before it leaves: a disk built from the records up
    to a sent byte holds at most what the real disk held when that byte left. */
@@ -35,6 +35,7 @@ static char folder[PATH_MAX];
 static size_t folder_bytes;
 static unsigned char kinds[DESCRIPTORS];
 static uint64_t sockets[DESCRIPTORS];
+static uint64_t connections;
 
 
 __attribute__((constructor)) static void begin(void) {
@@ -99,7 +100,7 @@ static uint64_t inode(int descriptor) {
 }
 
 /* Classify a descriptor that was not opened by `open`: a connection of ours, or none of our
-   business. The id of a connection is its own port and the peer's. */
+   business. The id of a connection is process, number and both ports, since ports come again. */
 static int kind_of(int descriptor) {
     if (descriptor < 0 || descriptor >= DESCRIPTORS || log_descriptor < 0) return OTHER;
     if (kinds[descriptor] != UNKNOWN) return kinds[descriptor];
@@ -111,7 +112,9 @@ static int kind_of(int descriptor) {
         getpeername(descriptor, (struct sockaddr *)&peer, &peer_bytes) == 0;
     errno = kept;
     if (is_joined && own.sin_family == AF_INET) {
-        sockets[descriptor] = ((uint64_t)ntohs(own.sin_port) << 16) | ntohs(peer.sin_port);
+        uint64_t number = __atomic_fetch_add(&connections, 1, __ATOMIC_RELAXED) & 0xffff;
+        sockets[descriptor] = (uint64_t)(getpid() & 0xffff) << 48 | number << 32 |
+            (uint64_t)ntohs(own.sin_port) << 16 | ntohs(peer.sin_port);
         kinds[descriptor] = SOCKET;
         return SOCKET;
     }

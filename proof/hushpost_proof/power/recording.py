@@ -46,7 +46,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One record. `file` is an inode, or the two ports of a connection.
+    """One record. `file` is an inode, or names a connection.
 
     `offset` is where was written, the length a file was cut to, the thread of a sync, or how many
     bytes a connection took. `first` is the path (the old one of a renaming), `second` the bytes

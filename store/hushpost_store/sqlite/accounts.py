@@ -47,7 +47,8 @@ def load(connection: sqlite3.Connection, account_id: bytes) -> AccountRow | None
     if found is None or (found[2] and found[3]):
         return None
     newest = connection.execute(
-        f"SELECT version, head, record, {DEVICE_LIST.intact()} FROM device_list"  # noqa: S608 - names of ours
+        # All are looked at: a damaged version would let an older list pass for the newest.
+        f"SELECT version, head, record, min({DEVICE_LIST.intact()}) OVER () FROM device_list"  # noqa: S608 - names of ours
         " WHERE account_id = ? ORDER BY version DESC LIMIT 1",
         (account_id,),
     ).fetchone()
