@@ -20,7 +20,7 @@ test: $(INSTALLED) ## Run the tests
 	@tools/system_packages.sh
 	@tools/run_tests.sh $(BIN)
 
-check: format lint types imports words links prove test coverage ## Do all that CI does, tests included
+check: format lint types imports words links fuzz-minute prove test coverage ## Do all that CI does, tests included
 
 format: $(INSTALLED) ## Fail on code that is not formatted
 	$(BIN)/ruff format --check $(CODE)
