@@ -6,6 +6,7 @@ import random
 import pytest
 from hushpost_wire.close_codes import CLOSE_REASON_BYTES_MAX, CloseCode
 from hushpost_wire.control import (
+    AccountCreated,
     CountPrekeys,
     CreateAccount,
     Error,
@@ -379,6 +380,20 @@ def test_an_inbox_without_login_times_out() -> None:
     assert isinstance(event, CreateAccount)
     pair.relay.handle_deadline(NOW + 24)
     assert pair.relay.closing is None
+    pair.relay.handle_deadline(NOW + 25)
+    assert pair.relay.closing is not None
+    assert pair.relay.closing.code is CloseCode.TIMEOUT
+
+
+def test_creating_an_account_again_gives_no_more_time() -> None:
+    """Who repeats a creation, which any client may, does not hold the connection for longer."""
+    pair = Joined(Role.INBOX)
+    pair.relay.receive_data(encoded("create_account"), NOW + 10)
+    (event,) = pair.relay.events_received()
+    assert isinstance(event, CreateAccount)
+    pair.relay.answer(AccountCreated(id=event.id))
+    pair.relay.receive_data(encoded("create_account"), NOW + 20)
+    assert len(pair.relay.events_received()) == 1
     pair.relay.handle_deadline(NOW + 25)
     assert pair.relay.closing is not None
     assert pair.relay.closing.code is CloseCode.TIMEOUT

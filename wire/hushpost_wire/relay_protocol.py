@@ -369,7 +369,7 @@ class RelayProtocol:
             self.answer(Error(id=message.id, code=ErrorCode.RETRY))
         else:
             self._events.append(message)
-        if step is Step.CREATE_ACCOUNT:
+        if step is Step.CREATE_ACCOUNT and self._since == self._connected:  # the first gives time
             self._since = now
 
     def _require(self, step: Step) -> None:
