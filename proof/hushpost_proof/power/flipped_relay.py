@@ -59,7 +59,7 @@ class Answers:
         """Name what is served that was not written; "" where all of it was."""
         if self.generation != truth.generation:
             return "another generation"
-        for account_id, account in self.accounts.items():
+        for account in self.accounts.values():
             if account is not None and not truth.has_had(account):
                 return "another account"
         for account_id, lists in self.lists.items():
