@@ -39,8 +39,11 @@ class EventLog:
         self._sink = sink if sink is not None else LoggerSink()
 
     @classmethod
-    def to_stream(cls, stream: TextIO, level: str) -> EventLog:
-        """Return a log of lines of their own, whatever becomes of Python's `logging`."""
+    def to_stream(cls, stream: TextIO | None, level: str) -> EventLog:
+        """Return a log of lines of their own, whatever becomes of Python's `logging`.
+
+        None, which is what Python has for a standard error that was closed: lines go nowhere.
+        """
         return cls(StreamSink(stream, logging.getLevelNamesMapping()[level.upper()]))
 
     def write(self, name: str, **fields: Value) -> None:
@@ -60,16 +63,18 @@ class StreamSink:
 
     __slots__ = ("_level", "_stream")
 
-    def __init__(self, stream: TextIO, level: int) -> None:
+    def __init__(self, stream: TextIO | None, level: int) -> None:
         self._stream = stream
         self._level = level
 
     def takes(self, level: int) -> bool:
         """See `Sink`."""
-        return level >= self._level
+        return self._stream is not None and level >= self._level
 
     def put(self, level: int, line: str) -> None:
         """See `Sink`."""
+        if self._stream is None:
+            return
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
         # A log that nobody can take (a closed pipe, a full disk) must not stop the mail.
         with contextlib.suppress(OSError, ValueError):

@@ -72,6 +72,14 @@ def test_a_stream_that_takes_nothing_stops_nobody() -> None:
     EventLog.to_stream(stream, "info").write("relay_stopped")
 
 
+def test_a_closed_standard_error_takes_nothing() -> None:
+    """Python has None for it; what is declared is still judged."""
+    log = EventLog.to_stream(None, "info")
+    log.write("relay_stopped")
+    with pytest.raises(ValueRefused):
+        log.write("relay_stopped", account="x")
+
+
 def test_a_program_that_embeds_the_relay_gets_its_events_by_name(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -52,6 +52,7 @@ async def test_prekeys_knocks_and_losses_give_their_figures(tmp_path: Path) -> N
     assert "Strangers wrote to it 1 time on" in said
     assert "1 envelope expired unread" in said
     assert "4 sealed envelopes (3 of 4096 bytes, 1 of 16384 bytes)" in said
+    assert "which of them came through the same drop: from one contact" in said
     assert "genesis record cannot be read" in said
     assert "Device list 2 cannot be read" in said
 
