@@ -5,7 +5,7 @@ process. What was read of each is counted, since a scan of nothing finds nothing
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 from hushpost_demo.gram_search import GramIndex
@@ -56,6 +56,12 @@ class CanaryScan:
                             f"{where} at {place}: {around[:96]!r}",
                         )
                     )
+
+    def forget(self, surface: str, whats: Set[str]) -> None:
+        """Drop what was sighted of some canaries on one surface, to look there once more."""
+        self.sightings = [
+            one for one in self.sightings if one.surface != surface or one.what not in whats
+        ]
 
     def seen(self, surface: str) -> set[str]:
         """Return what was sighted on one surface."""

@@ -134,6 +134,6 @@ CLAIM = Claim(
     name="canary-vault",
     half=Half.KEPT,
     sentence="A vault's files hold no word in clear, and nothing that was deleted or spent",
-    seconds=20,
+    seconds=25,
     prove=_prove,
 )

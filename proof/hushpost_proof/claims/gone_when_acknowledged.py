@@ -61,6 +61,6 @@ CLAIM = Claim(
     name="gone-when-acknowledged",
     half=Half.KEPT,
     sentence="An envelope that was acknowledged or expired is gone from every file in 30 seconds",
-    seconds=30,
+    seconds=25,
     prove=_prove,
 )
