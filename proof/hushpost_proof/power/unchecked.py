@@ -32,7 +32,7 @@ def _install(connection: sqlite3.Connection, damage: Damage) -> None:
 def unchecked_store() -> Generator[None]:
     """Let the store believe every byte, for the time of the block."""
     with (
-        mock.patch.object(store, "examine", return_value=()),
+        mock.patch.object(store, "require_sound"),
         mock.patch.object(database, "install", _install),
         mock.patch.object(database, "inspect_log", return_value=LogState.WHOLE),
         mock.patch.object(mailboxes, "rest_is_intact", return_value=True),

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
+from hushpost_store import errors
 from hushpost_store.sqlite.inventory import ENVELOPE_TABLE_PREFIX, Owner, Table
 from hushpost_store.sqlite.row_digest import Damage, Finding, install
 from hushpost_store.sqlite.schema_audit import declared_tables, missing, undeclared
@@ -36,6 +37,23 @@ def examine(connection: sqlite3.Connection, *, envelopes: bool = True) -> tuple[
     except sqlite3.DatabaseError as error:
         name = getattr(error, "sqlite_errorname", "") or "SQLITE_ERROR"
         return (Finding("", f"the file cannot be read to its end ({name})"),)
+
+
+def require_sound(connection: sqlite3.Connection, damage: Damage, *, envelopes: bool) -> None:
+    """Look through a database before anything is served from it, or deleted by what it says.
+
+    Damaged rows are counted in `damage`, and are not served. Raises StoreDamaged for a file that is
+    damaged as such, and SQLite's error for one that may not be written.
+    """
+    findings = examine(connection, envelopes=envelopes)
+    for finding in findings:
+        if not finding.table:
+            raise errors.StoreDamaged(finding.sentence)
+    damage.found(findings)
+    # SQLite says it now, and not with the first envelope.
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("UPDATE store_meta SET value = value")
+    connection.execute("ROLLBACK")
 
 
 def _examine(connection: sqlite3.Connection, *, envelopes: bool) -> Iterator[Finding]:

@@ -38,7 +38,7 @@ from hushpost_store.sqlite.checkpointer import Checkpointer, truncate_log
 from hushpost_store.sqlite.commit_hold import SqliteCommitHold
 from hushpost_store.sqlite.database import Database, fault
 from hushpost_store.sqlite.deletion_clock import DeletionClock
-from hushpost_store.sqlite.examination import examine
+from hushpost_store.sqlite.examination import require_sound
 from hushpost_store.sqlite.intake import RETRY_SECONDS, Intake
 from hushpost_store.sqlite.loader import MailboxLoader
 from hushpost_store.sqlite.mailbox_cache import MailboxCache
@@ -102,8 +102,11 @@ class SqliteStore:
                 lambda connection: schema.migrate(connection, self._options.bucket_sizes)
             )
             self._buckets = await self._database.run(schema.envelope_buckets)
-            await self._examine()
-            await self._database.run(_require_writable)
+            has_envelopes = _file_bytes(self._path) <= self._options.examined_bytes_max
+            damage = self._database.damage
+            await self._database.run(
+                lambda connection: require_sound(connection, damage, envelopes=has_envelopes)
+            )
             self._census = await self._database.run(
                 lambda connection: take_census(connection, self._buckets)
             )
@@ -122,20 +125,6 @@ class SqliteStore:
         self._checkpointer.start()
         self._running = True
         await self._registry.finish_broken_off()
-
-    async def _examine(self) -> None:
-        """Look through the database before anything is served from it, or deleted by what it says.
-
-        Damaged rows are counted and not served; a file that is damaged as such is not opened.
-        """
-        has_envelopes = _file_bytes(self._path) <= self._options.examined_bytes_max
-        findings = await self._database.run(
-            lambda connection: examine(connection, envelopes=has_envelopes)
-        )
-        for finding in findings:
-            if not finding.table:
-                raise errors.StoreDamaged(finding.sentence)
-        self._database.damage.found(findings)
 
     async def close(self) -> None:
         """See `Lifecycle`."""
@@ -404,13 +393,6 @@ class SqliteStore:
     def _forget_swept(self, swept: list[sweeper.Swept]) -> None:
         for row in swept:
             self._intake.expired(row.route, row.sequence, row.stored_bytes)
-
-
-def _require_writable(connection: sqlite3.Connection) -> None:
-    """Have SQLite say now that it may not write, and not with the first envelope."""
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute("UPDATE store_meta SET value = value")
-    connection.execute("ROLLBACK")
 
 
 def _file_bytes(path: Path) -> int:

@@ -7,10 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hushpost_store import SqliteStore
+from hushpost_store import SqliteStore, errors
 from hushpost_store.conformance.stage import envelope, post, with_drops
-from hushpost_store.sqlite.examination import examine, prepare
-from hushpost_store.sqlite.row_digest import Finding
+from hushpost_store.sqlite.examination import examine, prepare, require_sound
+from hushpost_store.sqlite.row_digest import Damage, Finding, install
 
 
 @pytest.fixture
@@ -61,6 +61,24 @@ def test_each_fault_is_found(path: Path, planted: str, table: str, word: str) ->
     """Rows changed or gone without their partner, a changed schema and a broken file are named."""
     findings = found(path, planted=planted)
     assert any(one.table == table and word in one.sentence for one in findings), findings
+
+
+def test_a_store_is_opened_on_a_sound_file_alone(path: Path) -> None:
+    """Damaged rows are counted; a damaged schema and a file not to be written are refused."""
+    counted = Damage()
+    found(path, planted="UPDATE mailbox SET knocks = 7")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        install(connection, counted)
+        require_sound(connection, counted, envelopes=True)
+        assert counted.count == 1
+        connection.execute("PRAGMA query_only = ON")
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            require_sound(connection, counted, envelopes=True)
+        connection.execute("ROLLBACK")
+        connection.execute("PRAGMA query_only = OFF")
+        connection.execute("CREATE TABLE more (x)")
+        with pytest.raises(errors.StoreDamaged, match="schema"):
+            require_sound(connection, counted, envelopes=True)
 
 
 def test_envelopes_may_be_left_out(path: Path) -> None:
