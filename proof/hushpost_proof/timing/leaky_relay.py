@@ -121,16 +121,13 @@ def _when_known() -> None:
     """Answer on the next tick that finds an answer known, whenever its envelope arrived."""
 
     def due(tick: Any) -> list[Any]:
-        answered: dict[Any, None] = {}
+        known: list[Any] = []
         for cohort in (*tick._line, tick._arriving):
-            known = [ticket for ticket in cohort.tickets if ticket.answer is not None]
+            known += [ticket for ticket in cohort.tickets if ticket.answer is not None]
             cohort.tickets = [ticket for ticket in cohort.tickets if ticket.answer is None]
-            for ticket in known:
-                ticket.answer()
-                answered[ticket.answerer] = None
         while tick._line and tick._line[0].is_ready:
             tick.counted_bytes -= tick._line.popleft().counted_bytes
-        return list(answered)
+        return known
 
     _change(answer_tick.AnswerTick, "_due", due)
 
