@@ -206,6 +206,18 @@ class AnswerTick:
             self._steps += 1
             self._clock.call_at(moment + STEP_SECONDS - STILL_SECONDS, self._beat)
             return
+        try:
+            self._answer(moment)
+            self._close()
+            if self.is_full and self.counted_bytes <= self._bytes_max // 2:
+                self.is_full = False
+                self._bound.resume_posts()
+        finally:  # whatever failed, the next tick comes: else nobody would be answered any more
+            self._is_hushed = False
+            self._await_next()
+        self._catch_up()
+
+    def _answer(self, moment: float) -> None:
         answered: dict[Answerer, list[str | bytes]] = {}
         for ticket in self._due():
             with self._one_alone(ticket.answerer):
@@ -220,13 +232,6 @@ class AnswerTick:
         for answerer, messages in answered.items():
             with self._one_alone(answerer):
                 answerer.transmit(messages)
-        self._close()
-        if self.is_full and self.counted_bytes <= self._bytes_max // 2:
-            self.is_full = False
-            self._bound.resume_posts()
-        self._is_hushed = False
-        self._await_next()
-        self._catch_up()
 
     def _due(self) -> list[Ticket]:
         """Take what is ready out of the line, in the order of arrival."""

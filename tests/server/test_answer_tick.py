@@ -304,6 +304,24 @@ async def test_a_fault_of_one_connection_stops_nobody_else(stand: Stand) -> None
     assert [text for _, text in sound.left] == ["a", "b"]
 
 
+async def test_a_fault_of_the_relay_itself_ends_no_ticking(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A beat that fails is told by the loop, and the next one answers."""
+    one = Answerer(stand)
+
+    def fail(_: object) -> None:
+        raise LookupError("a defect")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stand.tick, "_close", lambda: fail(None))
+        with pytest.raises(LookupError):
+            await stand.run_until(1000.3)
+    stand.tick.owe(one, 0).settle(one.say("a"))
+    await stand.run_until(1001.1)
+    assert [text for _, text in one.left] == ["a"]
+
+
 async def test_an_idle_tick_asks_nothing_of_the_store(stand: Stand) -> None:
     """Without posts and without held deletions nothing is written; with deletions it is."""
     await stand.run_until(1002)
