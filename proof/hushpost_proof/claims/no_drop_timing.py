@@ -72,7 +72,7 @@ CLAIM = Claim(
     name="no-drop-timing",
     half=Half.KEPT,
     sentence="A refusal tells nobody whether a mailbox exists or a drop was revoked",
-    seconds=40,
+    seconds=28,
     prove=_prove,
     needs_quiet=True,
 )

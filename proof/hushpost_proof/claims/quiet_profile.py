@@ -12,11 +12,11 @@ from hushpost_proof.quiet.flood import Flood, flood
 from hushpost_proof.timing.audience import Kind
 
 _ENVELOPES = 1_000
-_CONTROLS = 100
+_CONTROLS = 50
 _CONNECTIONS = 100
 _BYTES_MAX = 4 << 20
 _MANY_BYTES = 1 << 30
-_KILLS = kill.Plan(0, pairs=4, relay_kills=6, client_kills=4, seconds=10.0, is_quiet=True)
+_KILLS = kill.Plan(0, pairs=4, relay_kills=5, client_kills=3, seconds=6.0, is_quiet=True)
 _KILLS_LONG = replace(_KILLS, pairs=10, relay_kills=100, client_kills=100, seconds=300.0)
 
 
@@ -104,6 +104,6 @@ CLAIM = Claim(
     name="quiet-profile",
     half=Half.KEPT,
     sentence="On a quiet relay what is said to who is there never touches a disk, nor is it lost",
-    seconds=80,
+    seconds=55,
     prove=_prove,
 )

@@ -32,7 +32,7 @@ _LATE_NS = 502_000_000
 # Of tries that must all be late, and of shares that must lie far apart.
 _SHARE_MAX = 0.25
 _SHARE_PLANTED = 0.6
-_SLOW_ROUNDS = 14
+_SLOW_ROUNDS = 8
 _SLOW_ROUNDS_LONG = 400
 
 
@@ -113,7 +113,7 @@ CLAIM = Claim(
     name="quiet-timing",
     half=Half.KEPT,
     sentence="On a quiet relay the time of an answer tells nobody who is online",
-    seconds=75,
+    seconds=62,
     prove=_prove,
     needs_quiet=True,
 )

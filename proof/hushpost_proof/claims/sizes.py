@@ -67,6 +67,6 @@ CLAIM = Claim(
     name="sizes",
     half=Half.KEPT,
     sentence="Sizes on the wire tell nobody whether it was a text, a receipt, typing or keys",
-    seconds=30,
+    seconds=25,
     prove=_prove,
 )
