@@ -97,3 +97,15 @@ def test_sized_and_suite() -> None:
     read_suite(Reader(b"\0\1", "record"), "record")
     with pytest.raises(MalformedRecord, match="record of suite 2"):
         read_suite(Reader(b"\0\2", "record"), "record")
+
+
+def test_the_longest_field_is_16_mib() -> None:
+    """A field of that length is written and read; one byte more is neither."""
+    longest = bytes(1 << 24)
+    assert len(longest) == FIELD_BYTES_MAX
+    written = fields(longest)
+    assert Reader(written, "noun").field() == longest
+    with pytest.raises(ValueError, match="over 16777216"):
+        fields(longest + b"\0")
+    with pytest.raises(MalformedRecord, match="names a field of 16777217 bytes"):
+        Reader(b"\x01\0\0\x01" + longest + b"\0", "noun").field()

@@ -72,3 +72,13 @@ def test_a_clock_beyond_the_field_is_the_callers_fault() -> None:
     """u32 hours end in the year 491,936; a clock there is wrong."""
     with pytest.raises(FieldOutOfRange):
         not_after(TtlClass.HOUR, 2**32 * HOUR)
+
+
+def test_the_years_that_can_be_named_have_two_ends() -> None:
+    """The first hour and the last that a u32 holds are given; beyond either, the clock is wrong."""
+    assert not_after(TtlClass.HOUR, -HOUR) == 0
+    assert not_after(TtlClass.HOUR, (2**32 - 2) * HOUR) == 2**32 - 1
+    for now in (-HOUR - 1, (2**32 - 2) * HOUR + 1):
+        hours = now / HOUR
+        with pytest.raises(FieldOutOfRange):
+            not_after(TtlClass.HOUR, now if hours > 0 else now - HOUR)

@@ -1,0 +1,136 @@
+"""The mutation tool makes the changes it names, tells killed from survived, and wants reasons."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tools.mutants import excuses
+from tools.mutants.__main__ import (
+    PACKAGES,
+    Tally,
+    files,
+    judge,
+    module_of,
+    require_sound,
+    judges_of,
+)
+from tools.mutants.mutations import mutants_of
+from tools.mutants.trial import Fate, try_mutant
+
+SOURCE = '''"""A docstring with 1 and True in it."""
+
+LIMIT = 3
+
+
+def within(value: int = 1) -> bool:
+    """Say whether 0 <= value."""
+    if not value:
+        raise ValueError("no 5 values")
+    return 0 < value < LIMIT and value != 2
+'''
+MODULE = "hushpost_wire.planted_module"
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> Path:
+    """Give a module to change."""
+    path = tmp_path / "planted_module.py"
+    path.write_text(SOURCE)
+    return path
+
+
+def test_every_change_is_another_tree(planted: Path) -> None:
+    """No mutant is the module itself, and no two have one name."""
+    mutants = mutants_of(planted, MODULE)
+    original = ast.unparse(ast.parse(SOURCE))
+    assert len({mutant.name for mutant in mutants}) == len(mutants)
+    trees = [ast.unparse(mutant.tree()) for mutant in mutants]
+    assert all(tree != original for tree in trees)
+    changes = {mutant.name.split(": ")[1].rstrip(" 0123456789") for mutant in mutants}
+    assert changes == {
+        "always", "never", "comparison moved", "not left out", "one more", "operand dropped",
+    }  # fmt: skip
+
+
+def test_words_types_and_docstrings_are_left_alone(planted: Path) -> None:
+    """What no test should look at is not changed."""
+    for mutant in mutants_of(planted, MODULE):
+        text = ast.unparse(mutant.tree())
+        assert "no 5 values" in text
+        assert "A docstring with 1" in text
+
+
+def test_names_stay_when_lines_move(planted: Path) -> None:
+    """An excuse still finds its mutant after something was written above it."""
+    names = [mutant.name for mutant in mutants_of(planted, MODULE)]
+    planted.write_text(SOURCE.replace("LIMIT = 3", "# Why three.\n\nLIMIT = 3"))
+    assert [mutant.name for mutant in mutants_of(planted, MODULE)] == names
+
+
+def test_a_mutant_is_killed_or_survives(tmp_path: Path) -> None:
+    """A test that looks kills it, one that does not lets it live, and the module itself lives."""
+    path = Path(__file__).resolve().parents[2] / "wire" / "hushpost_wire" / "ttl.py"
+    tree = ast.parse(path.read_text())
+    weak, strong = tmp_path / "test_weak.py", tmp_path / "test_strong.py"
+    weak.write_text("from hushpost_wire import ttl\n\ndef test_it():\n    assert ttl\n")
+    strong.write_text(
+        "from hushpost_wire.ttl import has_passed\n\n"
+        "def test_it():\n    assert has_passed(1, 3600) and not has_passed(1, 3599)\n"
+    )
+    mutant = next(m for m in mutants_of(path, "hushpost_wire.ttl") if "has_passed:" in m.name)
+    common = ["--rootdir", str(path.parents[2]), "-c", str(path.parents[2] / "pyproject.toml")]
+    assert try_mutant("hushpost_wire.ttl", path, tree, [str(strong), *common]) is Fate.SURVIVED
+    changed = mutant.tree()
+    assert try_mutant("hushpost_wire.ttl", path, changed, [str(weak), *common]) is Fate.SURVIVED
+    assert try_mutant("hushpost_wire.ttl", path, changed, [str(strong), *common]) is Fate.KILLED
+
+
+def test_every_module_has_tests_to_be_tried_on() -> None:
+    """The paths that the tool hands to pytest exist."""
+    paths = files(None)
+    assert {path.parts[-3] for path in paths} == set(PACKAGES)
+    for path in paths:
+        assert module_of(path).startswith(("hushpost_wire.", "hushpost_crypto."))
+        own, whole = judges_of(path)
+        assert all(Path(test).is_file() for test in [*own, *whole])
+
+
+def test_tests_that_fail_by_themselves_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else every mutant would seem killed."""
+    path = files(None)[0]
+    monkeypatch.setattr("tools.mutants.__main__.try_mutant", lambda *_: Fate.KILLED)
+    with pytest.raises(SystemExit, match="fail without a mutant"):
+        require_sound([path])
+
+
+def test_a_survivor_needs_an_excuse() -> None:
+    """An unexcused survivor is an error, an excused one is not."""
+    tally = Tally({"m a", "m b"}, {"m a", "m b"}, ["m a"])
+    assert judge(tally, {}) == 1
+    assert judge(tally, {"m a": "equal by definition"}) == 0
+
+
+def test_a_stale_excuse_is_an_error() -> None:
+    """An excuse for what is killed, or for what is no more, is found; others' modules are not."""
+    tally = Tally({"m a", "m b"}, {"m a", "m b"}, ["m a"])
+    assert judge(tally, {"m a": "equal", "m b": "killed meanwhile"}) == 1
+    assert judge(tally, {"m a": "equal", "m gone": "deleted"}) == 1
+    assert judge(tally, {"m a": "equal", "other x": "not looked at"}) == 0
+
+
+def test_an_excuse_needs_a_reason(tmp_path: Path) -> None:
+    """An entry without a reason is refused."""
+    file = tmp_path / "excused.toml"
+    file.write_text('[[excused]]\nmutant = "m a"\nreason = " "\n')
+    with pytest.raises(ValueError, match="needs a reason"):
+        excuses.read(file)
+
+
+def test_the_list_of_excuses_reads() -> None:
+    """The list in the tree is well-formed, and every mutant in it exists."""
+    excused = set(excuses.read())
+    modules = {name.partition(" ")[0] for name in excused}
+    looked_at = [path for path in files(None) if module_of(path) in modules]
+    known = {mutant.name for path in looked_at for mutant in mutants_of(path, module_of(path))}
+    assert excused <= known

@@ -1,0 +1,135 @@
+"""Runs tests on a mutant, in a fork of a process that has everything else imported already.
+
+A fork costs a hundredth of what starting Python, pytest and the libraries costs. The fork has none
+of our modules yet, so the mutant is imported by all who import its module, wherever they are.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from types import CodeType, ModuleType
+
+import pytest
+
+# What is imported once for all forks. None of it imports our code.
+SHARED = (
+    "hypothesis.stateful",
+    "hypothesis.strategies",
+    "hypothesis.internal.conjecture.engine",
+    "nacl.bindings",
+    "nacl.signing",
+    "cryptography.hazmat.primitives.asymmetric.mlkem",
+    "cryptography.hazmat.primitives.hpke",
+    "cryptography.hazmat.primitives.kdf.hkdf",
+    "pydantic",
+    "mnemonic",
+)
+# What must be imported anew, with the mutant among it, even where the caller has it.
+OURS = (
+    "hushpost",
+    "hushpost_crypto",
+    "hushpost_wire",
+    "hushpost_server",
+    "hushpost_store",
+    "tests",
+)
+# That hypothesis was imported before is our doing, and its asserts need no rewriting.
+OPTIONS = (
+    *("-x", "-q", "--no-header", "-p", "no:xdist", "-p", "no:cov"),
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
+)
+# An endless loop is a finding as well; no test file of a module takes half of this.
+SECONDS_MAX = 120
+
+
+class Fate(Enum):
+    """What became of a mutant."""
+
+    KILLED = "killed"
+    SURVIVED = "survived"
+    UNTESTED = "untested"
+
+
+def share_imports() -> None:
+    """Import what every fork needs; to be called once."""
+    for name in SHARED:
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(name)
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Loads a module from a changed tree."""
+
+    def __init__(self, module: str, path: Path, tree: ast.Module) -> None:
+        super().__init__(module, str(path))
+        self._tree = tree
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Compile the changed tree."""
+        return compile(self._tree, self.path, "exec")
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Stands the mutant in the place of its module."""
+
+    def __init__(self, module: str, path: Path, tree: ast.Module) -> None:
+        self._module = module
+        self._loader = _Loader(module, path, tree)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Find the mutated module only."""
+        if fullname != self._module:
+            return None
+        return importlib.util.spec_from_loader(fullname, self._loader)
+
+
+def try_mutant(module: str, path: Path, tree: ast.Module, tests: Sequence[str]) -> Fate:
+    """Run the tests with the mutant in place; the first that fails ends it."""
+    child = os.fork()
+    if child == 0:
+        _run_and_exit(module, path, tree, tests)
+    ends = time.monotonic() + SECONDS_MAX
+    while time.monotonic() < ends:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return _fate(status)
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return Fate.KILLED
+
+
+def _fate(status: int) -> Fate:
+    code = os.waitstatus_to_exitcode(status)
+    if code == pytest.ExitCode.OK:
+        return Fate.SURVIVED
+    return Fate.UNTESTED if code == pytest.ExitCode.NO_TESTS_COLLECTED else Fate.KILLED
+
+
+def _run_and_exit(module: str, path: Path, tree: ast.Module, tests: Sequence[str]) -> None:
+    code = 1
+    try:
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
+            del sys.modules[name]
+        sys.meta_path.insert(0, _Finder(module, path, tree))
+        os.environ["CI"] = "true"  # the same examples for every mutant
+        code = pytest.main([*tests, *OPTIONS])
+    finally:
+        os._exit(code)
