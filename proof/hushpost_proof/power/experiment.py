@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hushpost_proof.claim import Effort, Row
@@ -29,8 +29,8 @@ class Measure:
     plan: Plan
 
 
-SHORT = Measure(1, 20, 3, 6.0, 1.0, Plan(6.0))
-LONG = Measure(4, 60, 10, 120.0, 10.0, Plan(120.0, exhaustive_max=11, sample=60))
+SHORT = Measure(1, 20, 3, 6.0, 40.0, Plan(6.0))
+LONG = Measure(4, 60, 10, 120.0, 60.0, Plan(120.0, exhaustive_max=11, sample=60))
 
 
 _RELAY_DEFECTS = ("store-synchronous-normal", "store-synchronous-off", "accepted-before-commit")
@@ -85,10 +85,7 @@ class PowerLoss:
             client, 0, seconds, ignored_syncs="all"
         )
         missed = [name for name, outage in found.items() if not outage.complaints]
-        figures = ", ".join(
-            f"{name} by {sum(outage.complaints.values())} complaints"
-            for name, outage in found.items()
-        )
+        figures = ", ".join(f"{name} at disk {outage.images}" for name, outage in found.items())
         return Row(
             "planted defects of durability",
             len(found),
@@ -161,7 +158,8 @@ class PowerLoss:
 
     def _plan(self, seconds: float) -> Plan:
         plan = self._measure.plan
-        return Plan(seconds, plan.exhaustive_max, plan.sample)
+        is_control = seconds == self._measure.control_seconds
+        return replace(plan, seconds=seconds, ends_when_broken=is_control)
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from hushpost_store import errors
 from hushpost_store.rows import AccountRow, DropKind
 from hushpost_store.sqlite import SqliteStore
 
-from hushpost_proof.power.flips import Flip, Tally, contents, flips
+from hushpost_proof.power.flips import NO_BOUND, Flip, Tally, contents, flips
 from hushpost_proof.power.relay_images import takes
 
 PAGE_BYTES = 4096
@@ -84,8 +84,13 @@ class FlippedRelay:
         self._truth = Answers()
         self._identity = load_identity(folder)
 
-    async def try_flips(self, chance: random.Random, per_page: int, seconds: float) -> Tally:
-        """Flip one byte after the other, each in a fresh copy, until the time is up."""
+    async def try_flips(
+        self, chance: random.Random, per_page: int, seconds: float, *, bad_max: int = NO_BOUND
+    ) -> Tally:
+        """Flip one byte after the other, each in a fresh copy, until the time is up.
+
+        A control ends with `bad_max` bad outcomes: it has been found.
+        """
         self._truth = await self._ask(self._copy())
         assert self._truth.envelopes
         assert self._truth.prekeys
@@ -96,7 +101,7 @@ class FlippedRelay:
             names.append(log)
         until = time.monotonic() + seconds
         for flip in flips(self._folder, names, PAGE_BYTES, chance, per_page):
-            if time.monotonic() > until:
+            if time.monotonic() > until or tally.bad >= bad_max:
                 break
             await self._try(flip, tally)
         return tally

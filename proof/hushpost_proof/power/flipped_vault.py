@@ -9,7 +9,7 @@ from hushpost.errors import VaultError
 from hushpost.vault import Table, Vault
 from hushpost.vault_header import KeychainKey
 
-from hushpost_proof.power.flips import Flip, Tally, contents, flips
+from hushpost_proof.power.flips import NO_BOUND, Flip, Tally, contents, flips
 
 PAGE_BYTES = 4096
 KEY = KeychainKey(bytes(range(32)))
@@ -31,8 +31,13 @@ class FlippedVault:
         # A flip in the commit before may make both look like one.
         self._torn_from = _last_commit((folder / f"{NAME}-wal").read_bytes())
 
-    async def try_flips(self, chance: random.Random, per_page: int, seconds: float) -> Tally:
-        """Flip one byte after the other, each in a fresh copy, until the time is up."""
+    async def try_flips(
+        self, chance: random.Random, per_page: int, seconds: float, *, bad_max: int = NO_BOUND
+    ) -> Tally:
+        """Flip one byte after the other, each in a fresh copy, until the time is up.
+
+        A control ends with `bad_max` bad outcomes: it has been found.
+        """
         async with await Vault.open(self._copy() / NAME, KEY) as vault:
             self._truth = _content(vault)
         assert sum(map(len, self._truth[0].values())) >= len(SIZES)
@@ -40,7 +45,7 @@ class FlippedVault:
         until = time.monotonic() + seconds
         names = [NAME, f"{NAME}-wal"]
         for flip in flips(self._folder, names, PAGE_BYTES, chance, per_page):
-            if time.monotonic() > until:
+            if time.monotonic() > until or tally.bad >= bad_max:
                 break
             await self._try(flip, tally)
         return tally

@@ -8,6 +8,7 @@ from pathlib import Path
 
 # Every page gets flips at its head, where its structure stands, and at random places.
 _HEAD_BYTES = 12
+NO_BOUND = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ class Plan:
     seconds: float
     exhaustive_max: int = 5
     sample: int = 6
-    images_per_moment_max: int = 1 << 30
+    # A control ends when it is found.
+    ends_when_broken: bool = False
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ async def cut_power(
             now = time.monotonic()
             left = began + plan.seconds - now
             share = now + max(0.0, left) / (len(positions) - number) * 2
-            if left <= 0:
+            if left <= 0 or (plan.ends_when_broken and outage.complaints):
                 break
             outage.moments += 1
             await _one_moment(
@@ -90,7 +91,8 @@ async def _one_moment(
     first, rest = wanted[:1], wanted[1:]
     chance.shuffle(rest)
     for number, (kept, torn) in enumerate((*first, *rest)):
-        if number and (time.monotonic() > until or number > plan.images_per_moment_max):
+        is_found = plan.ends_when_broken and bool(outage.complaints)
+        if number and (time.monotonic() > until or is_found):
             return
         image = shelf.image(kept, torn)
         digest = _digest(image, position)
