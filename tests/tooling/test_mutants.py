@@ -11,9 +11,9 @@ from tools.mutants.__main__ import (
     Tally,
     files,
     judge,
+    judges_of,
     module_of,
     require_sound,
-    judges_of,
 )
 from tools.mutants.mutations import mutants_of
 from tools.mutants.trial import Fate, try_mutant
@@ -99,7 +99,11 @@ def test_every_module_has_tests_to_be_tried_on() -> None:
 def test_tests_that_fail_by_themselves_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else every mutant would seem killed."""
     path = files(None)[0]
-    monkeypatch.setattr("tools.mutants.__main__.try_mutant", lambda *_: Fate.KILLED)
+
+    def killed(*_: object) -> Fate:
+        return Fate.KILLED
+
+    monkeypatch.setattr("tools.mutants.__main__.try_mutant", killed)
     with pytest.raises(SystemExit, match="fail without a mutant"):
         require_sound([path])
 
