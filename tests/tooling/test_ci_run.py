@@ -9,16 +9,8 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = [
-    "demo",
-    "format",
-    "lint",
-    "types",
-    "imports",
-    "words",
-    "links",
-    "prove",
-    "test",
-    "coverage",
+    *("demo", "format", "lint", "types", "imports", "words", "links", "fuzz-minute", "prove"),
+    *("test", "coverage"),
 ]
 
 
