@@ -31,10 +31,12 @@ async def take_prekeys(session: Session, request: TakePrekeys) -> None:
     now = services.loop_time()
     if session.allowance.takes.take(1, now) != 1:
         raise RequestRefused(ErrorCode.SLOW_DOWN, session.allowance.takes.retry_after())
-    wait = services.takes.take(request.account, now)
-    if wait:
-        raise RequestRefused(ErrorCode.SLOW_DOWN, wait)
-    taken = await services.store.take_prekeys(request.account, day_of(services.now()))
+    # Over the rate of one account, strangers get the bundle without a one-time record: refused,
+    # they could keep everybody else from writing to it.
+    spare = services.takes.take(request.account, now) > 0
+    taken = await services.store.take_prekeys(
+        request.account, day_of(services.now()), one_time=not spare
+    )
     if taken is None:
         raise RequestRefused(ErrorCode.NO_ACCOUNT)
     bundles = tuple(

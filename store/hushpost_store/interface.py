@@ -130,11 +130,14 @@ class PrekeyStore(Protocol):
         """
         ...
 
-    async def take_prekeys(self, account_id: bytes, day: int) -> TakenPrekeys | None:
+    async def take_prekeys(
+        self, account_id: bytes, day: int, *, one_time: bool = True
+    ) -> TakenPrekeys | None:
         """Hand out one one-time record of each device (None where they ran out), for good.
 
         A taken record is deleted before this returns, and is never handed out again. Expired
-        records are not handed out. Returns None for an unknown account.
+        records are not handed out. Without `one_time` none is taken, and the rest of the bundle is
+        handed out all the same. Returns None for an unknown account.
         """
         ...
 

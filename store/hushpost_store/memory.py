@@ -152,9 +152,11 @@ class MemoryStore:
         shelf = self._accounts.shelf(account_id, device_id)
         return shelf.publish(one_time, signed, seal, day, self._quotas.prekeys_max)
 
-    async def take_prekeys(self, account_id: bytes, day: int) -> TakenPrekeys | None:
+    async def take_prekeys(
+        self, account_id: bytes, day: int, *, one_time: bool = True
+    ) -> TakenPrekeys | None:
         """See `PrekeyStore`."""
-        return self._accounts.take_prekeys(account_id, day)
+        return self._accounts.take_prekeys(account_id, day, one_time=one_time)
 
     async def count_prekeys(self, account_id: bytes, device_id: bytes, day: int) -> int:
         """See `PrekeyStore`."""

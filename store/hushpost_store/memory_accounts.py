@@ -64,18 +64,18 @@ class PrekeyShelf:
         """Return how many one-time prekeys can still be handed out."""
         return sum(prekey.expiry_day >= day for prekey in self.one_time.values())
 
-    def take(self, device_id: bytes, day: int) -> PrekeyBundle:
+    def take(self, device_id: bytes, day: int, *, one_time: bool = True) -> PrekeyBundle:
         """Hand out one bundle."""
         valid = [key for key, prekey in self.one_time.items() if prekey.expiry_day >= day]
-        one_time = self.one_time.pop(min(valid)) if valid else None
-        if one_time is not None:
-            self.taken[one_time.prekey_id] = one_time.expiry_day
+        taken = self.one_time.pop(min(valid)) if valid and one_time else None
+        if taken is not None:
+            self.taken[taken.prekey_id] = taken.expiry_day
         return PrekeyBundle(
             device_id=device_id,
             signed=_valid(self.signed, day),
             seal=_valid(self.seal, day),
-            one_time=one_time.record if one_time is not None else None,
-            left=max(0, len(valid) - 1),
+            one_time=taken.record if taken is not None else None,
+            left=len(valid) - (taken is not None),
         )
 
     def prune(self, day: int) -> int:
@@ -172,13 +172,15 @@ class MemoryAccounts:
             raise errors.DeviceUnknown("the account has no device of this id")
         return shelf
 
-    def take_prekeys(self, account_id: bytes, day: int) -> TakenPrekeys | None:
+    def take_prekeys(
+        self, account_id: bytes, day: int, *, one_time: bool = True
+    ) -> TakenPrekeys | None:
         """Hand out a bundle of every device; see `PrekeyStore.take_prekeys`."""
         account = self._accounts.get(account_id)
         if account is None:
             return None
         bundles = (
-            account.shelves[device.device_id].take(device.device_id, day)
+            account.shelves[device.device_id].take(device.device_id, day, one_time=one_time)
             for device in account.row.devices
         )
         return TakenPrekeys(account.row.genesis, account.row.device_list, tuple(bundles))

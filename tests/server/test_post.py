@@ -77,17 +77,41 @@ async def test_an_unknown_account_is_told_as_such(relay: RelayServer) -> None:
             assert (await post.ask(request, Error)).code is ErrorCode.NO_ACCOUNT
 
 
-async def test_takes_are_limited_for_account_and_prefix(clock: ManualClock) -> None:
-    """Who empties an account's stock is stopped, by the account's own limit or the prefix's."""
-    for bounds in ({"account_takes_burst": 1}, {"prefix_takes_burst": 1}):
-        async with RelayServer(quiet(**bounds), clock=clock) as relay:
-            device = TestDevice(relay.url)
-            async with device.inbox(create=True), dial(relay.url, "/v1/post") as post:
-                first = TakePrekeys(id=post.id(), account=device.account_id)
-                await post.ask(first, Prekeys)
-                error = await post.ask(first.model_copy(update={"id": post.id()}), Error)
-                assert error.code is ErrorCode.SLOW_DOWN
-                assert error.retry_after
+async def test_takes_are_limited_for_a_prefix(clock: ManualClock) -> None:
+    """Who takes too much from one network is told to wait."""
+    async with RelayServer(quiet(prefix_takes_burst=1), clock=clock) as relay:
+        device = TestDevice(relay.url)
+        async with device.inbox(create=True), dial(relay.url, "/v1/post") as post:
+            first = TakePrekeys(id=post.id(), account=device.account_id)
+            await post.ask(first, Prekeys)
+            error = await post.ask(first.model_copy(update={"id": post.id()}), Error)
+            assert error.code is ErrorCode.SLOW_DOWN
+            assert error.retry_after
+
+
+async def test_over_an_accounts_rate_the_bundle_comes_without_a_one_time_record(
+    clock: ManualClock,
+) -> None:
+    """Its stock is spared, and still nobody is kept from writing to it."""
+    async with RelayServer(quiet(account_takes_burst=1), clock=clock) as relay:
+        device = TestDevice(relay.url)
+        async with device.inbox(create=True) as inbox, dial(relay.url, "/v1/post") as post:
+            published = PublishPrekeys(
+                id=inbox.id(),
+                one_time=(device.prekey(), device.prekey()),
+                signed=device.prekey(PrekeyKind.SIGNED),
+                seal=device.seal(inbox.hello.host),
+            )
+            await inbox.ask(published, PrekeyCount)
+            takes = [
+                await post.ask(TakePrekeys(id=post.id(), account=device.account_id), Prekeys)
+                for _ in range(3)
+            ]
+            given = [take.bundles[0].one_time is not None for take in takes]
+            assert given == [True, False, False]
+            assert all(take.bundles[0].signed and take.bundles[0].seal for take in takes)
+            count = await inbox.ask(CountPrekeys(id=inbox.id()), PrekeyCount)
+            assert count.left == 1
 
 
 async def test_the_chain_of_device_lists_is_given_after_a_version(relay: RelayServer) -> None:

@@ -116,6 +116,10 @@ async def prekeys(store: Store) -> None:
         day=DAY,
     )
     check(left == 3, "publishing returns the count")
+    spared = await store.take_prekeys(bob.account_id, DAY, one_time=False)
+    bundle = spared.bundles[0] if spared is not None else None
+    check(bundle is not None and bundle.one_time is None, "no record where none may be taken")
+    check(bundle is not None and (bundle.signed, bundle.left) == (b"signed", 3), "and all are left")
     taken = await asyncio.gather(*(store.take_prekeys(bob.account_id, DAY) for _ in range(5)))
     bundles = [bundle for one in taken if one is not None for bundle in one.bundles]
     records = sorted(b.one_time for b in bundles if b.one_time is not None)

@@ -143,9 +143,13 @@ class Accounts:
             raise errors.PrekeysFull("the device has as many one-time prekeys as it may")
         return left
 
-    async def take_prekeys(self, account_id: bytes, day: int) -> TakenPrekeys | None:
+    async def take_prekeys(
+        self, account_id: bytes, day: int, *, one_time: bool = True
+    ) -> TakenPrekeys | None:
         """See `PrekeyStore`."""
-        answer = await self._shards.run("take_prekeys", account_keys(account_id), day)
+        answer = await self._shards.run(
+            "take_prekeys", account_keys(account_id), day, int(one_time)
+        )
         taken = answers.taken_prekeys(answer)
         if taken is not None and any(bundle.one_time for bundle in taken.bundles):
             self._figures.on_deleted(0)

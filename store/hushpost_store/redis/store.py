@@ -168,9 +168,11 @@ class RedisStore:
             account_id, device_id, one_time=one_time, signed=signed, seal=seal, day=day
         )
 
-    async def take_prekeys(self, account_id: bytes, day: int) -> TakenPrekeys | None:
+    async def take_prekeys(
+        self, account_id: bytes, day: int, *, one_time: bool = True
+    ) -> TakenPrekeys | None:
         """See `PrekeyStore`."""
-        return await self._accounts.take_prekeys(account_id, day)
+        return await self._accounts.take_prekeys(account_id, day, one_time=one_time)
 
     async def count_prekeys(self, account_id: bytes, device_id: bytes, day: int) -> int:
         """See `PrekeyStore`."""

@@ -55,12 +55,17 @@ def publish(
     return _left(connection, account_id, device_id, day)
 
 
-def take(connection: sqlite3.Connection, account_id: bytes, day: int) -> TakenPrekeys | None:
-    """Hand out one bundle of each device."""
+def take(
+    connection: sqlite3.Connection, account_id: bytes, day: int, *, one_time: bool = True
+) -> TakenPrekeys | None:
+    """Hand out one bundle of each device, with a one-time record if there is one and it may."""
     account: AccountRow | None = accounts.load(connection, account_id)
     if account is None:
         return None
-    bundles = (_take_one(connection, account_id, d.device_id, day) for d in account.devices)
+    bundles = (
+        _take_one(connection, account_id, d.device_id, day, one_time=one_time)
+        for d in account.devices
+    )
     return TakenPrekeys(account.genesis, account.device_list, tuple(bundles))
 
 
@@ -81,15 +86,18 @@ def prune(connection: sqlite3.Connection, day: int) -> int:
 
 
 def _take_one(
-    connection: sqlite3.Connection, account_id: bytes, device_id: bytes, day: int
+    connection: sqlite3.Connection, account_id: bytes, device_id: bytes, day: int, *, one_time: bool
 ) -> PrekeyBundle:
-    found = connection.execute(
-        "SELECT prekey_id, record FROM one_time_prekey WHERE account_id = ? AND device_id = ?"  # noqa: S608 - names of ours
-        " AND record IS NOT NULL AND +expiry_day >= ?"
-        f" AND {ONE_TIME_PREKEY.intact()} ORDER BY prekey_id LIMIT 1",
-        (account_id, device_id, day),
-    ).fetchone()
-    if found is not None:
+    found = (
+        one_time
+        and connection.execute(
+            "SELECT prekey_id, record FROM one_time_prekey WHERE account_id = ? AND device_id = ?"  # noqa: S608 - names of ours
+            " AND record IS NOT NULL AND +expiry_day >= ?"
+            f" AND {ONE_TIME_PREKEY.intact()} ORDER BY prekey_id LIMIT 1",
+            (account_id, device_id, day),
+        ).fetchone()
+    )
+    if found:
         connection.execute(
             "UPDATE one_time_prekey SET record = NULL"
             " WHERE account_id = ? AND device_id = ? AND prekey_id = ?",
@@ -106,7 +114,7 @@ def _take_one(
         device_id=device_id,
         signed=standing.get(_SIGNED),
         seal=standing.get(_SEAL),
-        one_time=found[1] if found is not None else None,
+        one_time=found[1] if found else None,
         left=_left(connection, account_id, device_id, day),
     )
 

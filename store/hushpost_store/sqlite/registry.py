@@ -173,9 +173,13 @@ class Registry:
             )
         )
 
-    async def take_prekeys(self, account_id: bytes, day: int) -> TakenPrekeys | None:
+    async def take_prekeys(
+        self, account_id: bytes, day: int, *, one_time: bool = True
+    ) -> TakenPrekeys | None:
         """See `PrekeyStore`."""
-        return await self._writer.run(lambda connection: prekeys.take(connection, account_id, day))
+        return await self._writer.run(
+            lambda connection: prekeys.take(connection, account_id, day, one_time=one_time)
+        )
 
     async def count_prekeys(self, account_id: bytes, device_id: bytes, day: int) -> int:
         """See `PrekeyStore`."""

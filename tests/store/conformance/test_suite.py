@@ -91,8 +91,10 @@ class _NeverRevokes(MemoryStore):
 
 
 class _TakesTwice(MemoryStore):
-    async def take_prekeys(self, account_id: bytes, day: int) -> TakenPrekeys | None:
-        taken = await super().take_prekeys(account_id, day)
+    async def take_prekeys(
+        self, account_id: bytes, day: int, *, one_time: bool = True
+    ) -> TakenPrekeys | None:
+        taken = await super().take_prekeys(account_id, day, one_time=one_time)
         account = await self.load_account(account_id)
         for device in account.devices if account is not None else ():
             self._accounts.shelf(account_id, device.device_id).taken.clear()
