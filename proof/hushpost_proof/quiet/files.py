@@ -14,6 +14,9 @@ from hushpost_proof.timing.prober import Prober, Rhythm
 from hushpost_proof.timing.trial import ROOMY, audience
 
 MARK = b"<a marked envelope of the experiment>"
+# As the operator's command runs it, without the wall of the other experiments: a filter of calls
+# ends a process whose calls a tracer changes.
+_PROGRAM = "hushpost_server.command"
 # The index of the write-ahead log is mapped, by design of SQLite; it is read at the end instead.
 _INDEX_SUFFIX = "-shm"
 
@@ -52,6 +55,7 @@ async def trace_conversation(
         folder,
         arguments=("--quiet",) if is_quiet else (),
         environment=ROOMY,
+        program=_PROGRAM,
         begin=Traced(report),
     )
     await relay.start()
