@@ -3,7 +3,7 @@
 CPython takes objects up to 512 bytes from pools of its own, and glibc keeps a few freed blocks of
 each size aside. What a client sent in clear (a header field, its address) stays readable there
 until the next object of that size, which on a relay at rest may never come; an allocator that
-overwrites each of them would cost a seventh of the throughput. So, after connections have ended, as
+overwrites each of them costs a sixth of the throughput. So, after connections have ended, as
 many new objects of zeros are made as there are free places, and dropped again.
 
     arena of 1 MiB = 64 pools of 16 KiB, each for objects of one size in steps of 16 bytes
@@ -17,6 +17,8 @@ overwritten, and the canary scan of `make prove` shows it.
 from __future__ import annotations
 
 import ctypes
+import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
@@ -30,10 +32,14 @@ _POOLS_PER_ARENA: Final = 64
 # What stands before the bytes of a `bytes` object, and the zero behind them.
 _BYTES_HEAD: Final = 33
 _POOL_HEAD: Final = 48
+# Of each of the two smallest sizes, which cannot be told from others: half a megabyte.
+_SMALL_OBJECTS: Final = 16_384
 # One step: some tenths of a millisecond.
 _OBJECTS_PER_STEP: Final = 512
-# A relay of this much free memory is not at rest; what is freed there is soon used again.
-_STEPS_MAX: Final = 256
+# It takes nothing from the system that the process does not have already, but for an arena or two.
+_HELD_BYTES_MAX: Final = 128 << 20
+# Values of PYTHONMALLOC; the others go without pools, or overwrite what is freed at once.
+_WITH_POOLS: Final = ("", "default", "pymalloc")
 # glibc keeps up to seven freed blocks of each size up to 1032 bytes for each thread.
 _KEPT_BLOCKS: Final = 7
 _KEPT_BYTES_MAX: Final = 1032
@@ -44,20 +50,28 @@ def overwrite_pools() -> Iterator[None]:
 
     Go on with other work between the steps; on the thread that freed what is to be overwritten.
     """
+    if not _has_pools():
+        return
+    _overwrite_kept_blocks()
     held: list[object] = []
+    bytes_left = _HELD_BYTES_MAX
     for size in (_FILLER_BYTES, *range(_LARGEST_BYTES, 0, -_CLASS_BYTES)):
         taken: Counter[int] = Counter()
         is_done = _has_whole_pool if held else _has_whole_arena
-        for _ in range(_STEPS_MAX):
+        while not taken or not is_done(taken, size):
             made = [_zeros(size, number) for number in range(_OBJECTS_PER_STEP)]
             held.append(made)
             yield
             taken.update(id(one) >> _POOL_BITS for one in made)
-            if size == _CLASS_BYTES or is_done(taken, size):
-                break
-    held.clear()
-    _overwrite_kept_blocks()
-    yield
+            bytes_left -= size * _OBJECTS_PER_STEP
+            if bytes_left < 0:
+                return  # memory is not as described above, or too much of it is free
+
+
+def _has_pools() -> bool:
+    """Whether this Python keeps pools and does not overwrite them by itself."""
+    chosen = os.environ.get("PYTHONMALLOC", "")
+    return sys.implementation.name == "cpython" and chosen in _WITH_POOLS and not sys.flags.dev_mode
 
 
 def _zeros(size: int, number: int) -> object:
@@ -74,6 +88,9 @@ def _per_pool(size: int) -> int:
 
 def _has_whole_pool(taken: Counter[int], size: int) -> bool:
     """Whether a pool was filled from end to end: those in use before were filled before it."""
+    if size < _BYTES_HEAD:
+        # The numbers of this very count are objects of that size and come to lie among them.
+        return taken.total() >= _SMALL_OBJECTS
     return max(taken.values()) >= _per_pool(size)
 
 

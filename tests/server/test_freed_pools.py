@@ -53,10 +53,23 @@ def _readable(pid: int) -> int:
 
 
 def test_it_ends_where_memory_is_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no pool ever looks full, as in another Python, it stops at its bound."""
-    monkeypatch.setattr(freed_pools, "_STEPS_MAX", 3)
-    monkeypatch.setattr(freed_pools, "_per_pool", lambda _: 1 << 30)
-    assert 60 < sum(1 for _ in freed_pools.overwrite_pools()) < 150
+    """Where no pool ever looks full, as in another Python, it stops at its bound at once."""
+
+    def endless(_: int) -> int:
+        return 1 << 30
+
+    monkeypatch.setattr(freed_pools, "_HELD_BYTES_MAX", 500_000)
+    monkeypatch.setattr(freed_pools, "_per_pool", endless)
+    assert sum(1 for _ in freed_pools.overwrite_pools()) == 4
+
+
+@pytest.mark.parametrize("allocator", ["malloc", "debug"])
+def test_without_pools_there_is_nothing_to_do(
+    monkeypatch: pytest.MonkeyPatch, allocator: str
+) -> None:
+    """Where Python was told to keep no pools, or to overwrite them, no memory is taken."""
+    monkeypatch.setenv("PYTHONMALLOC", allocator)
+    assert list(freed_pools.overwrite_pools()) == []
 
 
 def test_a_system_without_malloc_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,5 +79,4 @@ def test_a_system_without_malloc_is_no_error(monkeypatch: pytest.MonkeyPatch) ->
         raise OSError
 
     monkeypatch.setattr("ctypes.CDLL", no_library)
-    monkeypatch.setattr(freed_pools, "_STEPS_MAX", 1)
     assert list(freed_pools.overwrite_pools())
