@@ -1,4 +1,4 @@
-"""Every named point at which the proof kills a process (docs/testing.md).
+"""Every named point at which the proof kills a process (docs/proof.md).
 
 Most are read from the product's source (`kill_sites`): whoever adds a commit, a kind of vault
 transaction or a change of the store adds its points. What stands between two of them is named here:
