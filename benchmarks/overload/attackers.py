@@ -53,12 +53,12 @@ async def connection(
     try:
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             link, hello = await greet(url, path, source=source)
-    except (LoadFailure, OSError) as failure:
-        note_end(outcomes, str(failure).removeprefix("the server ended the connection: "))
-        yield None
-        return
     except TimeoutError:
         outcomes.untold("no answer in time")
+        yield None
+        return
+    except (LoadFailure, OSError) as failure:
+        note_end(outcomes, str(failure).removeprefix("the server ended the connection: "))
         yield None
         return
     try:
