@@ -131,7 +131,8 @@ class PersonProcess:
     async def _gone(self, process: Life) -> None:
         await process.wait()
         if self._listening is not None:
-            await self._listening
+            # Whoever waits may be cancelled; what the life said last is still taken.
+            await asyncio.shield(self._listening)
 
     def _log(self) -> Path:
         return self._place.folder / f"{self.name}.log"
