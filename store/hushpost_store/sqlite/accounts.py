@@ -54,13 +54,10 @@ def load(connection: sqlite3.Connection, account_id: bytes) -> AccountRow | None
     ).fetchone()
     if not found[3] or newest is None or not newest[3]:
         raise errors.StoreDamaged("the row of an account is damaged: run `hushpost-relay check`")
-    return AccountRow(
-        account_id,
-        found[0],
-        found[1],
-        DeviceListRow(*newest[:3]),
-        _devices(connection, account_id),
-    )
+    devices = _devices(connection, account_id)
+    # Every account has one; the row of an only device whose key is damaged is not found.
+    _require_intact((len(devices),))
+    return AccountRow(account_id, found[0], found[1], DeviceListRow(*newest[:3]), devices)
 
 
 def create(connection: sqlite3.Connection, account: AccountRow) -> bool:
@@ -204,11 +201,12 @@ def _devices(connection: sqlite3.Connection, account_id: bytes) -> tuple[DeviceR
     rows = connection.execute(
         "SELECT device_id, device_key, route,"  # noqa: S608 - names of ours
         f" {DEVICE.intact('device.')} AND mailbox.slot IS NOT NULL"
-        f" AND {MAILBOX.intact('mailbox.')} FROM device LEFT JOIN mailbox USING (slot)"
+        f" AND {MAILBOX.intact('mailbox.')}, position FROM device LEFT JOIN mailbox USING (slot)"
         " WHERE account_id = ? ORDER BY position",
         (account_id,),
     ).fetchall()
-    _require_intact(row[3] for row in rows)
+    # One whose key is damaged is not found: its place is empty.
+    _require_intact(row[3] and row[4] == place for place, row in enumerate(rows))
     return tuple(DeviceRow(*row[:3]) for row in rows)
 
 

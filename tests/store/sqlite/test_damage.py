@@ -54,6 +54,8 @@ async def opened(path: Path) -> SqliteStore:
     [
         "UPDATE account SET deleting = 1",
         "UPDATE device SET slot = slot + 1",
+        "UPDATE device SET account_id = x'00'",
+        "UPDATE device SET position = 1",
         "UPDATE mailbox SET route = x'00'",
     ],
 )
