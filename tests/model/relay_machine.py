@@ -401,6 +401,12 @@ class RelayMachine(RuleBasedStateMachine):
             inbox.link.cut()
         self.settle()
 
+    @rule(first=NUMBERS)
+    def login_amid_all(self, first: int) -> None:
+        """Log in while a page with something, and then the last one, is read slowly."""
+        for before, posts in ((1, 15), (1, 18), (0, 16), (0, 19)):
+            self.login_amid_posts(first, before, posts, 0, 6)
+
     @rule(first=NUMBERS, before=st.integers(0, 2), posts=ANY, gap=st.integers(0, 2), slow=TURNS)
     def login_amid_posts(self, first: int, before: int, posts: int, gap: int, slow: int) -> None:
         """Log in while posts arrive, whichever is first, and the store takes its time."""
@@ -702,6 +708,14 @@ class RelayMachine(RuleBasedStateMachine):
                 self.mailbox(inbox.name).close_notice()
         self.run(self.relay.sweep())
         self.settle()
+
+    @rule(number=NUMBERS)
+    def let_expire(self, number: int) -> None:
+        """Let two envelopes expire: the owner is told at each login until it says so."""
+        self.posts_at_once(0, "friend", number, 2)
+        self.sweep(24 * 8)
+        self.login("ann")
+        self.login("ann")
 
     @rule(name=MOSTLY_ANN, which=ANY)
     def notice_seen(self, name: str, which: int) -> None:

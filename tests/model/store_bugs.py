@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from hushpost_store import admission, memory_accounts
@@ -185,10 +186,9 @@ def taken_prekeys_come_back() -> Generator[None]:
 _take_one = sqlite_prekeys._take_one  # pyright: ignore[reportPrivateUsage]  # what the variant is made of
 
 
-def _take_without_trace(
-    connection: sqlite3.Connection, account_id: bytes, device_id: bytes, day: int
-) -> PrekeyBundle:
-    bundle = _take_one(connection, account_id, device_id, day)
+def _take_without_trace(connection: sqlite3.Connection, *rest: Any, **named: Any) -> PrekeyBundle:
+    take: Callable[..., PrekeyBundle] = _take_one
+    bundle = take(connection, *rest, **named)
     connection.execute("DELETE FROM one_time_prekey WHERE record IS NULL")
     return bundle
 
