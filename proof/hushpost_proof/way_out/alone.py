@@ -87,6 +87,13 @@ class TracedRelay:
         counts = sum((calls.counts for calls in every[1:]), every[0].counts)
         return Calls(counts, tuple(one for calls in every for one in calls.attempts))
 
+    def clear_away(self) -> None:
+        """Leave no process behind, whatever happened: not the relay either, which strace would."""
+        if self._process is None or self._process.returncode is not None:
+            return
+        for process in (*psutil.Process(self._process.pid).children(), self._process):
+            process.kill()
+
     async def run(self, *arguments: str) -> None:
         """Run another command of the relay, and wait for its end."""
         process = await self._begin(*arguments)
@@ -160,12 +167,15 @@ async def _read(client: Client, count: int) -> None:
 async def _watch(folder: Path, kind: str, *, talks: bool) -> dict[str, object]:
     alone = is_alone()
     relay = TracedRelay(folder, kind)
-    await relay.start()
     messages = 0
-    if talks:
-        messages = await talk(relay.url, folder)
-        await relay.run("backup", str(folder / "backup"))
-    calls = await relay.stop()
+    try:
+        await relay.start()
+        if talks:
+            messages = await talk(relay.url, folder)
+            await relay.run("backup", str(folder / "backup"))
+        calls = await relay.stop()
+    finally:
+        relay.clear_away()
     attempts = [asdict(attempt) for attempt in calls.attempts]
     return {
         "alone": alone,
