@@ -358,7 +358,9 @@ class Client:
         hosts = {self._own().host} | {row.host for row in self._steps.look(_rows)}
         return frozenset(hosts | {host} if trust_host else hosts)
 
-    def _message(self, row: MessageRow) -> Message:
+    def _message(self, given: MessageRow) -> Message:
+        # As it is now: what a step gave may be older than what a relay or receipt said since.
+        row = self._steps.look(message_book.find_message, given.inner_id) or given
         message_id = row.inner_id.hex()
         message = self._running.messages.get(message_id)
         if message is None:

@@ -18,6 +18,7 @@ from hushpost import (
     MessageStateChanged,
     TypingReceived,
 )
+from hushpost.engine import message_book
 from hushpost.errors import (
     HostUnconfirmed,
     MisuseError,
@@ -28,6 +29,7 @@ from hushpost_wire.identifiers import AccountId
 from tests.client_lib.client_world import (
     again,
     befriend,
+    inside,
     person,
     relay,
     silence,
@@ -341,3 +343,23 @@ async def test_a_relay_that_serves_foreign_keys_is_found_out(tmp_path: Path) -> 
         with pytest.raises(KeysRejected, match="never signed") as caught:
             await alice.add_contact(bob.address)
         assert caught.value.kind is AlarmKind.FORGED_LIST
+
+
+async def test_many_sent_again_show_how_far_each_came(tmp_path: Path) -> None:
+    """The last are sealed while the first are delivered: no handle is set back to an older state."""
+    async with (
+        relay() as server,
+        await person(tmp_path, "alice", server.url) as alice,
+        await person(tmp_path, "bob", server.url) as bob,
+    ):
+        contact, _ = await befriend(alice, bob)
+        message = await alice.send(contact, "delivered meanwhile")
+        steps = inside(alice).steps
+        stale = steps.look(message_book.find_message, bytes.fromhex(message.message_id))
+        assert stale is not None
+        await message.reached("accepted", timeout=60)
+        shown = alice._message(stale)  # pyright: ignore[reportPrivateUsage]  # with what a step gave
+        assert shown is message
+        assert shown.state != "sealed"
+        assert await alice.send_all_again(contact) == []
+        assert alice.unconfirmed(contact) == []

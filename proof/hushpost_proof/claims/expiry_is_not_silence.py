@@ -46,6 +46,8 @@ async def _prove(effort: Effort) -> Sequence[Row]:
         rows.append(_row(tried, await tell(effort.folder / tell.__name__)))
     if effort.is_long:
         rows.append(_row("500 messages of 50 contacts", await story.many(effort.folder / "many")))
+        beyond = await story.more_than_a_session_bridges(effort.folder / "beyond")
+        rows.append(_row("more lost than a session bridges", beyond))
     rows.append(await _controls(effort))
     return rows
 

@@ -38,6 +38,7 @@ QUESTIONS = 50
 SHORT_SECONDS = 1.5
 MANY_CONTACTS = 50
 MANY_EACH = 10
+BEYOND = 1010
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,35 @@ async def many(folder: Path) -> Outcome:
             faults.append("an alarm, or missing messages, without a cause")
         said = f"{len(sent)} texts waited 13 days, all shown once {seconds:.1f} s after the login"
         return Outcome(len(sent), said, faults)
+
+
+async def more_than_a_session_bridges(folder: Path) -> Outcome:
+    """Let over a thousand texts expire: a session cannot bridge them, and is renewed unasked."""
+    async with founded(folder) as town:
+        (owner,) = await town.settle("owner")
+        (writer,) = await town.friends_of(owner, "writer")
+        await town.leave(owner)
+        sent = await _write([writer], owner, BEYOND)
+        await town.pass_days(AWAY_DAYS)
+        (unreadable,) = await _write([writer], owner, 1)
+        await town.come_back(owner)
+        for _ in range(3):
+            await town.pass_minutes()
+        again = await _send_again([writer])
+        again += await writer.client.send_all_again(writer.contact(owner))
+        await town.pass_minutes()
+        everything = [*sent, unreadable]
+        # The calendar stands still while so many arrive: their receipts are due behind the last.
+        await owner.is_told(MessageReceived, len(everything) + 1)
+        await town.rest()
+        faults = await _not_once(owner, everything, again)
+        if owner.told(SessionRestarted) or writer.told(SessionRestarted):
+            faults.append("somebody was told of a restart")
+        said = (
+            f"{len(sent)} texts expired and the next could not be opened; the session was renewed"
+            f" by itself, {_shown_once(owner, everything)} of {len(everything)} shown once"
+        )
+        return Outcome(len(everything), said, faults)
 
 
 def _is_delivered(item: Sent) -> bool:

@@ -120,6 +120,7 @@ async def founded(folder: Path) -> AsyncGenerator[Town]:
         "account_takes_per_hour": 0,
         "prefix_takes_per_minute": 0,
         "knocks_per_day": 1_000,
+        "drop_envelopes_max": 5_000,
     }
     configuration = Configuration.model_validate(values)
     async with RelayServer(configuration, clock=calendar) as relay:
