@@ -91,8 +91,9 @@ class TracedRelay:
         """Leave no process behind, whatever happened: not the relay either, which strace would."""
         if self._process is None or self._process.returncode is not None:
             return
-        for process in (*psutil.Process(self._process.pid).children(), self._process):
-            process.kill()
+        for relay in psutil.Process(self._process.pid).children():
+            relay.kill()
+        self._process.kill()
 
     async def run(self, *arguments: str) -> None:
         """Run another command of the relay, and wait for its end."""
