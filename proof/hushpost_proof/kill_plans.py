@@ -29,7 +29,7 @@ RELAY_TALK: Final = (
     "checkpoint store.",
     "store mailboxes.close_notice",
     "store prekeys.prune",
-    "store sweeper.",
+    "store sweeper.sweep_",
 )
 # What a person does once or rarely: the newcomers pass it, in about this order.
 RARE: Final = (

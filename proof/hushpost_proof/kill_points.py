@@ -61,11 +61,15 @@ CLIENT_CALLS: Final = (
     "hushpost.vault:Vault.change_secret",
 )
 # Statements that reach the database through a variable, which no reading of the source shows.
-_UNREAD_SITES: Final = ("schema store.sqlite.schema._create_buckets",)
+_UNREAD_SITES: Final = (
+    "schema store.sqlite.schema._create_buckets",
+    "schema vault_schema._create_first",
+)
 # Why a point is not passed where nothing else is wrong, by the beginning of its name.
 WITHOUT: Final = {
     "commit store.sqlite.group._replay": "only after a group's commit failed: disk-and-clock",
     "commit store.sqlite.group._give_up_envelopes": "only on a full disk: disk-and-clock",
+    "commit store.sqlite.repair.repair": "only by a command on a damaged database: flipped-bytes",
     "step engine.event_log.safety_alarm": "only against a relay or peer that cheats",
     "step engine.event_log.undecryptable": "only after a defect of the engine itself",
     "step engine.errands.finish": "only if a contact is removed while its keys are fetched",
