@@ -346,7 +346,7 @@ async def test_a_relay_that_serves_foreign_keys_is_found_out(tmp_path: Path) -> 
 
 
 async def test_many_sent_again_show_how_far_each_came(tmp_path: Path) -> None:
-    """The last are sealed while the first are delivered: no handle is set back to an older state."""
+    """While the last are sealed the first arrive: no handle is set back to an older state."""
     async with (
         relay() as server,
         await person(tmp_path, "alice", server.url) as alice,
