@@ -108,6 +108,7 @@ class Course:
 
     queued_in_files: Left
     gone_from_files_after: float
+    memory_later_after: float
     files: Left
     memory_at_once: Left
     memory_later: Left
@@ -147,10 +148,12 @@ async def follow(folder: Path, *, keeping: bool, wait_seconds: float = GONE_SECO
         set_clock(clock, _FORTNIGHT_SECONDS)
         expired = await _await_expiry(relay)
         course = await _look(folder, relay, wait_seconds)
-        return Course(in_files, course[0], *course[1:], expired)
+        return Course(in_files, *course, expired)
 
 
-async def _look(folder: Path, relay: RelayProcess, wait: float) -> tuple[float, Left, Left, Left]:
+async def _look(
+    folder: Path, relay: RelayProcess, wait: float
+) -> tuple[float, float, Left, Left, Left]:
     remains = Remains(_sent(folder / "wire"))
     assert relay.pid is not None
     at_once = await asyncio.to_thread(remains.in_memory, relay.pid)
@@ -161,7 +164,10 @@ async def _look(folder: Path, relay: RelayProcess, wait: float) -> tuple[float, 
         files = await asyncio.to_thread(remains.in_files, relay.data_folder)
     took = time.monotonic() - began
     later = await asyncio.to_thread(remains.in_memory, relay.pid)
-    return took, files, at_once, later
+    while later.pieces and time.monotonic() - began < wait:
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        later = await asyncio.to_thread(remains.in_memory, relay.pid)
+    return took, time.monotonic() - began, files, at_once, later
 
 
 def _sent(wire: Path) -> list[list[bytes]]:

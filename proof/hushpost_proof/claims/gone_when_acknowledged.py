@@ -43,7 +43,7 @@ def _files(ours: Course, keeping: Course) -> Row:
 def _memory(ours: Course, keeping: Course) -> Row:
     left = ours.memory_later
     found = (
-        f"at once {ours.memory_at_once}; {ours.gone_from_files_after:.0f} s later {left}, in"
+        f"at once {ours.memory_at_once}; {ours.memory_later_after:.0f} s later {left}, in"
         f" {left.bytes_read / 1e6:.0f} MB. Control without overwriting: {keeping.memory_later}"
     )
     share = left.pieces / left.pieces_max
