@@ -164,11 +164,11 @@ def duplicates_queued() -> Generator[None]:
 @contextmanager
 def prekeys_handed_out_twice() -> Generator[None]:
     """Keep a one-time record that was handed out."""
-    take = memory_accounts.PrekeyShelf.take
+    take: Callable[..., PrekeyBundle] = memory_accounts.PrekeyShelf.take
 
-    def keeping(self: memory_accounts.PrekeyShelf, device_id: bytes, day: int) -> PrekeyBundle:
+    def keeping(self: memory_accounts.PrekeyShelf, *rest: Any, **named: Any) -> PrekeyBundle:
         kept = dict(self.one_time)
-        bundle = take(self, device_id, day)
+        bundle = take(self, *rest, **named)
         self.one_time.update(kept)
         return bundle
 

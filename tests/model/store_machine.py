@@ -261,11 +261,11 @@ class StoreMachine(RuleBasedStateMachine):
         shelf.seal = standing if first % 3 else shelf.seal
         assert self.run(work) == len(shelf.valid(self.day))
 
-    @rule(person=PEOPLE)
-    def take_prekeys(self, person: str) -> None:
-        """Take a bundle of every device: a valid record that nobody was given before."""
+    @rule(person=PEOPLE, one_time=st.sampled_from([True, True, False]))
+    def take_prekeys(self, person: str, one_time: bool = True) -> None:
+        """Take a bundle of every device: a valid record that nobody was given before, or none."""
         self.settle()
-        taken = self.run(self.store.take_prekeys(digest(person), self.day))
+        taken = self.run(self.store.take_prekeys(digest(person), self.day, one_time=one_time))
         account = self.model.accounts.get(digest(person))
         assert (taken is None) is (account is None)
         if taken is None or account is None:
@@ -276,8 +276,9 @@ class StoreMachine(RuleBasedStateMachine):
             shelf = account.shelves[bundle.device_id]
             valid = shelf.valid(self.day)
             if bundle.one_time is None:
-                assert not valid
+                assert not valid or not one_time
             else:
+                assert one_time
                 by_record = {prekey.record: key for key, prekey in valid.items()}
                 assert bundle.one_time in by_record
                 key = by_record[bundle.one_time]
