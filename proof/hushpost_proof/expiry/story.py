@@ -218,7 +218,7 @@ async def more_than_a_session_bridges(folder: Path) -> Outcome:
         await town.leave(owner)
         sent = await _write([writer], owner, BEYOND)
         await town.pass_days(AWAY_DAYS)
-        (unreadable,) = await _write([writer], owner, 1)
+        (unreadable,) = await _write([writer], owner, 1, first=BEYOND)
         await town.come_back(owner)
         for _ in range(3):
             await town.pass_minutes()
@@ -243,11 +243,13 @@ def _is_delivered(item: Sent) -> bool:
     return has_reached(item.message.state, MessageState.DELIVERED)
 
 
-async def _write(writers: Sequence[Reader], owner: Reader, count: int = TEXTS_EACH) -> list[Sent]:
+async def _write(
+    writers: Sequence[Reader], owner: Reader, count: int = TEXTS_EACH, *, first: int = 0
+) -> list[Sent]:
     sent: list[Sent] = []
     for writer in writers:
         name = writer.client.address.account_id.hex()[:8]
-        for number in range(count):
+        for number in range(first, first + count):
             words = f"text {number} of {name}"
             message = await writer.client.send(writer.contact(owner), words)
             sent.append(Sent(words, message))
