@@ -54,9 +54,8 @@ def tree_violations(root: Path) -> list[str]:
         path = root / name
         if not path.is_file():
             continue  # deleted in the working tree, not yet in the index
-        content = path.read_bytes()
-        if b"\0" not in content:
-            found.extend(violations(name, content.decode()))
+        # Latin-1 reads any bytes: a word is found in binary files as well.
+        found.extend(violations(name, path.read_bytes().decode("latin-1")))
     return found
 
 

@@ -55,7 +55,7 @@ def test_systemd_understands_every_line(require: Require, tmp_path: Path) -> Non
         shutil.which("systemd-analyze") is not None, "systemd-analyze (apt-get install systemd)"
     )
     unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text().replace("/opt/hushpost/bin/hushpost-relay", "/bin/true"))
+    unit.write_text(UNIT.read_text().replace("/usr/lib/hushpost/bin/hushpost-relay", "/bin/true"))
     said = subprocess.run(
         ["systemd-analyze", "verify", "--no-pager", str(unit)],
         capture_output=True,

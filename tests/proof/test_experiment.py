@@ -40,7 +40,7 @@ async def test_an_experiment_that_hangs_breaks_its_claim(
     program = tmp_path / "sleeper"
     program.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(600)\n")
     program.chmod(0o700)
-    monkeypatch.setattr(experiment.sys, "executable", str(program))
+    monkeypatch.setattr("sys.executable", str(program))
     monkeypatch.setattr(experiment, "_START_SECONDS", 0)
     finding = await investigate(_claim("hangs", seconds=0), Effort(tmp_path / "x", 1))
     assert not finding.holds

@@ -37,13 +37,14 @@ def test_an_ordinary_line_passes(line: str) -> None:
     assert list(violations("page.md", line)) == []
 
 
-def test_only_tracked_text_files_are_read(tmp_path: Path) -> None:
-    """A tracked file is searched; an untracked one, a deleted one and a binary one are not."""
+def test_only_tracked_files_are_read(tmp_path: Path) -> None:
+    """A tracked file is searched, a binary one too; an untracked and a deleted one are not."""
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     for name in ("tracked.md", "untracked.md", "deleted.md"):
         (tmp_path / name).write_text(PLANTED[0])
-    (tmp_path / "binary.bin").write_bytes(b"\0" + PLANTED[0].encode())
+    (tmp_path / "binary.bin").write_bytes(b"\0\x80" + PLANTED[0].encode())
     tracked = ["tracked.md", "deleted.md", "binary.bin"]
     subprocess.run(["git", "-C", str(tmp_path), "add", *tracked], check=True)
     (tmp_path / "deleted.md").unlink()
-    assert [line.partition(":")[0] for line in tree_violations(tmp_path)] == ["tracked.md"]
+    found = [line.partition(":")[0] for line in tree_violations(tmp_path)]
+    assert found == ["binary.bin", "tracked.md"]
