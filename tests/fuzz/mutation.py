@@ -101,10 +101,9 @@ _BYTES: tuple[Callable[[bytes, Sequence[bytes], random.Random], bytes], ...] = (
 
 def _mutate_text(data: bytes, others: Sequence[bytes], chance: random.Random) -> bytes:
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
+        return json.dumps(_mutate_json(json.loads(data), chance)).encode()
+    except (ValueError, RecursionError):  # no JSON, too deep, or a number of too many digits
         return _mutate_words(data, others, chance)
-    return json.dumps(_mutate_json(value, chance)).encode()
 
 
 def _mutate_json(value: Any, chance: random.Random) -> Any:
@@ -132,7 +131,7 @@ def _mutate_json(value: Any, chance: random.Random) -> Any:
         piece = chance.choice(("", "A", "=", "-", "\u0130", "\0", value[start:] * 2))
         return value[:start] + piece + value[start + 1 :]
     if isinstance(value, int) and chance.random() < 0.7:
-        return chance.choice((value + 1, value - 1, -value, value + 0.0, 2**32 - 1, 2**32))
+        return chance.choice((value + 1, value - 1, -value, float(value % 2**53), 2**32 - 1, 2**32))
     return chance.choice(_JSON_VALUES)
 
 

@@ -60,6 +60,14 @@ def test_a_run_is_repeatable() -> None:
         )
 
 
+@pytest.mark.parametrize("digits", [400, 5_000])
+def test_a_number_of_many_digits_is_altered_too(digits: int) -> None:
+    """Neither a number that no float holds nor one that Python refuses to print ends a run."""
+    chance = random.Random(4)
+    number = b'{"id": ' + b"9" * digits + b"}"
+    assert all(mutated(number, GENUINE, chance, text=True) is not None for _ in range(500))
+
+
 def test_mutations_stay_within_their_bound() -> None:
     """However often an input is altered, it does not grow without end."""
     chance = random.Random(3)

@@ -233,3 +233,11 @@ def test_reprs_show_no_secret_and_no_content() -> None:
     """A frame in a log line would name its request or tag alone."""
     assert repr(SUBMIT) == "Submit(request=7)"
     assert repr(DELIVER) == "Deliver(tag=9)"
+
+
+def test_each_refusal_has_the_number_of_the_spec() -> None:
+    """Six reasons, numbered from 1 in the order of delivery.md, section 3."""
+    names = ["NO_DROP", "FULL", "RETRY", "BAD_ENVELOPE", "BAD_TTL", "SLOW_DOWN"]
+    assert [(reason.name, int(reason)) for reason in RefusalReason] == [
+        (name, number) for number, name in enumerate(names, 1)
+    ]

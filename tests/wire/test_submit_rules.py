@@ -31,7 +31,7 @@ def test_a_size_that_is_no_bucket_is_refused(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "passes"), [(63, False), (64, True), (1024, True), (16385, False)]
+    ("size", "passes"), [(63, False), (64, True), (1024, True), (16384, True), (16385, False)]
 )
 def test_without_enforcement_sizes_are_still_bounded(size: int, passes: bool) -> None:
     """A relay for comparison runs takes 64 to 16384 bytes."""
