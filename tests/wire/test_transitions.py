@@ -106,3 +106,12 @@ def test_the_diagram_draws_the_whole_table(role: Role) -> None:
         for state, steps in TRANSITIONS[role].items()
         for step, target in steps.items()
     }
+
+
+def test_an_arrow_names_who_sends() -> None:
+    """R for the relay, C for the client, nothing for what a side decides alone."""
+    drawn = diagram(Role.INBOX)
+    assert "R hello" in drawn
+    assert "C create_account" in drawn
+    assert ": drain" in drawn or ", drain" in drawn
+    assert "C drain" not in drawn
