@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from hushpost_store import errors
 from hushpost_store.sqlite.inventory import ENVELOPE_TABLE_PREFIX, META
@@ -37,3 +38,11 @@ def take_census(connection: sqlite3.Connection, buckets: Sequence[int]) -> Censu
         census.queued_envelopes += rows
         census.queued_bytes += rows * bucket
     return census
+
+
+def file_bytes(path: Path) -> int:
+    """Return the size of a file of the store; 0 where it is not there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

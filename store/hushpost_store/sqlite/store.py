@@ -33,7 +33,7 @@ from hushpost_store.rows import (
     TakenPrekeys,
 )
 from hushpost_store.sqlite import backup, drops, mailboxes, schema, sweeper
-from hushpost_store.sqlite.census import Census, take_census
+from hushpost_store.sqlite.census import Census, file_bytes, take_census
 from hushpost_store.sqlite.checkpointer import Checkpointer, truncate_log
 from hushpost_store.sqlite.commit_hold import SqliteCommitHold
 from hushpost_store.sqlite.database import Database, fault
@@ -102,7 +102,7 @@ class SqliteStore:
                 lambda connection: schema.migrate(connection, self._options.bucket_sizes)
             )
             self._buckets = await self._database.run(schema.envelope_buckets)
-            has_envelopes = _file_bytes(self._path) <= self._options.examined_bytes_max
+            has_envelopes = file_bytes(self._path) <= self._options.examined_bytes_max
             damage = self._database.damage
             await self._database.run(
                 lambda connection: require_sound(connection, damage, envelopes=has_envelopes)
@@ -375,8 +375,8 @@ class SqliteStore:
             withdrawn_envelopes=self._intake.withdrawn,
             failed_envelopes=figures.failed,
             commit_seconds=figures.commit_seconds,
-            database_bytes=_file_bytes(self._path),
-            log_bytes=_file_bytes(self._path.with_name(self._path.name + "-wal")),
+            database_bytes=file_bytes(self._path),
+            log_bytes=file_bytes(self._path.with_name(self._path.name + "-wal")),
             checkpoints=self._checkpointer.checkpoints,
             checkpoints_busy=self._checkpointer.busy,
             cached_mailboxes=len(self._cache),
@@ -395,10 +395,3 @@ class SqliteStore:
     def _forget_swept(self, swept: list[sweeper.Swept]) -> None:
         for row in swept:
             self._intake.expired(row.route, row.sequence, row.stored_bytes)
-
-
-def _file_bytes(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
