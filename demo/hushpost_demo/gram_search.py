@@ -79,7 +79,9 @@ class _Groups:
         if not self._groups:
             return
         whole = len(window) - len(window) % self._width
-        numbers = memoryview(window)[:whole].cast(self._number)
+        view = memoryview(window)[:whole]
+        # Two calls, since the checkers know the formats by name alone.
+        numbers: memoryview[int] = view.cast("Q") if self._width == 8 else view.cast("I")
         seen: set[bytes] = set()
         for group in self._groups.intersection(numbers):
             for pattern in self._owners[group]:

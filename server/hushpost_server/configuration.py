@@ -35,7 +35,7 @@ MIB = 1024 * 1024
 class Configuration(StoreSettings, ListeningSettings, BaseSettings):
     """Everything an operator may set. Immutable once built; see `configuration_loading`."""
 
-    model_config = SettingsConfigDict(
+    model_config = SettingsConfigDict(  # pyright: ignore[reportIncompatibleVariableOverride] - as pydantic-settings asks
         env_prefix=ENVIRONMENT_PREFIX,
         extra="forbid",
         frozen=True,
@@ -390,6 +390,6 @@ def with_file(file: Path) -> type[Configuration]:
     class WithFile(Configuration):
         """The configuration with its file; a class because the library wants one."""
 
-        model_config = SettingsConfigDict(toml_file=file)
+        model_config = SettingsConfigDict(  # pyright: ignore[reportIncompatibleVariableOverride] - as pydantic-settings askstoml_file=file)
 
     return WithFile

@@ -24,7 +24,7 @@ def schema_of(kind: type[Any], title: str) -> str:
 
 def as_json(value: Any) -> str:
     """Return a dataclass as JSON that its schema describes."""
-    kind: type[Any] = type(value)
+    kind: Any = type(value)  # pyright: ignore[reportUnknownVariableType] - whatever it is
     written: bytes = TypeAdapter(kind).dump_json(value, indent=1)
     return written.decode() + "\n"
 

@@ -45,7 +45,7 @@ async def test_an_answer_that_was_lost_is_asked_for_again(
 ) -> None:
     """A relay that dies with the answer on its lips leaves no account that nobody knows of."""
     someone = Person("someone", 7)
-    real = registration._create
+    real = registration._create  # pyright: ignore[reportPrivateUsage] - the one place that asks
     answers: list[Answer] = []
 
     async def lost_at_first(link: Link, own: OwnAccount, token: str | None) -> Answer:

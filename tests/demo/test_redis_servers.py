@@ -58,6 +58,10 @@ async def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 async def test_an_absent_redis_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says what to install."""
-    monkeypatch.setattr("shutil.which", lambda _: None)
+
+    def which(_name: str) -> None:
+        """Find nothing."""
+
+    monkeypatch.setattr("shutil.which", which)
     with pytest.raises(RedisAbsent, match="apt-get install redis-server"):
         await RedisServer(tmp_path, 1).start()

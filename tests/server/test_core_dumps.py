@@ -40,7 +40,11 @@ def test_a_crash_leaves_no_core_dump(tmp_path: Path, require: Callable[[bool, st
 def test_the_limit_is_one_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     """Soft and hard limit are one byte, which programs in core_pattern do not get past either."""
     asked: list[tuple[int, int]] = []
-    monkeypatch.setattr(resource, "setrlimit", lambda _what, limits: asked.append(limits))
+
+    def note(_what: int, limits: tuple[int, int]) -> None:
+        asked.append(limits)
+
+    monkeypatch.setattr(resource, "setrlimit", note)
     assert forbid_core_dumps()
     assert asked == [(CORE_BYTES_MAX, CORE_BYTES_MAX)]
 
@@ -55,7 +59,11 @@ def test_where_the_limit_is_zero_for_good_the_process_is_marked(
 
     monkeypatch.setattr(resource, "setrlimit", refuse)
     marked: list[int] = []
-    monkeypatch.setattr(ctypes, "CDLL", lambda _name: _Library(marked))
+
+    def library(_name: str | None) -> _Library:
+        return _Library(marked)
+
+    monkeypatch.setattr(ctypes, "CDLL", library)
     monkeypatch.setattr(sys, "platform", "linux")
     assert forbid_core_dumps()
     assert marked == [4]

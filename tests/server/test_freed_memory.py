@@ -48,11 +48,18 @@ def test_it_says_whether_the_system_agreed(monkeypatch: pytest.MonkeyPatch, answ
         assert (parameter, 0 < value < 256) == (-6, True)
         return answer
 
-    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace(mallopt=mallopt))
+    def library(_name: str | None) -> SimpleNamespace:
+        return SimpleNamespace(mallopt=mallopt)
+
+    monkeypatch.setattr(ctypes, "CDLL", library)
     assert overwrite_freed_memory() is bool(answer)
 
 
 def test_another_system_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the C library has no such setting, the answer is no."""
-    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())
+
+    def library(_name: str | None) -> SimpleNamespace:
+        return SimpleNamespace()
+
+    monkeypatch.setattr(ctypes, "CDLL", library)
     assert not overwrite_freed_memory()
