@@ -32,10 +32,13 @@ KIB = 1024
 MIB = 1024 * 1024
 
 
-class Configuration(StoreSettings, ListeningSettings, BaseSettings):
+# As pydantic-settings asks: its own `model_config` is of a wider kind than that of the parts.
+class Configuration(  # pyright: ignore[reportIncompatibleVariableOverride]
+    StoreSettings, ListeningSettings, BaseSettings
+):
     """Everything an operator may set. Immutable once built; see `configuration_loading`."""
 
-    model_config = SettingsConfigDict(  # pyright: ignore[reportIncompatibleVariableOverride] - as pydantic-settings asks
+    model_config = SettingsConfigDict(
         env_prefix=ENVIRONMENT_PREFIX,
         extra="forbid",
         frozen=True,
@@ -390,6 +393,6 @@ def with_file(file: Path) -> type[Configuration]:
     class WithFile(Configuration):
         """The configuration with its file; a class because the library wants one."""
 
-        model_config = SettingsConfigDict(  # pyright: ignore[reportIncompatibleVariableOverride] - as pydantic-settings askstoml_file=file)
+        model_config = SettingsConfigDict(toml_file=file)
 
     return WithFile
