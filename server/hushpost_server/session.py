@@ -146,10 +146,16 @@ class Session:
         if self._hold_timer is not None:
             self._hold_timer.cancel()
         self.machine.close(CloseCode.GOING_AWAY)
+        self._forget_unsent()
         self._requests = None
         if self.feed is not None:
             self.services.presence.leave(self)
             self.services.store.close_mailbox(self.feed.route, self.feed.epoch)
+
+    def _forget_unsent(self) -> None:
+        """Drop what nobody will receive: whole deliveries would stay until the machine is freed."""
+        self.machine.data_to_send()
+        self.machine.events_received()
 
     # -- what the relay calls --------------------------------------------------------------------
 
@@ -163,6 +169,7 @@ class Session:
         """Send what the machine has to say, and close if it says so."""
         self._dirty = False
         if self.gone:
+            self._forget_unsent()
             return
         self.transmit(self.collect())
 

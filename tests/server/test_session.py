@@ -14,6 +14,7 @@ from hushpost_store.memory import MemoryStore
 from hushpost_wire.close_codes import CloseCode
 from hushpost_wire.control import CountPrekeys, Error, ErrorCode, PrekeyCount
 from hushpost_wire.frames import Accepted, Deliver, encode_acknowledge, encode_submit
+from hushpost_wire.identifiers import DropReference, EnvelopeId
 
 from tests.server.conftest import quiet
 from tests.waiting import SECONDS_MAX
@@ -184,3 +185,23 @@ async def test_a_drained_inbox_is_told_and_a_reader_that_pauses_is_spared(
         assert (await inbox.wait_for(Deliver)).envelope == submit.envelope
         session.drain()
         assert await inbox.ended() == CloseCode.DRAIN
+
+
+async def test_what_nobody_will_receive_is_forgotten(relay: RelayServer) -> None:
+    """Deliveries that a lost connection did not take are gone with it, not when memory is freed."""
+    device = TestDevice(relay.url)
+    async with device.inbox(create=True):
+        session = relay.services.presence.by_route(device.route)
+        assert session is not None
+        for number in range(3):
+            session.machine.deliver_ephemeral(
+                not_after=480_000,
+                drop_ref=DropReference(bytes(16)),
+                envelope_id=EnvelopeId(number.to_bytes(16)),
+                envelope=bytes(4096),
+            )
+            if number == 1:
+                session.lost()
+                assert session.machine.data_to_send() == []
+        session.flush()
+        assert session.machine.data_to_send() == []
