@@ -169,7 +169,6 @@ class Session:
         """Send what the machine has to say, and close if it says so."""
         self._dirty = False
         if self.gone:
-            self._forget_unsent()
             return
         self.transmit(self.collect())
 

@@ -193,15 +193,12 @@ async def test_what_nobody_will_receive_is_forgotten(relay: RelayServer) -> None
     async with device.inbox(create=True):
         session = relay.services.presence.by_route(device.route)
         assert session is not None
-        for number in range(3):
+        for number in range(2):
             session.machine.deliver_ephemeral(
                 not_after=480_000,
                 drop_ref=DropReference(bytes(16)),
                 envelope_id=EnvelopeId(number.to_bytes(16)),
                 envelope=bytes(4096),
             )
-            if number == 1:
-                session.lost()
-                assert session.machine.data_to_send() == []
-        session.flush()
+        session.lost()
         assert session.machine.data_to_send() == []
