@@ -7,7 +7,9 @@ process that dies in between leaves at most a mailbox of nobody, which the sweep
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from typing import Final
 
 from hushpost_store import errors
 from hushpost_store.memory_accounts import DEVICE_LISTS_MAX
@@ -25,6 +27,10 @@ from hushpost_store.rows import (
     TakenPrekeys,
 )
 
+# A mailbox is claimed before its account is made or its device list changed; longer than that
+# takes, also where a slot moves meanwhile.
+ORPHAN_SECONDS: Final = 60.0
+
 
 class Accounts:
     """Every operation raises StoreFault where Redis is away; it may then be asked again."""
@@ -33,6 +39,8 @@ class Accounts:
         self._shards = shards
         self._quotas = quotas
         self._figures = figures
+        # Mailboxes of nobody, and since when this process has seen them so.
+        self._orphans: dict[bytes, float] = {}
 
     async def create(self, account: AccountRow) -> None:
         """See `AccountStore.create_account`."""
@@ -171,12 +179,17 @@ class Accounts:
         return answers.number(answer)
 
     async def release_orphan(self, route: bytes, owner: bytes) -> bool:
-        """Remove a mailbox that its owner's account does not name; whether it was one."""
+        """Remove a mailbox that its owner's account has not named for a while; whether it did."""
         account_id, device_id = owner[:-_DEVICE_ID_BYTES], owner[-_DEVICE_ID_BYTES:]
         account = await self.load(account_id, even_deleting=True)
         device = account.device(device_id) if account is not None else None
         if device is not None and device.route == route:
+            self._orphans.pop(route, None)
             return False
+        now = time.monotonic()
+        if now - self._orphans.setdefault(route, now) < ORPHAN_SECONDS:
+            return False  # its account may be about to be made
+        del self._orphans[route]
         await self._shards.run("release", mailbox_keys(route), owner)
         return True
 
@@ -202,7 +215,7 @@ class Accounts:
             self._figures.count_out(*answers.numbers(answer))
 
 
-_DEVICE_ID_BYTES = 16
+_DEVICE_ID_BYTES: Final = 16
 
 
 def _owner(account_id: bytes, device: DeviceRow) -> bytes:
