@@ -24,15 +24,28 @@ async def test_keys_come_whole_and_a_missing_account_is_said(tmp_path: Path) -> 
 
 
 async def test_a_relay_that_limits_takes_says_when(tmp_path: Path) -> None:
-    """Prekeys of one account run out for who takes too many; the error says to try again."""
+    """Who takes too many from one network is told to try again."""
     async with (
-        relay(account_takes_per_hour=1, account_takes_burst=1) as server,
+        relay(prefix_takes_per_minute=0.001, prefix_takes_burst=1) as server,
         await person(tmp_path, "alice", server.url) as alice,
     ):
         office = inside(alice).office
         await fetch_keys(office, alice.address)
         with pytest.raises(RelayUnreachable, match="try again"):
             await fetch_keys(office, alice.address)
+
+
+async def test_an_account_that_many_ask_for_still_gives_its_keys(tmp_path: Path) -> None:
+    """Beyond its limit an account's bundle comes without a one-time record."""
+    async with (
+        relay(account_takes_per_hour=1, account_takes_burst=1) as server,
+        await person(tmp_path, "alice", server.url) as alice,
+    ):
+        office = inside(alice).office
+        first = (await fetch_keys(office, alice.address)).bundles[0]
+        later = (await fetch_keys(office, alice.address)).bundles[0]
+        assert first.one_time is not None
+        assert (later.one_time, later.signed, later.seal) == (None, first.signed, first.seal)
 
 
 def test_a_foreign_host_needs_the_person() -> None:

@@ -45,7 +45,7 @@ def test_a_leak_makes_it_fail() -> None:
     facts = [json.loads(line) for line in result.stdout.splitlines()]
     leaks = [fact for fact in facts if fact["kind"] == "hunt" and not fact["ok"]]
     assert [leak["where"] for leak in leaks] == ["the relay's files"]
-    assert "as Base64 in relay.log" in leaks[0]["found"][0]
+    assert "as Base64 at 0 in relay.log" in leaks[0]["found"][0]
     assert facts[-1]["kind"] == "result"
     assert facts[-1]["ok"] is False
 
