@@ -40,6 +40,17 @@ class Scene:
         """Return every envelope that was posted until now."""
         return {submit.envelope for submit in read_capture(self.folder / "wire").submits}
 
+    def busiest(self, envelopes: set[bytes]) -> set[bytes]:
+        """Return those of them that went to the mailbox which got most of them.
+
+        A receipt for somebody else may have been posted in between, up to five seconds late.
+        """
+        routes: dict[bytes, set[bytes]] = {}
+        for submit in read_capture(self.folder / "wire").submits:
+            if submit.envelope in envelopes:
+                routes.setdefault(bytes(submit.route), set()).add(submit.envelope)
+        return max(routes.values(), key=len)
+
     def hunt(self, envelopes: set[bytes]) -> set[bytes]:
         """Return those of which the relay's files hold anything."""
         return hunt_ciphertext(self.relay.data_folder, envelopes)
@@ -92,7 +103,7 @@ async def test_acknowledged_envelopes_leave_the_files_in_time(tmp_path: Path) ->
         before = stage.submitted()
         sent = [await anna.send(contacts["bert"], text(number)) for number in range(WAITING)]
         await asyncio.gather(*(one.reached("accepted", timeout=60) for one in sent))
-        for_bert = stage.submitted() - before
+        for_bert = stage.busiest(stage.submitted() - before)
         kept = [await anna.send(contacts["cara"], text(number)) for number in range(5)]
         await asyncio.gather(*(one.reached("accepted", timeout=60) for one in kept))
         for_cara = stage.submitted() - before - for_bert
