@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from hushpost_server.configuration import Configuration
 from hushpost_server.data_folder import DataFolder
 from hushpost_server.errors import FolderUnusable, IdentityUnusable, StoreUnfit
 from hushpost_server.logging import EventLog
+from hushpost_store.errors import StorageFull, StoreFault, StoreInUse, StoreNewer
 from hushpost_store.memory import MemoryStore
 
 from tests.server.conftest import quiet
@@ -86,3 +88,56 @@ def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "hushpost_store.redis.store", None)
     with pytest.raises(StoreUnfit, match=r"hushpost\[redis\]"):
         folder_of(quiet(store="redis", redis_url="redis://h", data_folder=tmp_path)).make_store()
+
+
+class Refusing(MemoryStore):
+    """A store that does not open."""
+
+    fault: StoreFault = StoreFault("")
+
+    async def open(self) -> None:
+        """Raise what the test asks for."""
+        raise self.fault
+
+
+@pytest.mark.parametrize(
+    ("fault", "advice"),
+    [
+        (StoreInUse("x"), "stop that one"),
+        (StoreNewer("x"), "upgrade this one"),
+        (StorageFull("x"), "free space"),
+        (StoreFault("the reason"), "the reason"),
+    ],
+)
+async def test_each_fault_of_opening_says_what_to_do(
+    tmp_path: Path, fault: StoreFault, advice: str
+) -> None:
+    """One line for the operator, and nothing is left open."""
+    folder = folder_of(quiet(store="sqlite", data_folder=tmp_path))
+    store = Refusing()
+    store.fault = fault
+    with pytest.raises(FolderUnusable, match=advice):
+        await folder.open_store(store)
+    await folder.close()
+
+
+def test_an_identity_of_an_older_release_is_completed(tmp_path: Path) -> None:
+    """The public key is written beside the seed, so that a damaged seed is noticed from now on."""
+    folder = folder_of(quiet(store="sqlite", data_folder=tmp_path))
+    made = folder.open_identity()
+    path = tmp_path / "identity.json"
+    old = {k: v for k, v in json.loads(path.read_text()).items() if k != "public_key"}
+    path.write_text(json.dumps(old))
+    assert folder.open_identity() == made
+    assert "public_key" in json.loads(path.read_text())
+
+
+async def test_a_quiet_relay_reads_on_until_its_own_bound(tmp_path: Path) -> None:
+    """The store's bound leaves room for what the tick holds, and the folder closes its store."""
+    folder = folder_of(quiet(store="sqlite", data_folder=tmp_path, quiet=True))
+    folder.prepare()
+    store = folder.make_store()
+    await folder.open_store(store)
+    assert not store.under_pressure()
+    await folder.close()
+    await folder.close()

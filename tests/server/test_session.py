@@ -12,8 +12,15 @@ from hushpost_server.session import Session
 from hushpost_store.errors import StorageFull
 from hushpost_store.memory import MemoryStore
 from hushpost_wire.close_codes import CloseCode
-from hushpost_wire.control import CountPrekeys, Error, ErrorCode, PrekeyCount
-from hushpost_wire.frames import Accepted, Deliver, encode_acknowledge, encode_submit
+from hushpost_wire.control import CountPrekeys, Error, ErrorCode, ExpiredSeen, PrekeyCount
+from hushpost_wire.frames import (
+    Accepted,
+    Deliver,
+    RefusalReason,
+    Refused,
+    encode_acknowledge,
+    encode_submit,
+)
 from hushpost_wire.identifiers import DropReference, EnvelopeId
 
 from tests.server.conftest import quiet
@@ -202,3 +209,69 @@ async def test_what_nobody_will_receive_is_forgotten(relay: RelayServer) -> None
             )
         session.lost()
         assert session.machine.data_to_send() == []
+
+
+async def test_who_sends_too_much_is_told_and_left_unread_for_a_while(clock: ManualClock) -> None:
+    """Submissions beyond the rate are refused with SLOW_DOWN; later ones are taken again."""
+    limits = quiet(connection_submits_per_second=5, connection_submits_burst=1)
+    async with RelayServer(limits, clock=clock) as relay:
+        device = TestDevice(relay.url)
+        async with device.inbox(create=True) as inbox, dial(relay.url, "/v1/post") as post:
+            secret = await device.open_drop(inbox)
+            for number in range(3):
+                submit = envelope_for(
+                    device.route, secret, request=number, body=number.to_bytes(4096)
+                )
+                await post.socket.send(encode_submit(submit))
+            verdicts = [await post.verdict() for _ in range(3)]
+            refused = [one for one in verdicts if isinstance(one, Refused)]
+            assert {one.reason for one in refused} == {RefusalReason.SLOW_DOWN}
+            assert 1 <= len(refused) <= 2
+            async with asyncio.timeout(SECONDS_MAX):
+                again = envelope_for(device.route, secret, request=9, body=bytes(4096))
+                while not isinstance(await post.submit(again), Accepted):  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+
+
+async def test_who_asks_too_much_is_told_to_slow_down(clock: ManualClock) -> None:
+    """A request beyond the rate is answered so, and the connection stays."""
+    limits = quiet(connection_controls_per_second=5, connection_controls_burst=3)
+    async with RelayServer(limits, clock=clock) as relay:
+        device = TestDevice(relay.url)
+        async with device.inbox(create=True) as inbox:
+            for _ in range(8):
+                await inbox.send(CountPrekeys(id=inbox.id()))
+            error = await inbox.wait_for(Error)
+            assert error.code is ErrorCode.SLOW_DOWN
+            assert error.retry_after
+            await asyncio.sleep(min(error.retry_after, 1))
+            async with asyncio.timeout(SECONDS_MAX):
+                await inbox.ask(CountPrekeys(id=inbox.id()), PrekeyCount)
+
+
+async def test_an_envelope_of_no_size_costs_and_is_refused(relay: RelayServer) -> None:
+    """BAD_ENVELOPE for what is of no bucket; the connection goes on."""
+    device = TestDevice(relay.url)
+    async with device.inbox(create=True) as inbox, dial(relay.url, "/v1/post") as post:
+        secret = await device.open_drop(inbox)
+        odd = envelope_for(device.route, secret, body=bytes(4096))
+        unfit = odd._replace(envelope=odd.envelope[:-1])
+        verdict = await post.submit(unfit)
+        assert isinstance(verdict, Refused)
+        assert verdict.reason is RefusalReason.BAD_ENVELOPE
+        assert isinstance(await post.submit(odd), Accepted)
+
+
+async def test_text_that_is_none_ends_the_connection(relay: RelayServer) -> None:
+    """Bytes that are no UTF-8 in a text message are the peer's fault."""
+    async with dial(relay.url, "/v1/post") as post:
+        await post.socket.send(b"\xff\xfe", text=True)
+        assert await post.ended() == CloseCode.PROTOCOL_ERROR
+
+
+async def test_a_notice_that_was_never_sent_cannot_be_seen(relay: RelayServer) -> None:
+    """Confirming what was not told ends the connection."""
+    device = TestDevice(relay.url)
+    async with device.inbox(create=True) as inbox:
+        await inbox.send(ExpiredSeen(notice=1))
+        assert await inbox.ended() == CloseCode.PROTOCOL_ERROR

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 from hushpost_store.conformance import account
 from hushpost_store.sqlite import accounts
-from hushpost_store.sqlite.census import take_census
+from hushpost_store.sqlite.census import file_bytes, take_census
 from hushpost_store.sqlite.group import INSERT_COLUMNS
 
 
@@ -29,3 +30,10 @@ def test_counting_reads_no_envelope(connection: sqlite3.Connection) -> None:
     """The count goes by an index, so that a large store opens without reading all of its mail."""
     plan = connection.execute("EXPLAIN QUERY PLAN SELECT count(*) FROM envelope_4096").fetchall()
     assert any("USING COVERING INDEX" in str(step[3]) for step in plan)
+
+
+def test_a_file_that_is_not_there_has_no_bytes(tmp_path: Path) -> None:
+    """Figures of a store that is being opened or moved are no error."""
+    assert file_bytes(tmp_path / "none") == 0
+    (tmp_path / "some").write_bytes(bytes(7))
+    assert file_bytes(tmp_path / "some") == 7
