@@ -49,7 +49,7 @@ class AofRewriter:
         self._task = asyncio.create_task(self._look())
 
     async def stop(self) -> None:
-        """Stop looking; what is not rewritten yet is so after the next relay's deletions."""
+        """Stop looking; what is not rewritten yet is owed by the next relay that starts."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -11,10 +11,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from hushpost_store.redis.barrier import Barrier
-from hushpost_store.redis.command import Command, ConnectionLost, Redirected
+from hushpost_store.redis.command import Answer, Command, ConnectionLost, Redirected
 from hushpost_store.redis.connection import ServerConnection
 from hushpost_store.redis.scripts import all_scripts
 
@@ -65,8 +64,7 @@ class NodeLink:
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+                await asyncio.gather(task, return_exceptions=True)
         await self._connection.close()
 
     async def _write(self) -> None:
@@ -94,6 +92,8 @@ class NodeLink:
             except ConnectionLost:
                 self._lose()
                 return
+            if not self._waiting:
+                return  # lost meanwhile: who waited has been told
             command = self._waiting.popleft()
             if command.ask is not None:
                 # The answer to ASKING itself comes first and says nothing.
@@ -101,7 +101,15 @@ class NodeLink:
                 self._waiting.appendleft(command)
                 continue
             command.is_answered = not isinstance(answer, Redirected)
+            self._tell(command, answer)
+
+    def _tell(self, command: Command, answer: Answer) -> None:
+        """Hand an answer on; whoever fails over it must not keep the others from theirs."""
+        try:
             command.on_answer(answer)
+        except Exception as error:  # noqa: BLE001 - the edge of this task: reported, and gone on
+            loop = asyncio.get_running_loop()
+            loop.call_exception_handler({"message": "an answer was not taken", "exception": error})
 
     def _lose(self) -> None:
         if not self.is_open:
@@ -114,7 +122,7 @@ class NodeLink:
         self._to_write.clear()
         self._on_lost(self)
         for command in lost:
-            command.on_answer(ConnectionLost("the connection to Redis ended before the answer"))
+            self._tell(command, ConnectionLost("the connection to Redis ended before the answer"))
 
 
 def _arguments(commands: Sequence[Command]) -> list[tuple[bytes | int, ...]]:

@@ -54,13 +54,13 @@ class Posting:
             figures.is_faulty = True
             listener.refused(Refusal.RETRY, RETRY_SECONDS)
             return
-        figures.is_faulty = False
         reason, number, *rest = answers.items(answer)
         if reason != 0:
             listener.refused(Refusal(answers.number(reason)), answers.number(number))
             return
         admitted = Admitted(answers.number(number), duplicate=rest[0] == 1)
         if admitted.sequence and not admitted.duplicate:
+            figures.is_faulty = False  # a refusal would not show that Redis can write
             figures.count_in(len(self._submission.envelope))
         self._on_admitted(answers.blob(rest[1]), self._submission, admitted)
         listener.admitted(admitted)

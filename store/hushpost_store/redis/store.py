@@ -15,6 +15,7 @@ from hushpost_store.quotas import Quotas
 from hushpost_store.redis import answers
 from hushpost_store.redis.accounts import Accounts
 from hushpost_store.redis.aof_rewriter import AofRewriter
+from hushpost_store.redis.command import ServerError
 from hushpost_store.redis.figures import Figures
 from hushpost_store.redis.keys import (
     ALL_ACCOUNTS,
@@ -101,6 +102,8 @@ class RedisStore:
             self._generation = await self._introduce()
             await self._count_all()
             self._wake_ups.start()
+            # What an earlier life deleted may still be in the servers' logs.
+            self._rewriter.deleted()
             self._rewriter.start()
         except BaseException:
             await self._shards.close()
@@ -264,8 +267,9 @@ class RedisStore:
         return StoreStats(
             generation=self._generation,
             accounts=figures.accounts,
-            queued_envelopes=figures.queued_envelopes,
-            queued_bytes=figures.queued_bytes,
+            # Another relay may have counted in what this one counts out.
+            queued_envelopes=max(0, figures.queued_envelopes),
+            queued_bytes=max(0, figures.queued_bytes),
             pending_bytes=self._shards.waiting_bytes,
             committed_envelopes=figures.committed,
             failed_envelopes=figures.failed,
@@ -283,9 +287,12 @@ class RedisStore:
     async def _introduce(self) -> bytes:
         """Return the store's generation, drawn when it is new. Raises StoreNewer."""
         ask = self._shards.ask
-        await ask(STORE_KEY, b"HSETNX", STORE_KEY, b"format", FORMAT)
-        await ask(STORE_KEY, b"HSETNX", STORE_KEY, b"generation", secrets.token_bytes(16))
-        found = answers.items(await ask(STORE_KEY, b"HMGET", STORE_KEY, b"format", b"generation"))
+        wanted = (STORE_KEY, b"HMGET", STORE_KEY, b"format", b"generation")
+        found = answers.items(await ask(*wanted))
+        if None in found:  # written only where it must be: a full server takes nothing
+            await ask(STORE_KEY, b"HSETNX", STORE_KEY, b"format", FORMAT)
+            await ask(STORE_KEY, b"HSETNX", STORE_KEY, b"generation", secrets.token_bytes(16))
+            found = answers.items(await ask(*wanted))
         if found[0] != FORMAT:
             raise errors.StoreNewer("this Redis was written by a newer hushpost: upgrade")
         return answers.blob(found[1])
@@ -294,7 +301,10 @@ class RedisStore:
         node = self._options.node.encode()
         ask = self._shards.ask
         seconds = _SWEEP_TURN_SECONDS
-        taken = await ask(SWEEP_KEY, b"SET", SWEEP_KEY, node, b"NX", b"EX", seconds)
+        try:
+            taken = await ask(SWEEP_KEY, b"SET", SWEEP_KEY, node, b"NX", b"EX", seconds)
+        except ServerError:
+            return True  # full: sweeping frees room, and two that sweep only work twice
         if taken is None and await ask(SWEEP_KEY, b"GET", SWEEP_KEY) != node:
             return False
         await ask(SWEEP_KEY, b"EXPIRE", SWEEP_KEY, seconds)

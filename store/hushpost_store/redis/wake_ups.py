@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 from struct import Struct
+from struct import error as struct_error
 from typing import Final
 
 from hushpost_store import errors
@@ -131,7 +132,9 @@ class WakeUps:
                     raise answer  # the channel's slot has moved
                 parts = answers.items(answer)
                 if parts[0] == b"smessage":
-                    self._hear(answers.blob(parts[2]), watcher)
+                    # Of a wrong size: of another version, or of a stranger. A hint may be lost.
+                    with suppress(struct_error):
+                        self._hear(answers.blob(parts[2]), watcher)
         finally:
             pinging.cancel()
             await asyncio.gather(pinging, return_exceptions=True)
@@ -165,7 +168,8 @@ class WakeUps:
             await asyncio.sleep(LOOK_SECONDS)
             routes = [*self.logins]
             for start in range(0, len(routes), LOOKS_AT_ONCE):
-                with suppress(errors.StoreFault):
+                # A figure that is no number is damage, which the scripts report.
+                with suppress(errors.StoreFault, ValueError):
                     await self._look_at(routes[start : start + LOOKS_AT_ONCE], watcher)
 
     async def _look_at(self, routes: Iterable[bytes], watcher: LoginWatcher) -> None:
@@ -176,7 +180,8 @@ class WakeUps:
             epoch, last = answers.items(answer)
             if held is None:
                 continue
-            if epoch is None or int(answers.blob(epoch)) > held:
+            # Lower: a failover lost the login, and nothing is delivered for it any more.
+            if epoch is None or int(answers.blob(epoch)) != held:
                 watcher.login_moved(route, held)
             elif last is not None:
                 watcher.mail_waits(route, int(answers.blob(last)))

@@ -93,3 +93,26 @@ async def test_nobody_there_is_said_at_opening() -> None:
     with pytest.raises(ConnectionLost):
         await link.open()
     assert not link.is_open
+
+
+async def test_who_fails_over_an_answer_keeps_nobody_from_theirs(
+    running_server: RedisServer,
+) -> None:
+    """The failure is reported, and the next answer reaches who waits for it."""
+    reported: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, context: reported.append(context["exception"]))
+    link = _link(running_server.port, [])
+    await link.open()
+    answers: list[Answer] = []
+    done = asyncio.Event()
+
+    def fail(_answer: Answer) -> None:
+        raise ZeroDivisionError
+
+    link.send(Command((b"PING",), None, fail))
+    link.send(Command((b"ECHO", b"b"), None, _last(answers, done)))
+    await asyncio.wait_for(done.wait(), 10)
+    assert answers == [b"b"]
+    assert [type(error) for error in reported] == [ZeroDivisionError]
+    await link.close()

@@ -60,3 +60,5 @@ async def test_a_refusal_and_a_fault_are_the_end() -> None:
     assert (recorder.told, recorder.reason) == (["refused"], Refusal.RETRY)
     assert figures.is_faulty
     assert nodes == []
+    posting.answered([1, 0])
+    assert figures.is_faulty, "a refusal does not show that Redis can write"

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from hushpost_demo.redis_servers import cli
 from hushpost_store import errors
 from hushpost_store.conformance import (
     DAY,
@@ -23,9 +24,10 @@ from hushpost_store.conformance import (
 from hushpost_store.quotas import Quotas
 from hushpost_store.redis import accounts
 from hushpost_store.redis.keys import STORE_KEY, account_keys, mailbox_keys
+from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.store import RedisStore
-from hushpost_store.rows import OneTimePrekey
+from hushpost_store.rows import OneTimePrekey, Refusal
 
 from tests.store.redis.conftest import empty, opened
 
@@ -178,3 +180,33 @@ async def test_pressure_is_what_waits_for_answers(redis_store: RedisStore) -> No
     late = await post(redis_store, envelope("alice", 2))
     assert late.told == ["refused"]
     assert QUOTAS.drops_max == 4
+
+
+async def test_a_full_redis_frees_itself(single_url: str) -> None:
+    """Senders retry; owners log in and acknowledge, sweeps delete, accounts go, nodes start."""
+    store = await opened(single_url)
+    await with_drops(store, "alice")
+    for number in range(2):
+        await post(store, envelope("alice", number, not_after=(DAY + 1) * 24))
+    port = single_url.rpartition(":")[2]
+    await cli("-p", port, "config", "set", "maxmemory", "1mb")
+    try:
+        assert (await post(store, envelope("alice", 7))).reason is Refusal.RETRY
+        assert (await post(store, envelope("nobody", 7))).reason is Refusal.NO_DROP
+        assert store.stats().faulty
+        mailbox = await store.open_mailbox(route("bob"), NOW)
+        store.acknowledge(route("bob"), mailbox.epoch, [1], NOW)
+        assert (await store.sweep(NOW + 2 * DAY_SECONDS)).envelopes == 1
+        await (await opened(single_url, node="node-b")).close()
+        assert await store.delete_account(digest("bob"))
+    finally:
+        await cli("-p", port, "config", "set", "maxmemory", "0")
+        await store.close()
+
+
+async def test_what_an_earlier_life_deleted_is_owed_by_the_next(single_url: str) -> None:
+    """A store that opens counts as if something had been deleted: the log may still hold it."""
+    store = RedisStore(RedisOptions(single_url), QUOTAS, lambda: NOW)
+    await store.open()
+    assert store.deletion_lag(NOW + 100) == 100
+    await store.close()

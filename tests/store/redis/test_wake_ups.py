@@ -1,6 +1,7 @@
 """Relays wake each other, and a lost hint costs a second or two."""
 
 import asyncio
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
@@ -149,3 +150,33 @@ async def test_a_lost_subscription_is_made_again(single_url: str) -> None:
         assert number < 50
     await here.close()
     await elsewhere.close()
+
+
+@pytest.mark.usefixtures("_rarely_looking")
+async def test_a_hint_that_is_none_is_passed_over(single_url: str) -> None:
+    """Hints of a wrong size end nothing: the next good one is heard."""
+    here, watcher = await _watching(single_url, "here")
+    elsewhere = await opened(single_url, node="elsewhere")
+    await with_drops(here, "alice")
+    await here.open_mailbox(route("bob"), NOW)
+    await asyncio.sleep(0.1)
+    for hint in ("m", "mm", "d", "e", "?", ""):
+        await cli("-p", single_url.rpartition(":")[2], "spublish", "{here}:wake", hint)
+    await post(elsewhere, envelope("alice", 1))
+    await watcher.told()
+    assert watcher.mail == [(route("bob"), 1)]
+    await here.close()
+    await elsewhere.close()
+
+
+async def test_a_login_that_a_failover_lost_is_ended(single_url: str) -> None:
+    """An epoch that went back: nothing is delivered any more, so the device must come anew."""
+    here, watcher = await _watching(single_url, "here")
+    await with_drops(here, "alice")
+    mailbox = await here.open_mailbox(route("bob"), NOW)
+    key = f"{{{urlsafe_b64encode(route('bob')).decode().rstrip('=')}}}:mailbox"
+    await cli("-p", single_url.rpartition(":")[2], "hincrby", key, "epoch", "-1")
+    while not watcher.moved:
+        await watcher.told()
+    assert watcher.moved[0] == (route("bob"), mailbox.epoch)
+    await here.close()
