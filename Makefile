@@ -7,7 +7,7 @@ CODE := crypto wire store server client_lib demo proof tests tools benchmarks
 .PHONY: help demo test prove check overload soak fuzz fuzz-minute model mutants bench coverage format lint types imports words links fmt lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(INSTALLED): requirements.lock pyproject.toml tools/make_venv.sh
 	@tools/make_venv.sh $(VENV)

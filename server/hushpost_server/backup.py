@@ -91,5 +91,7 @@ def restore_backup(configuration: Configuration, source: Path) -> bool:
 
 def _database(configuration: Configuration) -> Path:
     if configuration.store != "sqlite":
-        raise BackupFailed('there is nothing on disk to back up or restore with store = "memory"')
+        kept = {"redis": "in Redis: back it up there, and keep a copy of identity.json"}
+        place = kept.get(configuration.store, "in memory: nothing is on disk")
+        raise BackupFailed(f"this relay keeps its mail {place}")
     return configuration.data_folder / DATABASE_FILE

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from hushpost_server.command_arguments import Arguments, Commands, add_command, configuration_of
+from hushpost_server.command_arguments import (
+    Arguments,
+    Commands,
+    add_command,
+    configuration_of,
+    refuse_shared_store,
+)
 from hushpost_server.configuration import Configuration
+from hushpost_server.data_folder import DATABASE_FILE
 from hushpost_server.errors import FolderUnusable
 from hushpost_server.file_inventory import DATA
 from hushpost_server.inventory import Inventory, take_inventory
@@ -49,9 +56,15 @@ def _rendered(arguments: Arguments) -> str:
 
 
 def _check(configuration: Configuration) -> int:
+    refuse_shared_store(configuration, "inventory --check")
     folder = configuration.data_folder
     if not folder.is_dir():
         raise FolderUnusable(f"there is no data folder {folder}: name it with --data-folder")
+    if not (folder / DATABASE_FILE).is_file():
+        raise FolderUnusable(
+            f"there is no database in {folder}, so nothing would be looked at: name the folder of a"
+            " relay with --data-folder"
+        )
     odd = undeclared_in_folder(folder, DATA)
     for name in odd:
         print(f"undeclared: {name}", file=sys.stderr)

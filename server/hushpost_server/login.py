@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from hushpost_store.errors import AccountExists, MailboxUnknown, RouteTaken, StoreMisuse
+from hushpost_store.errors import (
+    AccountExists,
+    MailboxUnknown,
+    RouteTaken,
+    StoreError,
+    StoreMisuse,
+)
 from hushpost_store.rows import AccountRow, DeviceListRow, DeviceRow, ExpiredNotice
 from hushpost_wire.account_records import FIRST_VERSION, DeviceList, Genesis
 from hushpost_wire.close_codes import CloseCode
@@ -164,11 +170,17 @@ async def log_in(session: Session, request: Login) -> None:
     services.presence.enter(session)
     try:
         mailbox = await services.store.open_mailbox(device.route, services.now())
+    except MailboxUnknown:  # deleted since the account was read
+        raise RequestRefused(ErrorCode.LOGIN_FAILED) from None
+    try:
         left = await services.store.count_prekeys(
             device.account_id, device.device_id, day_of(services.now())
         )
-    except (MailboxUnknown, StoreMisuse):  # deleted between the two reads
-        raise RequestRefused(ErrorCode.LOGIN_FAILED) from None
+    except StoreError as error:
+        services.store.close_mailbox(device.route, mailbox.epoch)
+        if isinstance(error, StoreMisuse):  # deleted between the two reads
+            raise RequestRefused(ErrorCode.LOGIN_FAILED) from None
+        raise
     if not _waits(session):
         services.store.close_mailbox(device.route, mailbox.epoch)
         return

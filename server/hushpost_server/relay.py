@@ -50,6 +50,10 @@ from hushpost_server.sweeper import Sweeper
 from hushpost_server.take_limits import TakeLimits
 from hushpost_server.transport_safety import tls_context
 
+_COMMIT_FAILED = (
+    "the store's last commit failed: is the disk full or broken?",
+    "Redis did not take what was last written: is it there, and has it room?",
+)
 # How often deadlines are looked at; a slot of connections each time.
 DEADLINE_INTERVAL_SECONDS = 0.5
 # What ended connections left in freed memory is overwritten so often, if any ended: it takes some
@@ -341,7 +345,7 @@ class RelayServer:
         lag = self.store.deletion_lag(self.clock.now())
         problems: list[str] = []
         if stats.faulty:
-            problems.append("the store's last commit failed: is the disk full or broken?")
+            problems.append(_COMMIT_FAILED[self.configuration.store == "redis"])
         if lag > stats.deletion_seconds_max:
             bound = f"{stats.deletion_seconds_max:.0f} seconds"
             problems.append(f"deleted envelopes are still on disk after {bound}")

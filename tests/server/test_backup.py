@@ -109,7 +109,7 @@ def test_what_is_no_backup_or_would_overwrite_is_refused(tmp_path: Path) -> None
         restore_backup(configuration, tmp_path)
     with pytest.raises(BackupFailed, match="no database"):
         make_backup(configuration, tmp_path / "b")
-    with pytest.raises(BackupFailed, match="nothing on disk"):
+    with pytest.raises(BackupFailed, match="nothing is on disk"):
         make_backup(quiet(), tmp_path / "b")
 
 

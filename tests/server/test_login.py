@@ -9,6 +9,8 @@ import pytest
 from hushpost_proof.harness.device import TODAY, TestDevice, Wire, dial, envelope_for
 from hushpost_server.clock import ManualClock
 from hushpost_server.relay import RelayServer
+from hushpost_store.errors import DeviceUnknown, StorageFull, StoreError
+from hushpost_store.memory import MemoryStore
 from hushpost_wire import transcripts
 from hushpost_wire.account_records import NO_PREVIOUS
 from hushpost_wire.close_codes import CloseCode
@@ -276,3 +278,41 @@ async def test_expired_notices_come_until_they_are_seen(
         await inbox.send(ExpiredSeen(notice=notice.notice))
         await device.open_drop(inbox)  # served after it, so it has been done
     assert await relay.store.expired_notices(device.route) == ()
+
+
+class ForgetfulStore(MemoryStore):
+    """A store that fails right after a mailbox was opened, and notes what was closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.error: StoreError | None = None
+        self.closed: list[int] = []
+
+    async def count_prekeys(self, account_id: bytes, device_id: bytes, day: int) -> int:
+        """Fail as the test asks."""
+        if self.error is not None:
+            raise self.error
+        return await super().count_prekeys(account_id, device_id, day)
+
+    def close_mailbox(self, route: bytes, epoch: int) -> None:
+        """Note it."""
+        self.closed.append(epoch)
+        super().close_mailbox(route, epoch)
+
+
+@pytest.mark.parametrize("error", [DeviceUnknown("gone"), StorageFull("full")])
+async def test_a_login_that_fails_half_way_is_closed_again(
+    clock: ManualClock, error: StoreError
+) -> None:
+    """The mailbox that was opened for it does not stay logged in."""
+    store = ForgetfulStore()
+    async with RelayServer(quiet(), clock=clock, store=store) as relay:
+        device = TestDevice(relay.url)
+        async with device.inbox(create=True):
+            pass
+        store.error = error
+        store.closed.clear()
+        async with dial(relay.url, "/v1/inbox") as wire:
+            await wire.send(device.login(wire))
+            assert isinstance(await wire.wait_for(Error), Error)
+        assert store.closed[0] > 0
