@@ -16,10 +16,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 
+from hushpost_proof import timing
+
 from benchmarks.errors import MachineUnfit
 from benchmarks.recording import median
 
-SOURCE = Path(__file__).with_name("slow_sync.c")
+SOURCE = Path(timing.__file__).with_name("slow_sync.c")
 DELAY_VARIABLE = "HUSHPOST_SYNC_DELAY_US"
 # Two messages of 4 KiB with their pages: about what one commit at 2,000 a second writes.
 APPENDED = bytes(16_384)
