@@ -8,6 +8,8 @@ from rich.table import Table
 from hushpost_proof.experiment import Finding
 
 WIDTH = 140
+# Of what a broken row found, what the end of the output repeats.
+FOUND_CHARACTERS_MAX = 1_500
 
 
 def show(findings: Sequence[Finding], console: Console | None = None) -> None:
@@ -22,8 +24,19 @@ def show(findings: Sequence[Finding], console: Console | None = None) -> None:
             table.add_row(sentence, row.tried, f"{row.times:,}", row.found, verdict)
             sentence = ""
     (console if console is not None else Console(width=WIDTH)).print(table)
-    broken = [finding.claim.name for finding in findings if not finding.holds]
+    broken = [finding for finding in findings if not finding.holds]
     seconds = sum(finding.seconds for finding in findings)
+    # Once more without a frame: whoever reads the end of a long log sees what went wrong.
+    for finding in broken:
+        _tell(finding)
     print(f"{len(findings)} claims, {len(broken)} broken, {seconds:.0f} s of experiments")
-    for name in broken:
-        print(f"broken: {name}; look again: hushpost-prove --only {name}")
+
+
+def _tell(finding: Finding) -> None:
+    name = finding.claim.name
+    print(f"broken: {name}; look again: hushpost-prove --only {name}")
+    for row in finding.rows:
+        if not row.holds:
+            print(f"    {row.tried}: {row.found[:FOUND_CHARACTERS_MAX]}")
+    if not finding.rows:
+        print("    the experiment gave no rows")
