@@ -1,6 +1,8 @@
 """The mutation tool makes the changes it names, tells killed from survived, and wants reasons."""
 
+import argparse
 import ast
+import random
 from pathlib import Path
 
 import pytest
@@ -8,14 +10,18 @@ import pytest
 from tools.mutants import excuses
 from tools.mutants.__main__ import (
     PACKAGES,
+    Effort,
     Tally,
     files,
     judge,
     judges_of,
     module_of,
     require_sound,
+    run,
+    share,
 )
 from tools.mutants.mutations import mutants_of
+from tools.mutants.record import Record
 from tools.mutants.trial import Fate, try_mutant
 
 SOURCE = '''"""A docstring with 1 and True in it."""
@@ -106,6 +112,68 @@ def test_tests_that_fail_by_themselves_are_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("tools.mutants.__main__.try_mutant", killed)
     with pytest.raises(SystemExit, match="fail without a mutant"):
         require_sound([path])
+
+
+def test_an_endless_loop_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mutant that never ends is killed by the processor time that it takes."""
+    monkeypatch.setattr("tools.mutants.trial.PROCESSOR_SECONDS_MAX", 2)
+    path = Path(__file__).resolve().parents[2] / "wire" / "hushpost_wire" / "ttl.py"
+    test = tmp_path / "test_it.py"
+    test.write_text("from hushpost_wire import ttl\n\ndef test_it():\n    pass\n")
+    endless = ast.parse("while True: pass")
+    common = ["--rootdir", str(path.parents[2]), "-c", str(path.parents[2] / "pyproject.toml")]
+    assert try_mutant("hushpost_wire.ttl", path, endless, [str(test), *common]) is Fate.KILLED
+
+
+def test_a_run_goes_on_where_it_was_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a record has as killed is not tried again; survivors are, and are told again."""
+    path = next(one for one in files(None) if one.name == "ttl.py")
+    every = [mutant.name for mutant in mutants_of(path, module_of(path))]
+    tried: list[str] = []
+
+    def first_lives(mutant: object) -> Fate:
+        tried.append(getattr(mutant, "name", ""))
+        return Fate.SURVIVED if tried[-1] == every[0] else Fate.KILLED
+
+    monkeypatch.setattr("tools.mutants.__main__.require_sound", lambda _: None)
+    monkeypatch.setattr("tools.mutants.__main__.fate_of", first_lives)
+    kept = tmp_path / "fates"
+    for expected in (every, every[:1]):
+        tried.clear()
+        tally = run([path], Effort(60.0, random.Random(1), record=Record(kept)))
+        assert sorted(tried) == sorted(expected)
+        assert tally.tried == set(every)
+        assert tally.survived == every[:1]
+
+
+def test_a_record_is_of_files_as_they_were(tmp_path: Path) -> None:
+    """A kill does not count once the module or its tests have changed, nor after a survival."""
+    module, kept = tmp_path / "module.py", tmp_path / "fates"
+    module.write_text("LIMIT = 3\n")
+    Record(kept).note("m a", Fate.KILLED, [module])
+    assert Record(kept).is_killed("m a", [module])
+    assert not Record(kept).is_killed("m b", [module])
+    module.write_text("LIMIT = 4\n")
+    assert not Record(kept).is_killed("m a", [module])
+    Record(kept).note("m a", Fate.KILLED, [module])
+    Record(kept).note("m a", Fate.SURVIVED, [module])
+    assert not Record(kept).is_killed("m a", [module])
+
+
+def test_shares_make_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every mutant is in one share, and what is no share is refused."""
+    path = next(one for one in files(None) if one.name == "ttl.py")
+    every = [mutant.name for mutant in mutants_of(path, module_of(path))]
+    monkeypatch.setattr("tools.mutants.__main__.require_sound", lambda _: None)
+    monkeypatch.setattr("tools.mutants.__main__.fate_of", lambda _: Fate.KILLED)
+    shares = [share(f"{number}/3") for number in (1, 2, 3)]
+    tallies = [run([path], Effort(60.0, random.Random(1), one)) for one in shares]
+    assert sorted(name for tally in tallies for name in tally.tried) == sorted(every)
+    for wrong in ("0/3", "4/3", "1", "a/b"):
+        with pytest.raises(argparse.ArgumentTypeError, match="is no share"):
+            share(wrong)
 
 
 def test_a_survivor_needs_an_excuse() -> None:

@@ -4,7 +4,8 @@
 Each mutant is tried on its module's own test file and then on what tests the package as a whole.
 Survivors are killed by a test, or listed with a reason in `excused.toml`; else this ends with 1.
 Within the minutes given: where they do not suffice, mutants are drawn by chance and the rest is
-counted.
+counted. A long run is shared with `--shard 1/4`, and with `--record FILE` goes on where it was cut
+off.
 
 Why not mutmut or cosmic-ray: mutmut copies the sources and rewrites functions alone (constants of
 a module, where protocols have their limits, are never changed), and knows one source root;
@@ -25,6 +26,7 @@ from pathlib import Path
 
 from tools.mutants import excuses
 from tools.mutants.mutations import Mutant, mutants_of
+from tools.mutants.record import Record
 from tools.mutants.trial import Fate, share_imports, try_mutant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,6 +57,16 @@ class Tally:
     known: set[str] = field(default_factory=set[str])
     tried: set[str] = field(default_factory=set[str])
     survived: list[str] = field(default_factory=list[str])
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long, in which order, which share, and where the fates are kept."""
+
+    seconds: float
+    chance: random.Random
+    share: tuple[int, int] = (1, 1)
+    record: Record = field(default_factory=lambda: Record(None))
 
 
 def files(base: str | None) -> list[Path]:
@@ -105,24 +117,36 @@ def require_sound(paths: Sequence[Path]) -> None:
         passed.update(tests)
 
 
-def run(paths: Sequence[Path], seconds: float, chance: random.Random) -> Tally:
-    """Try the mutants of these modules for so long."""
+def run(paths: Sequence[Path], effort: Effort) -> Tally:
+    """Try the mutants of these modules, or the share of them that was asked for, for so long."""
     require_sound(paths)
     mutants = [mutant for path in paths for mutant in mutants_of(path, module_of(path))]
     tally = Tally(known={mutant.name for mutant in mutants})
     excused = excuses.read()
-    ends = time.monotonic() + seconds
-    chance.shuffle(mutants)
+    ends = time.monotonic() + effort.seconds
+    number, of = effort.share
+    mutants = mutants[number - 1 :: of]
+    effort.chance.shuffle(mutants)
     for mutant in mutants:
         if time.monotonic() > ends:
             break
         tally.tried.add(mutant.name)
-        if fate_of(mutant) is Fate.SURVIVED:
+        if _judged(mutant, effort.record) is Fate.SURVIVED:
             tally.survived.append(mutant.name)
             if mutant.name not in excused:
                 sys.stdout.write(f"survived: {mutant.name}\n")
                 sys.stdout.flush()
     return tally
+
+
+def _judged(mutant: Mutant, record: Record) -> Fate:
+    own, _ = judges_of(mutant.path)
+    files = [mutant.path, *map(Path, own)]
+    if record.is_killed(mutant.name, files):
+        return Fate.KILLED
+    fate = fate_of(mutant)
+    record.note(mutant.name, fate, files)
+    return fate
 
 
 def judge(tally: Tally, excused: dict[str, str]) -> int:
@@ -139,20 +163,34 @@ def judge(tally: Tally, excused: dict[str, str]) -> int:
 
 def main() -> int:
     """Run the tool."""
+    given = _parser().parse_args()
+    chosen = [path.resolve() for path in given.files]
+    paths = chosen or files(None if given.all else given.base)
+    bound = given.minutes or (float("inf") if given.all else 15.0)
+    share_imports()
+    chance = random.Random(given.seed)  # noqa: S311 - a draw that must be repeatable
+    tally = run(paths, Effort(bound * 60, chance, given.shard, Record(given.record)))
+    return judge(tally, excuses.read())
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mutants", description=__doc__)
     parser.add_argument("--base", default="HEAD~1", help="what changed since this commit")
     parser.add_argument("--all", action="store_true", help="all of wire and crypto")
     parser.add_argument("--minutes", type=float, default=None, help="15; with --all: no bound")
     parser.add_argument("--seed", type=int, default=0, help="which are drawn where time is short")
+    parser.add_argument("--shard", type=share, default=(1, 1), metavar="I/N", help="one share")
+    parser.add_argument("--record", type=Path, help="keep the fates there, and go on from them")
     parser.add_argument("files", nargs="*", type=Path, help="these modules instead")
-    arguments = parser.parse_args()
-    chosen = [path.resolve() for path in arguments.files]
-    paths = chosen or files(None if arguments.all else arguments.base)
-    bound = arguments.minutes or (float("inf") if arguments.all else 15.0)
-    share_imports()
-    chance = random.Random(arguments.seed)  # noqa: S311 - a draw that must be repeatable
-    tally = run(paths, bound * 60, chance)
-    return judge(tally, excuses.read())
+    return parser
+
+
+def share(text: str) -> tuple[int, int]:
+    """Read `2/4` as the second of four shares."""
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no share; write for instance 1/2 or 2/2")
+    return int(number), int(of)
 
 
 if __name__ == "__main__":
