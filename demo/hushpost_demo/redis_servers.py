@@ -23,10 +23,18 @@ KEEPS = {
     "no-appendfsync-on-rewrite": "no",
     "maxmemory-policy": "noeviction",
     "save": "",
+    "slowlog-log-slower-than": "-1",
+    "crash-log-enabled": "no",
+    "repl-diskless-sync": "yes",
+    "repl-diskless-load": "swapdb",
     # Otherwise a primary waits five seconds for more replicas to come.
     "repl-diskless-sync-delay": "0",
 }
 START_SECONDS_MAX = 30.0
+INSTALL = (
+    "redis-server and redis-cli are not installed: apt-get install redis-server, as root, on"
+    " Debian and Ubuntu; brew install redis on macOS"
+)
 _PAUSE_SECONDS = 0.02
 # Below the range from which systems take ports for outgoing connections; the cluster's own port
 # lies above by so much.
@@ -69,7 +77,7 @@ class RedisServer:
     async def start(self) -> None:
         """Start, on what an earlier life left, and wait until it answers."""
         if not is_installed():
-            raise RedisAbsent("redis-server is not installed: apt-get install redis-server")
+            raise RedisAbsent(INSTALL)
         self.folder.mkdir(parents=True, exist_ok=True)
         lines = {
             "port": str(self.port),
@@ -199,7 +207,12 @@ async def cli(*arguments: str) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    output, _ = await process.communicate()
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:  # nobody waits any more
+            process.kill()
+            await process.wait()
     if process.returncode:
         raise RedisDidNotStart(output.decode(errors="replace")[-2_000:])
     return output.decode()

@@ -18,8 +18,6 @@ from hushpost_store.redis.options import Durability, RedisOptions
 from hushpost_store.redis.replication import replicas_of
 from hushpost_store.redis.shards import Shards
 
-_ASKED = ("appendonly", "appendfsync", "maxmemory-policy", "save", "no-appendfsync-on-rewrite")
-
 
 class ServerUnfit(errors.StoreFault):
     """A server's configuration breaks a promise; the message names the line to change."""
@@ -28,66 +26,114 @@ class ServerUnfit(errors.StoreFault):
 @dataclass(frozen=True, slots=True)
 class _Rule:
     setting: str
-    wanted: str
+    # The first is the one that is named.
+    wanted: tuple[str, ...]
     reason: str
+    # Only some servers know it; where it is unknown there is nothing to forbid.
+    is_new: bool = False
+
+    @property
+    def problem(self) -> str:
+        """Say what to write and why."""
+        line = f"{self.setting} {self.wanted[0]}" if self.wanted[0] else f'{self.setting} ""'
+        return f"write `{line}`: {self.reason}"
 
 
 _FORGETS = (
-    _Rule("maxmemory-policy", "noeviction", "another policy throws accepted mail away"),
-    _Rule("save", '""', "snapshots keep deleted mail on the disk"),
+    _Rule("maxmemory-policy", ("noeviction",), "another policy throws accepted mail away"),
+    _Rule("save", ("",), "snapshots keep deleted mail on the disk"),
+    _Rule(
+        "slowlog-log-slower-than",
+        ("-1",),
+        "the slow log keeps mailbox, drop and second of what took long",
+    ),
+    _Rule("crash-log-enabled", ("no",), "a report of a crash quotes what was being written"),
+    # Valkey's other two logs of commands.
+    _Rule(
+        "commandlog-request-larger-than",
+        ("-1",),
+        "that log keeps mailbox, drop and second of what was large",
+        is_new=True,
+    ),
+    _Rule(
+        "commandlog-reply-larger-than",
+        ("-1",),
+        "that log keeps mailbox and second of what was large",
+        is_new=True,
+    ),
+)
+# A copy that goes over the disk leaves `dump.rdb` there, with all that was queued, and nothing
+# takes it away: `rdb-del-sync-files` does not where there is an append-only file.
+_COPIES = (
+    _Rule("repl-diskless-sync", ("yes",), "otherwise copies for replicas stay on the disk"),
+    _Rule(
+        "repl-diskless-load",
+        ("swapdb", "flush-before-load", "flushdb"),
+        "otherwise a copy from the primary stays on the disk, and deleted mail with it",
+    ),
 )
 _SYNCED = (
-    _Rule("appendonly", "yes", "without it a restart loses accepted mail"),
-    _Rule("appendfsync", "always", "otherwise ACCEPTED is said before the disk has it"),
-    _Rule("no-appendfsync-on-rewrite", "no", "otherwise nothing is synced during a rewrite"),
+    _Rule("appendonly", ("yes",), "without it a restart loses accepted mail"),
+    _Rule("appendfsync", ("always",), "otherwise ACCEPTED is said before the disk has it"),
+    _Rule("no-appendfsync-on-rewrite", ("no",), "otherwise nothing is synced during a rewrite"),
 )
+_ASKED = tuple(rule.setting for rule in (*_FORGETS, *_COPIES, *_SYNCED))
 
 
-def unfit(settings: Mapping[str, str], durability: Durability) -> list[str]:
-    """Return a sentence for each setting that breaks a promise, naming the line to write."""
-    rules = _FORGETS if durability is Durability.MEMORY else (*_FORGETS, *_SYNCED)
-    return [
-        f"write `{rule.setting} {rule.wanted}`: {rule.reason}"
-        for rule in rules
-        if settings.get(rule.setting, "") != rule.wanted.strip('"')
-    ]
+def unfit(
+    settings: Mapping[str, str], durability: Durability, *, is_copied: bool = True
+) -> list[str]:
+    """Return a sentence for each setting that breaks a promise, naming the line to write.
+
+    `is_copied`: the server has replicas, or is or may become one.
+    """
+    rules = [*_FORGETS, *(_COPIES if is_copied else ())]
+    rules += () if durability is Durability.MEMORY else _SYNCED
+    return [rule.problem for rule in rules if not _is_kept(rule, settings.get(rule.setting))]
+
+
+def _is_kept(rule: _Rule, value: str | None) -> bool:
+    return value in rule.wanted or (value is None and rule.is_new)
 
 
 async def probe(shards: Shards, options: RedisOptions) -> Barrier | None:
-    """Look at every primary, and at its replicas where they are counted on.
+    """Look at every primary and at its replicas.
 
     Returns what is to be written behind each group of envelopes. Raises ServerUnfit.
     """
     durability = options.durability
     has_waitaof = True
     for address in shards.primaries:
-        _refuse(address, unfit(await _settings(shards, address), durability), durability)
+        replicas = await replicas_of(shards, address)
+        is_copied = shards.is_cluster or bool(replicas)
+        problems = unfit(await settings_of(shards, address), durability, is_copied=is_copied)
+        _refuse(address, problems, durability)
         if durability is Durability.REPLICATED:
-            await _probe_replicas(shards, address, options)
+            _refuse_alone(address, replicas, options)
             has_waitaof = has_waitaof and await _has_waitaof(shards, address)
+        # At every durability: what must be forgotten is forgotten by the replicas too.
+        asked = durability if durability is Durability.REPLICATED else Durability.MEMORY
+        for replica in replicas:
+            _refuse(replica, unfit(await settings_of(shards, replica), asked), durability)
     if durability is not Durability.REPLICATED:
         return None
     return Barrier(options.replicas_min, int(options.replica_seconds_max * 1000), has_waitaof)
 
 
-async def _probe_replicas(shards: Shards, address: Address, options: RedisOptions) -> None:
-    replicas = await replicas_of(shards, address)
+def _refuse_alone(address: Address, replicas: Sequence[Address], options: RedisOptions) -> None:
     if len(replicas) < options.replicas_min:
         raise ServerUnfit(
             f"Redis at {address.host}:{address.port} has {len(replicas)} replicas that follow it,"
             f" and durability 'replicated' needs {options.replicas_min}: start one with"
             f" `replicaof {address.host} {address.port}`, or choose durability 'synced'"
         )
-    for replica in replicas:
-        settings = await _settings(shards, replica)
-        _refuse(replica, unfit(settings, options.durability), options.durability)
 
 
 def _refuse(address: Address, problems: Sequence[str], durability: Durability) -> None:
     if problems:
         lines = "\n  ".join(problems)
         raise ServerUnfit(
-            f"Redis at {address.host}:{address.port} cannot keep durability"
+            f"Redis at {address.host}:{address.port} would break what is promised with durability"
             f" {durability.value!r}. In its redis.conf\n  {lines}"
         )
 
@@ -97,7 +143,8 @@ async def _has_waitaof(shards: Shards, address: Address) -> bool:
     return known is not None
 
 
-async def _settings(shards: Shards, address: Address) -> dict[str, str]:
+async def settings_of(shards: Shards, address: Address) -> dict[str, str]:
+    """Return what a server says of the settings that are judged. Raises ServerUnfit."""
     names = [name.encode() for name in _ASKED]
     try:
         answer = await shards.ask_server(address, b"CONFIG", b"GET", *names)

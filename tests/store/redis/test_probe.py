@@ -18,7 +18,12 @@ SPOILT = {
     "no-appendfsync-on-rewrite": "yes",
     "maxmemory-policy": "allkeys-lru",
     "save": "3600 1",
+    "slowlog-log-slower-than": "10000",
+    "crash-log-enabled": "yes",
+    "repl-diskless-sync": "no",
+    "repl-diskless-load": "on-empty-db",
 }
+FORGETS = ("maxmemory-policy", "save", "slowlog-log-slower-than", "crash-log-enabled")
 
 
 @pytest.mark.parametrize("setting", SPOILT)
@@ -31,9 +36,24 @@ def test_each_setting_that_breaks_a_promise_is_named(setting: str) -> None:
 
 def test_memory_asks_for_less() -> None:
     """Without a disk nothing need be synced, but nothing may be thrown away or snapshotted."""
-    without = {**SPOILT, "maxmemory-policy": "noeviction", "save": ""}
-    assert unfit(without, Durability.MEMORY) == []
-    assert len(unfit(SPOILT, Durability.MEMORY)) == 2
+    forgetful = {**SPOILT, **{name: KEEPS[name] for name in FORGETS}}
+    assert unfit(forgetful, Durability.MEMORY, is_copied=False) == []
+    assert len(unfit(SPOILT, Durability.MEMORY, is_copied=False)) == len(FORGETS)
+
+
+def test_a_copy_over_the_disk_concerns_only_who_is_copied() -> None:
+    """A server without replicas makes no copies, and with them each of the two settings counts."""
+    on_disk = {**KEEPS, "repl-diskless-sync": "no", "repl-diskless-load": "disabled"}
+    assert unfit(on_disk, Durability.SYNCED, is_copied=False) == []
+    assert len(unfit(on_disk, Durability.SYNCED)) == 2
+
+
+def test_a_log_that_only_some_servers_know_is_refused_where_it_is() -> None:
+    """Valkey's logs of large commands must be off; a server without them lacks nothing."""
+    assert unfit(KEEPS, Durability.SYNCED) == []
+    for name in ("commandlog-request-larger-than", "commandlog-reply-larger-than"):
+        (problem,) = unfit({**KEEPS, name: "1048576"}, Durability.SYNCED)
+        assert problem.startswith(f"write `{name} -1`")
 
 
 async def test_a_server_as_it_comes_out_of_the_box_is_refused(tmp_path: Path) -> None:
@@ -78,5 +98,24 @@ async def test_a_primary_without_replica_keeps_nothing_replicated(tmp_path: Path
             with pytest.raises(ServerUnfit, match=f"{replica.port}.*\n.*appendfsync always"):
                 await store.open()
             await cli("-p", port, "config", "set", "appendfsync", "always")
+            await store.open()
+            await store.close()
+
+
+async def test_a_replica_that_forgets_nothing_is_refused_at_every_durability(
+    tmp_path: Path,
+) -> None:
+    """Nobody counts on it, and yet it must not keep what was deleted."""
+    async with redis_server(tmp_path / "primary") as primary:
+        keeping = {**KEEPS, "save": "3600 1", "appendonly": "no"}
+        async with redis_server(tmp_path / "replica", keeping) as replica:
+            port = str(replica.port)
+            await cli("-p", port, "replicaof", "127.0.0.1", str(primary.port))
+            await follows(primary)
+            store = RedisStore(RedisOptions(primary.url, Durability.SYNCED))
+            with pytest.raises(ServerUnfit, match=f"{replica.port}.*\n.*save") as refused:
+                await store.open()
+            assert "appendonly" not in str(refused.value)
+            await cli("-p", port, "config", "set", "save", "")
             await store.open()
             await store.close()
