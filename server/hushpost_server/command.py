@@ -16,6 +16,7 @@ from hushpost_server import (
     config_command,
     identity_command,
     inventory_command,
+    migrate_command,
     serve_command,
     subpoena_command,
 )
@@ -32,6 +33,7 @@ _NOUNS = (
     check_command,
     inventory_command,
     subpoena_command,
+    migrate_command,
 )
 
 

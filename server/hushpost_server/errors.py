@@ -58,6 +58,10 @@ class CheckFailed(OperatorError):
     """The database could not be looked at or repaired; it was left as it is."""
 
 
+class MigrationFailed(OperatorError):
+    """Mail could not be moved to another store; the message says what to do next."""
+
+
 class PeerError(RelayError):
     """A peer broke the protocol or asked for what it may not have."""
 

@@ -80,6 +80,13 @@ FILES: Final = (
         "milliseconds",
     ),
     File(
+        f"{DATABASE_FILE}.old",
+        DATA,
+        "a database that was moved to Redis, while it is overwritten",
+        Clause.RETENTION,
+        "seconds; a crash leaves it until `hushpost-relay migrate --erase` is run again",
+    ),
+    File(
         IDENTITY_FILE,
         DATA,
         "the relay's identity",

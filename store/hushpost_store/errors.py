@@ -75,6 +75,10 @@ class StoreDamaged(StoreFault):
     """The file is no store of ours, or is damaged: restore a backup."""
 
 
+class StoreMoved(StoreFault):
+    """Its mail has moved to another store, or is on the way: the message says how to go on."""
+
+
 class LookTooLong(StoreFault):
     """Reading beside a running store took too long and was broken off: try again, or stop it."""
 

@@ -117,6 +117,13 @@ KEYS: Final = (
         "{hushpost}:sweeper", "string", "which relay sweeps", Clause.SERVICE, "seconds, renewed"
     ),
     RedisKey(
+        "{hushpost}:migration",
+        "hash",
+        "how far a move from SQLite has come: state, random id, last account, how many",
+        Clause.SERVICE,
+        "until the first relay starts after the move",
+    ),
+    RedisKey(
         "{node}:wake",
         "channel",
         "tells the relay that an owner is logged in at of a mailbox and a sequence; carries"

@@ -16,6 +16,7 @@ from hushpost_store.redis.scripts import ACCOUNT_KEYS, MAILBOX_KEYS
 # What describes the store itself; its tag keeps it apart from every route and account.
 STORE_KEY: Final = b"{hushpost}:store"
 SWEEP_KEY: Final = b"{hushpost}:sweeper"
+MIGRATION_KEY: Final = b"{hushpost}:migration"
 ALL_MAILBOXES: Final = b"{*}:mailbox"
 ALL_ACCOUNTS: Final = b"{*}:account"
 

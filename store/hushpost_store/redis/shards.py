@@ -111,10 +111,14 @@ class Shards:
         self._give(Command(whole, slot_of(keys[0]), on_answer, on_durable=on_durable))
 
     def send_command(
-        self, key: bytes, arguments: tuple[bytes | int, ...], on_answer: OnAnswer
+        self,
+        key: bytes,
+        arguments: tuple[bytes | int, ...],
+        on_answer: OnAnswer,
+        on_durable: Callable[[bool], None] | None = None,
     ) -> None:
         """Send a command to the server that owns `key`; see `send`."""
-        self._give(Command(arguments, slot_of(key), on_answer))
+        self._give(Command(arguments, slot_of(key), on_answer, on_durable=on_durable))
 
     def owner_of(self, key: bytes) -> Address:
         """Return the server that owns `key`. Raises ServerError where none does."""

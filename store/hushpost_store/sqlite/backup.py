@@ -21,6 +21,7 @@ from hushpost_store.durable_folder import sync_folder
 from hushpost_store.rows import DropKind
 from hushpost_store.sqlite import schema
 from hushpost_store.sqlite.database import fault, make_private
+from hushpost_store.sqlite.migration_mark import require_unmarked
 from hushpost_store.sqlite.row_digest import Damage, install
 
 _COPIES: Final = (
@@ -49,7 +50,7 @@ _COPIES: Final = (
 def write(source: Path, target: Path, bucket_sizes: Sequence[int]) -> None:
     """Copy from a snapshot of the running store into a new file; durable on return.
 
-    Runs in any thread, on a connection of its own. Raises BackupExists, StorageFull.
+    Runs in any thread, on a connection of its own. Raises BackupExists, StorageFull, StoreMoved.
     """
     _require_absent(target)
     part = _fresh_part(target)
@@ -58,6 +59,7 @@ def write(source: Path, target: Path, bucket_sizes: Sequence[int]) -> None:
         with closing(_connect(part)) as made:
             schema.migrate(made, bucket_sizes)
         with closing(_connect(source)) as connection:
+            require_unmarked(connection)
             _copy(connection, part)
         _publish(part, target)
     except sqlite3.Error as error:

@@ -21,6 +21,7 @@ from hushpost_store.sqlite import inventory, schema, sweeper
 from hushpost_store.sqlite.database import FileLock, fault, lock_of
 from hushpost_store.sqlite.examination import damaged_condition, examine, prepare
 from hushpost_store.sqlite.inventory import Table
+from hushpost_store.sqlite.migration_mark import require_unmarked
 from hushpost_store.sqlite.row_digest import rest_is_intact
 
 REMOVABLE: Final = (
@@ -39,10 +40,11 @@ class Repaired:
     told: int
 
 
-def repair(path: Path) -> Repaired:
+def repair(path: Path, tolerated: Sequence[Table] = ()) -> Repaired:
     """Remove the damaged rows that may be removed, in one transaction; durable on return.
 
-    Raises StoreInUse (a relay runs), StoreDamaged (what is damaged cannot be removed).
+    Damaged rows of `tolerated` tables stay as they are. Raises StoreInUse (a relay runs),
+    StoreDamaged (what is damaged cannot be removed), StoreMoved.
     """
     lock = FileLock(lock_of(path))
     lock.take()
@@ -51,7 +53,8 @@ def repair(path: Path) -> Repaired:
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute("PRAGMA synchronous = FULL")
             prepare(connection)
-            _require_sound_file(connection)
+            _require_sound_file(connection, tolerated)
+            require_unmarked(connection)
             connection.execute("BEGIN IMMEDIATE")
             repaired = _remove(connection)
             schema.renew_generation(connection)
@@ -63,9 +66,9 @@ def repair(path: Path) -> Repaired:
         lock.release()
 
 
-def _require_sound_file(connection: sqlite3.Connection) -> None:
+def _require_sound_file(connection: sqlite3.Connection, tolerated: Sequence[Table]) -> None:
     for finding in examine(connection, envelopes=False):
-        removable = {table.name for table in (*REMOVABLE, inventory.META)}
+        removable = {table.name for table in (*REMOVABLE, inventory.META, *tolerated)}
         if finding.table not in removable:
             raise errors.StoreDamaged(
                 f"{finding.table or 'the file'}: {finding.sentence}; no repair makes that again,"

@@ -15,7 +15,10 @@ from hushpost_store.sqlite import inventory
 from hushpost_store.sqlite.inventory import ENVELOPE_TABLE_PREFIX, Table
 
 # What the table `store_meta` may name, with what each is for.
-META_NAMES: Final = {"generation": "random generation of the store, drawn anew by a restore"}
+META_NAMES: Final = {
+    "generation": "random generation of the store, drawn anew by a restore",
+    "migration": "keeps relays from serving a database whose mail moves, or moved, to Redis",
+}
 
 Shape = dict[str, str]
 """What stands in a schema, by name, with what defines it."""

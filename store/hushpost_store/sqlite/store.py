@@ -42,6 +42,7 @@ from hushpost_store.sqlite.examination import require_sound
 from hushpost_store.sqlite.intake import RETRY_SECONDS, Intake
 from hushpost_store.sqlite.loader import MailboxLoader
 from hushpost_store.sqlite.mailbox_cache import MailboxCache
+from hushpost_store.sqlite.migration_mark import require_unmarked
 from hushpost_store.sqlite.options import SqliteOptions
 from hushpost_store.sqlite.registry import Registry
 from hushpost_store.sqlite.writer import Writer
@@ -101,6 +102,7 @@ class SqliteStore:
             await self._database.run(
                 lambda connection: schema.migrate(connection, self._options.bucket_sizes)
             )
+            await self._database.run(require_unmarked)
             self._buckets = await self._database.run(schema.envelope_buckets)
             has_envelopes = file_bytes(self._path) <= self._options.examined_bytes_max
             damage = self._database.damage
