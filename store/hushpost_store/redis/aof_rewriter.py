@@ -1,34 +1,45 @@
-"""Deleted envelopes leave the append-only files too (docs/spec/store.md, "Deletion", of Redis).
+"""Deleted envelopes leave the append-only files too (docs/spec/store.md, "Deleted").
 
 Redis appends what was deleted as a deletion and keeps the envelope in its log until the log is
 rewritten from what is in memory. Here that is asked for when the oldest deletion is old enough, or
 when enough was deleted, of every server that has a copy: primaries, then replicas, one at a time,
 so that no two of them are busy with it.
+
+What was deleted is learned from the servers, not from this relay's own doing: so nobody has to
+live for it. What a relay deleted that died, what a replica learns that was away, and what a new
+primary has in its log are all found by whichever relay looks next. How each server stood when its
+last rewrite began is kept in Redis, for all relays.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from hushpost_store import errors
-from hushpost_store.redis import answers
+from hushpost_store.redis import answers, server_log
 from hushpost_store.redis.address import Address
 from hushpost_store.redis.command import ServerError
 from hushpost_store.redis.keys import STORE_KEY
 from hushpost_store.redis.options import RedisOptions
+from hushpost_store.redis.probe import refuse_unfit
 from hushpost_store.redis.replication import replicas_of
+from hushpost_store.redis.server_log import ServerLog
 from hushpost_store.redis.shards import Shards
 
-LOOK_SECONDS: Final = 1.0
+# An answer of some kilobytes from each server. Where a rewrite is due sooner, looks come sooner.
+LOOK_SECONDS: Final = 5.0
+_LOOKS_PER_WAIT: Final = 20
 # A rewrite copies what is in memory; a server that is not done after this long is stuck.
 REWRITE_SECONDS_MAX: Final = 300.0
 REWRITE_LOOK_SECONDS: Final = 0.1
-# How far the clocks of two relays may differ when one relies on a rewrite that the other asked for.
-CLOCKS_APART_SECONDS: Final = 10.0
-_REWRITTEN: Final = b"rewritten"
+# Each try that fails leaves a server with one more file until one succeeds.
+RETRY_SECONDS_MAX: Final = 240.0
+# Field of the store's key for each server: its mark when its last rewrite began, and when.
+_CLEAN: Final = b"clean:"
 
 
 class AofRewriter:
@@ -38,106 +49,204 @@ class AofRewriter:
         self._shards = shards
         self._options = options
         self._clock = clock
-        self._since: float | None = None
         self._bytes = 0
-        self._rewriting_since: float | None = None
+        # When this relay first deleted something since it looked last, and what a look that is
+        # under way took of that.
+        self._noted: float | None = None
+        self._judged: float | None = None
+        # Servers in whose log something deleted is, by run id, and since when.
+        self._dirty: dict[str, float] = {}
+        # When each server was last seen with nothing deleted in its log.
+        self._seen_clean: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
+        self._look_seconds = min(LOOK_SECONDS, options.rewrite_after_seconds / _LOOKS_PER_WAIT)
         self.rewrites = 0
 
     def start(self) -> None:
         """Begin to look whether a rewrite is due."""
-        self._task = asyncio.create_task(self._look())
+        self._task = asyncio.create_task(self._look_always())
 
     async def stop(self) -> None:
-        """Stop looking; what is not rewritten yet is owed by the next relay that starts."""
+        """Stop looking; what is not rewritten yet is found by whichever relay looks next."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
     def deleted(self, deleted_bytes: int = 0) -> None:
-        """Note that something was deleted now."""
-        if self._since is None:
-            self._since = self._clock()
+        """Note that this relay deleted something now: more exact than the next look."""
+        if self._noted is None:
+            self._noted = self._clock()
         self._bytes += deleted_bytes
 
     def lag(self, now: float) -> float:
         """Return the seconds since the oldest deletion that may still be in a log."""
-        oldest = _earlier(self._since, self._rewriting_since)
+        oldest = _earliest((*self._dirty.values(), self._noted, self._judged))
         return 0.0 if oldest is None else max(0.0, now - oldest)
 
     def is_due(self) -> bool:
-        """Whether the oldest deletion is old enough, or enough was deleted."""
+        """Whether the oldest deletion that a look found is old enough, or enough was deleted."""
         options = self._options
-        return self._since is not None and (
-            self._clock() - self._since >= options.rewrite_after_seconds
+        return bool(self._dirty) and (
+            self._clock() - min(self._dirty.values()) >= options.rewrite_after_seconds
             or self._bytes >= options.rewrite_after_bytes
         )
 
+    async def look(self) -> None:
+        """Learn from the servers in which logs something deleted is.
+
+        Raises StoreFault at the end where one could not be asked: what was known of it stands.
+        """
+        began = self._clock()
+        noted = self._judged = _earliest((self._judged, self._noted))
+        self._noted = None
+        clean = await self._clean_marks()
+        found = await self._ask_all()
+        for log in found.logs:
+            # Of a server that nobody rewrote yet: dirty since its deletions are known of.
+            mark, rewritten = clean.get(log.run_id, ("", began if noted is None else noted))
+            if log.mark == mark:
+                self._dirty.pop(log.run_id, None)
+                self._seen_clean[log.run_id] = began
+            elif log.run_id not in self._dirty:
+                self._dirty[log.run_id] = self._seen_clean.get(log.run_id, rewritten)
+        if found.fault is not None:
+            raise found.fault
+        self._judged = None
+        self._forget_but({log.run_id for log in found.logs})
+
     async def rewrite(self) -> None:
-        """Have every server rewrite its log, unless another relay just did. Raises StoreFault."""
-        await self._rely_on_others()
-        if self._since is None:
-            return
-        begun = self._clock()
-        self._rewriting_since, self._since, self._bytes = self._since, None, 0
-        try:
-            for server in await self._servers():
-                await self._rewrite_at(server)
-            await self._shards.ask(STORE_KEY, b"HSET", STORE_KEY, _REWRITTEN, int(begun))
-        except BaseException:
-            self._since = _earlier(self._rewriting_since, self._since)
-            raise
-        finally:
-            self._rewriting_since = None
+        """Have every server rewrite its log in which something deleted is. Raises StoreFault.
+
+        One that cannot does not keep the others from it: its fault is raised at the end.
+        """
+        self._bytes = 0
+        servers, fault = await self._servers()
+        for server in servers:
+            try:
+                await self._rewrite_at(server, is_copied=len(servers) > 1)
+            except errors.StoreFault as failed:
+                fault = fault or failed
+        if fault is not None:
+            raise fault
+        await self._drop_marks_of_others()
         self.rewrites += 1
 
-    async def _look(self) -> None:
+    async def _look_always(self) -> None:
+        pause = self._look_seconds
+        # Relays that were started together shall not all ask for the same rewrite.
+        await asyncio.sleep(random.uniform(0.0, pause))  # noqa: S311 - spreads load
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            pause = self._look_seconds if await self._is_done() else self._later(pause)
+            await asyncio.sleep(pause)
+
+    async def _is_done(self) -> bool:
+        """Look, and rewrite what is due; whether nothing failed."""
+        try:
+            is_told = await self._is_told()  # a server that is away keeps no other one from it
             if self.is_due():
-                # Tried again at the next look; the lag tells the operator meanwhile.
-                with suppress(errors.StoreFault):
-                    await self.rewrite()
+                await self.rewrite()
+                is_told = await self._is_told()
+        except errors.StoreFault:
+            return False  # the lag tells the operator
+        except Exception as error:  # noqa: BLE001 - the edge of this task: reported, and gone on
+            loop = asyncio.get_running_loop()
+            loop.call_exception_handler({"message": "no rewrite was made", "exception": error})
+            return False
+        return is_told
 
-    async def _rely_on_others(self) -> None:
-        """Forget deletions that a rewrite of another relay, begun after them, has taken out."""
-        found = await self._shards.ask(STORE_KEY, b"HGET", STORE_KEY, _REWRITTEN)
-        if found is None or self._since is None:
-            return
-        rewritten = int(answers.blob(found)) - CLOCKS_APART_SECONDS
-        if self._since < rewritten:
-            # Some may be younger than that rewrite: they count as if they were as old as it.
-            self._since = rewritten
-            if not self.is_due():
-                self._bytes = 0
+    async def _is_told(self) -> bool:
+        try:
+            await self.look()
+        except errors.StoreFault:
+            return False
+        return True
 
-    async def _servers(self) -> list[Address]:
-        servers = [*self._shards.primaries]
+    def _later(self, pause: float) -> float:
+        return min(pause * 2, RETRY_SECONDS_MAX, self._options.rewrite_after_seconds)
+
+    async def _servers(self) -> tuple[list[Address], errors.StoreFault | None]:
+        """Return primaries, then replicas; and the fault of a primary that could not be asked."""
+        servers, fault = [*self._shards.primaries], None
         for primary in self._shards.primaries:
-            servers += await replicas_of(self._shards, primary)
-        return servers
+            try:
+                servers += await replicas_of(self._shards, primary)
+            except errors.StoreFault as failed:
+                fault = failed
+        return servers, fault
 
-    async def _rewrite_at(self, server: Address) -> None:
-        async with asyncio.timeout(REWRITE_SECONDS_MAX):
-            state = await self._idle(server)
-            if state["aof_enabled"] != "1":
-                return
-            await self._shards.ask_server(server, b"BGREWRITEAOF")
-            state = await self._idle(server)
-        if state["aof_last_bgrewrite_status"] != "ok":
+    async def _ask_all(self) -> _Found:
+        servers, fault = await self._servers()
+        logs: list[ServerLog] = []
+        for server in servers:
+            try:
+                logs.append(await server_log.look(self._shards, server))
+            except errors.StoreFault as failed:
+                fault = failed
+        return _Found([log for log in logs if log.is_kept], fault)
+
+    async def _rewrite_at(self, server: Address, *, is_copied: bool) -> None:
+        try:
+            async with asyncio.timeout(REWRITE_SECONDS_MAX):
+                before = await self._idle(server)
+                mark, _ = (await self._clean_marks()).get(before.run_id, ("", 0.0))
+                if not before.is_kept or before.mark == mark:
+                    return  # another relay was here meanwhile
+                # It may have come after this relay's start.
+                await refuse_unfit(
+                    self._shards, server, self._options.durability, is_copied=is_copied
+                )
+                began = self._clock()
+                await self._shards.ask_server(server, b"BGREWRITEAOF")
+                after = await self._idle(server)
+        except TimeoutError:
+            raise ServerError("a server does not end the rewrite of its log") from None
+        if not after.is_whole or after.run_id != before.run_id:
             raise ServerError("a server could not rewrite its log: look at its disk")
+        written = f"{began:.3f} {before.mark}"
+        await self._shards.ask(STORE_KEY, b"HSET", STORE_KEY, _field(before), written.encode())
 
-    async def _idle(self, server: Address) -> dict[str, str]:
-        """Wait until the server rewrites nothing, and return what it says of its log."""
-        while True:
-            answer = await self._shards.ask_server(server, b"INFO", b"persistence")
-            pairs = (line.split(":", 1) for line in answers.blob(answer).decode().splitlines())
-            state = {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
-            if state["aof_rewrite_in_progress"] == state["aof_rewrite_scheduled"] == "0":
-                return state
+    async def _idle(self, server: Address) -> ServerLog:
+        """Wait until the server rewrites nothing, and return how its log stands."""
+        while not (log := await server_log.look(self._shards, server)).is_idle:  # noqa: ASYNC110 - no event of ours
             await asyncio.sleep(REWRITE_LOOK_SECONDS)
+        return log
+
+    async def _clean_marks(self) -> dict[str, tuple[str, float]]:
+        """Return mark and time of each server's last rewrite, by run id."""
+        found = answers.fields(await self._shards.ask(STORE_KEY, b"HGETALL", STORE_KEY))
+        marks: dict[str, tuple[str, float]] = {}
+        for name, value in found.items():
+            if name.startswith(_CLEAN):
+                began, _, mark = value.decode().partition(" ")
+                marks[name.removeprefix(_CLEAN).decode()] = mark, float(began)
+        return marks
+
+    async def _drop_marks_of_others(self) -> None:
+        """Forget servers that are gone; one that comes back is rewritten once more."""
+        found = await self._ask_all()
+        gone = (await self._clean_marks()).keys() - {log.run_id for log in found.logs}
+        if gone and found.fault is None:
+            names = (_CLEAN + run_id.encode() for run_id in gone)
+            await self._shards.ask(STORE_KEY, b"HDEL", STORE_KEY, *names)
+
+    def _forget_but(self, run_ids: set[str]) -> None:
+        for known in (self._dirty, self._seen_clean):
+            for run_id in known.keys() - run_ids:
+                del known[run_id]
 
 
-def _earlier(one: float | None, other: float | None) -> float | None:
-    return min((moment for moment in (one, other) if moment is not None), default=None)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The logs that are kept, and why one server could not be asked."""
+
+    logs: list[ServerLog]
+    fault: errors.StoreFault | None
+
+
+def _field(log: ServerLog) -> bytes:
+    return _CLEAN + log.run_id.encode()
+
+
+def _earliest(moments: Iterable[float | None]) -> float | None:
+    return min((moment for moment in moments if moment is not None), default=None)

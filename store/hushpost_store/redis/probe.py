@@ -62,8 +62,8 @@ _FORGETS = (
         is_new=True,
     ),
 )
-# A copy that goes over the disk leaves `dump.rdb` there, with all that was queued, and nothing
-# takes it away: `rdb-del-sync-files` does not where there is an append-only file.
+# A copy that goes over the disk leaves `dump.rdb` there, with all that was queued, and by
+# default nothing takes it away; where `rdb-del-sync-files` does, a crash in between leaves it.
 _COPIES = (
     _Rule("repl-diskless-sync", ("yes",), "otherwise copies for replicas stay on the disk"),
     _Rule(
@@ -106,18 +106,28 @@ async def probe(shards: Shards, options: RedisOptions) -> Barrier | None:
     for address in shards.primaries:
         replicas = await replicas_of(shards, address)
         is_copied = shards.is_cluster or bool(replicas)
-        problems = unfit(await settings_of(shards, address), durability, is_copied=is_copied)
+        problems = unfit(await _settings(shards, address), durability, is_copied=is_copied)
         _refuse(address, problems, durability)
         if durability is Durability.REPLICATED:
             _refuse_alone(address, replicas, options)
             has_waitaof = has_waitaof and await _has_waitaof(shards, address)
         # At every durability: what must be forgotten is forgotten by the replicas too.
-        asked = durability if durability is Durability.REPLICATED else Durability.MEMORY
         for replica in replicas:
-            _refuse(replica, unfit(await settings_of(shards, replica), asked), durability)
+            if durability is Durability.REPLICATED:
+                _refuse(replica, unfit(await _settings(shards, replica), durability), durability)
+            else:
+                await refuse_unfit(shards, replica, durability, is_copied=True)
     if durability is not Durability.REPLICATED:
         return None
     return Barrier(options.replicas_min, int(options.replica_seconds_max * 1000), has_waitaof)
+
+
+async def refuse_unfit(
+    shards: Shards, address: Address, durability: Durability, *, is_copied: bool
+) -> None:
+    """Raise ServerUnfit where a server keeps what must be forgotten; nobody counts on its disk."""
+    problems = unfit(await _settings(shards, address), Durability.MEMORY, is_copied=is_copied)
+    _refuse(address, problems, durability)
 
 
 def _refuse_alone(address: Address, replicas: Sequence[Address], options: RedisOptions) -> None:
@@ -143,8 +153,7 @@ async def _has_waitaof(shards: Shards, address: Address) -> bool:
     return known is not None
 
 
-async def settings_of(shards: Shards, address: Address) -> dict[str, str]:
-    """Return what a server says of the settings that are judged. Raises ServerUnfit."""
+async def _settings(shards: Shards, address: Address) -> dict[str, str]:
     names = [name.encode() for name in _ASKED]
     try:
         answer = await shards.ask_server(address, b"CONFIG", b"GET", *names)

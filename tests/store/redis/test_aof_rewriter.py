@@ -6,14 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hushpost_demo.redis_servers import RedisServer, cli, redis_server
+from hushpost_demo.redis_servers import KEEPS, RedisServer, cli, redis_server
 from hushpost_store import errors
 from hushpost_store.conformance import NOW, QUOTAS, envelope, post, route, with_drops
-from hushpost_store.redis import aof_rewriter
+from hushpost_store.redis import answers, aof_rewriter
 from hushpost_store.redis.aof_rewriter import AofRewriter
+from hushpost_store.redis.keys import STORE_KEY
 from hushpost_store.redis.options import RedisOptions
+from hushpost_store.redis.probe import ServerUnfit
 from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.store import RedisStore
+from hushpost_store.redis.url import RedisUrl
 
 from tests.store.redis.conftest import follows
 
@@ -44,6 +47,33 @@ async def _used(url: str, clock: Callable[[], float], **changes: float) -> Redis
     return store
 
 
+_SETTLED = ("master_link_status:up", "aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0")
+
+
+async def _keeps_log(replica: RedisServer) -> None:
+    """Wait until a replica has ended the rewrite with which it begins after a whole copy."""
+    async with asyncio.timeout(20):
+        while True:
+            said = await cli("-p", str(replica.port), "info", "everything")
+            if all(line in said for line in _SETTLED):
+                return
+            await asyncio.sleep(0.02)
+
+
+async def _has_all(primary: RedisServer, replica: RedisServer) -> None:
+    """Wait until a replica has written all that its primary has."""
+
+    async def offset(server: RedisServer, name: str) -> str:
+        said = await cli("-p", str(server.port), "info", "replication")
+        (line,) = [one for one in said.splitlines() if one.startswith(name)]
+        return line.partition(":")[2]
+
+    wanted = await offset(primary, "master_repl_offset")
+    async with asyncio.timeout(20):
+        while int(await offset(replica, "slave_repl_offset")) < int(wanted):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.02)
+
+
 def _holds(server: RedisServer, number: int) -> bool:
     """Whether any file of a server has the middle of an envelope."""
     piece = envelope("alice", number).envelope[1_000:1_400]
@@ -60,8 +90,9 @@ async def test_a_deleted_envelope_leaves_every_log(
     async with redis_server(tmp_path / "p") as primary, redis_server(tmp_path / "r") as replica:
         await cli("-p", str(replica.port), "replicaof", "127.0.0.1", str(primary.port))
         await follows(primary)
+        await _keeps_log(replica)
         store = await _used(primary.url, clock)
-        await cli("-p", str(primary.port), "wait", "1", "5000")
+        await _has_all(primary, replica)
         clock.now = NOW + 599
         assert store.deletion_lag(clock.now) == 599
         await asyncio.sleep(0.2)
@@ -91,52 +122,184 @@ async def test_much_deleted_is_rewritten_early(
     await store.close()
 
 
-async def test_a_rewrite_of_another_relay_counts(shards: Shards, single_url: str) -> None:
-    """What was deleted well before another relay's rewrite began is gone; later things are not."""
+async def _delete(shards: Shards) -> None:
+    """Delete something, as nobody in particular."""
+    (server,) = shards.primaries
+    await shards.ask_server(server, b"SET", b"{gone}:thing", b"x")
+    await shards.ask_server(server, b"DEL", b"{gone}:thing")
+
+
+async def _clean(shards: Shards, url: str, clock: Clock) -> AofRewriter:
+    """Have everything rewritten once, by one who then knows that."""
+    rewriter = AofRewriter(shards, RedisOptions(url), clock)
+    await _delete(shards)
+    await rewriter.look()
+    await rewriter.rewrite()
+    await rewriter.look()
+    assert rewriter.lag(clock.now) == 0
+    return rewriter
+
+
+async def test_what_anybody_deleted_is_found(shards: Shards, single_url: str) -> None:
+    """The deletions of a relay that died count from the last look at which there were none."""
     clock = Clock()
-    one, other = (AofRewriter(shards, RedisOptions(single_url), clock) for _ in range(2))
-    other.deleted(5)
+    rewriter = await _clean(shards, single_url, clock)
+    clock.now += 5
+    await rewriter.look()
+    clock.now += 5
+    await _delete(shards)
+    assert rewriter.lag(clock.now) == 0
+    await rewriter.look()
+    assert rewriter.lag(clock.now) == 5
+    assert not rewriter.is_due()
+    clock.now += 600
+    assert rewriter.is_due()
+    await rewriter.rewrite()
+    await rewriter.look()
+    assert (rewriter.rewrites, rewriter.lag(clock.now)) == (2, 0)
+
+
+async def test_what_was_owed_outlives_every_relay(shards: Shards, single_url: str) -> None:
+    """A relay that comes after all others died counts from the last rewrite, not from its start."""
+    clock = Clock()
+    await _clean(shards, single_url, clock)
+    await _delete(shards)
+    clock.now += 4_000
+    later = AofRewriter(shards, RedisOptions(single_url), clock)
+    await later.look()
+    assert later.lag(clock.now) == 4_000
+    assert later.is_due()
+
+
+async def test_a_rewrite_of_another_relay_counts(shards: Shards, single_url: str) -> None:
+    """What another relay's rewrite took out is not rewritten again; later deletions are."""
+    clock = Clock()
+    one = await _clean(shards, single_url, clock)
+    other = AofRewriter(shards, RedisOptions(single_url), clock)
+    await _delete(shards)
+    for rewriter in (one, other):
+        await rewriter.look()
     clock.now += 700
-    one.deleted(5)
+    assert one.is_due()
     assert other.is_due()
     await one.rewrite()
+    (server,) = shards.primaries
+    before = await shards.ask_server(server, b"INFO", b"commandstats")
     await other.rewrite()
-    assert (one.rewrites, other.rewrites) == (1, 1)
-    other.deleted(5)
-    clock.now += 650
-    one.deleted(5)
-    await one.rewrite()
-    assert other.lag(clock.now) == 650
-    clock.now += 1
-    await other.rewrite()
-    assert one.lag(clock.now) == 0
+    after = await shards.ask_server(server, b"INFO", b"commandstats")
+    assert _rewrites(before) == _rewrites(after)
+    await other.look()
+    assert other.lag(clock.now) == 0
+    await _delete(shards)
+    clock.now += 10
+    await other.look()
+    assert other.lag(clock.now) == 10
 
 
-async def test_a_rewrite_that_fails_leaves_the_lag(
-    shards: Shards, single_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A server that cannot rewrite is named, and what was deleted still counts from then."""
+def _rewrites(info: object) -> str:
+    assert isinstance(info, bytes)
+    (line,) = [one for one in info.decode().splitlines() if "bgrewriteaof" in one]
+    return line.partition(",")[0]
+
+
+async def test_a_note_counts_until_the_next_look(shards: Shards, single_url: str) -> None:
+    """What this relay deleted counts at once; a look that finds no deletion clears it."""
     clock = Clock()
-    rewriter = AofRewriter(shards, RedisOptions(single_url), clock)
-    rewriter.deleted()
-    clock.now += 700
-
-    async def broken(_self: object, _server: object) -> dict[str, str]:
-        return {"aof_enabled": "1", "aof_last_bgrewrite_status": "err"}
-
-    monkeypatch.setattr(AofRewriter, "_idle", broken)
-    with pytest.raises(errors.StoreFault, match="look at its disk"):
-        await rewriter.rewrite()
-    assert rewriter.lag(clock.now) == 700
-    assert rewriter.is_due()
-    monkeypatch.undo()
-    # The server is still at the rewrite that was asked for above: that one is waited for first.
-    await rewriter.rewrite()
+    rewriter = await _clean(shards, single_url, clock)
+    rewriter.deleted(5)
+    clock.now += 3
+    assert rewriter.lag(clock.now) == 3
+    await rewriter.look()
     assert rewriter.lag(clock.now) == 0
 
 
-async def test_nothing_deleted_is_nothing_to_rewrite(shards: Shards, single_url: str) -> None:
-    """Without a deletion no server is asked."""
-    rewriter = AofRewriter(shards, RedisOptions(single_url), Clock())
-    await rewriter.rewrite()
-    assert (rewriter.rewrites, rewriter.is_due(), rewriter.lag(NOW)) == (0, False, 0)
+async def test_a_server_that_cannot_rewrite_keeps_the_lag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault names what to look at, the lag grows, and when it can again all is made good."""
+    clock = Clock()
+    async with redis_server(tmp_path) as server:
+        shards = Shards(RedisUrl.parse(server.url), RedisOptions(server.url))
+        await shards.open()
+        rewriter = await _clean(shards, server.url, clock)
+        await _delete(shards)
+        await rewriter.look()
+        # Where Redis writes the new list of its files stands a folder.
+        obstacle = tmp_path / "appendonlydir" / "temp-appendonly.aof.manifest"
+        obstacle.mkdir()
+        clock.now += 700
+        with pytest.raises(errors.StoreFault):
+            await rewriter.rewrite()
+        await rewriter.look()
+        assert rewriter.lag(clock.now) == 700
+        assert rewriter.is_due()
+        obstacle.rmdir()
+        await rewriter.rewrite()
+        await rewriter.look()
+        assert rewriter.lag(clock.now) == 0
+        monkeypatch.setattr(aof_rewriter, "REWRITE_SECONDS_MAX", 0.0)
+        with pytest.raises(errors.StoreFault, match="does not end"):
+            await rewriter.rewrite()
+        await shards.close()
+
+
+async def test_a_replica_that_was_away_is_rewritten_when_it_is_back(tmp_path: Path) -> None:
+    """Its log holds what was deleted meanwhile; one that would keep it for ever is refused."""
+    clock = Clock()
+    async with redis_server(tmp_path / "p") as primary, redis_server(tmp_path / "r") as replica:
+        follow = ("-p", str(replica.port), "replicaof", "127.0.0.1", str(primary.port))
+        await cli(*follow)
+        await follows(primary)
+        await _keeps_log(replica)
+        store = await _used(primary.url, clock)
+        await _has_all(primary, replica)
+        replica.kill()
+        async with asyncio.timeout(20):
+            while "slave0" in await cli(  # noqa: ASYNC110 - another process's work
+                "-p", str(primary.port), "info", "replication"
+            ):
+                await asyncio.sleep(0.02)
+        shards = Shards(RedisUrl.parse(primary.url), RedisOptions(primary.url))
+        await shards.open()
+        rewriter = AofRewriter(shards, RedisOptions(primary.url), clock)
+        await rewriter.look()
+        await rewriter.rewrite()
+        await rewriter.look()
+        assert [_holds(server, 1) for server in (primary, replica)] == [False, True]
+        assert rewriter.lag(clock.now) == 0
+        replica.settings = {**KEEPS, "repl-diskless-load": "disabled"}
+        await replica.start()
+        await cli(*follow)
+        await follows(primary)
+        await _keeps_log(replica)
+        clock.now += 1
+        await rewriter.look()
+        clock.now += 600
+        assert rewriter.is_due()
+        with pytest.raises(ServerUnfit, match=f"{replica.port}.*\n.*repl-diskless-load"):
+            await rewriter.rewrite()
+        await cli("-p", str(replica.port), "config", "set", "repl-diskless-load", "swapdb")
+        await rewriter.rewrite()
+        assert not _holds(replica, 1)
+        assert _holds(replica, 2)
+        await shards.close()
+        await store.close()
+
+
+async def test_a_server_that_is_gone_is_forgotten(shards: Shards, single_url: str) -> None:
+    """Marks of servers that are there no more do not pile up."""
+    clock = Clock()
+    stale = b"clean:" + b"0" * 40
+    await shards.ask(STORE_KEY, b"HSET", STORE_KEY, stale, b"1 0/0")
+    await _clean(shards, single_url, clock)
+    found = answers.fields(await shards.ask(STORE_KEY, b"HGETALL", STORE_KEY))
+    assert len([name for name in found if name.startswith(b"clean:")]) == 1
+    assert stale not in found
+
+
+def test_the_default_bound_leaves_time_to_try_again() -> None:
+    """15 minutes, of which a rewrite is due after ten, and a look every five seconds finds it."""
+    options = RedisOptions("redis://127.0.0.1:1")
+    assert options.deletion_seconds_max == 15 * 60
+    tries = aof_rewriter.LOOK_SECONDS * (1 + 2 + 4 + 8 + 16)
+    assert options.rewrite_after_seconds + 2 * aof_rewriter.LOOK_SECONDS + tries < 15 * 60

@@ -23,6 +23,8 @@ for member, at in pairs(new) do
 end
 for kind = 1, 2 do
   if ARGV[kind * 2 + 2] ~= '' then
+    -- A deletion of its own, so that it counts as one: what is replaced leaves the logs too.
+    redis.call('HDEL', standing, kind .. device_id)
     redis.call('HSET', standing, kind .. device_id,
       struct.pack('>I4', tonumber(ARGV[kind * 2 + 2])) .. ARGV[kind * 2 + 3])
   end
