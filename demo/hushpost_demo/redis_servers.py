@@ -6,6 +6,7 @@ For demos and tests on loopback; each has a folder of its own and ends with its 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import shutil
 import signal
@@ -29,6 +30,13 @@ KEEPS = {
     "repl-diskless-load": "swapdb",
     # Otherwise a primary waits five seconds for more replicas to come.
     "repl-diskless-sync-delay": "0",
+}
+# Has the server overwrite what it frees (docs/operating.md): jemalloc under its own name, as Debian
+# links it, jemalloc as Redis builds it in, and the system's own allocator.
+OVERWRITES_FREED = {
+    "MALLOC_CONF": "junk:free",
+    "JE_MALLOC_CONF": "junk:free",
+    "MALLOC_PERTURB_": "165",
 }
 START_SECONDS_MAX = 30.0
 INSTALL = (
@@ -57,11 +65,12 @@ def is_installed() -> bool:
 
 @dataclass(slots=True)
 class RedisServer:
-    """One server process. `settings` are lines of redis.conf."""
+    """One server process. `settings` are lines of redis.conf, `environment` adds to ours."""
 
     folder: Path
     port: int
     settings: Mapping[str, str] = field(default_factory=lambda: dict(KEEPS))
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(OVERWRITES_FREED))
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -79,6 +88,7 @@ class RedisServer:
         if not is_installed():
             raise RedisAbsent(INSTALL)
         self.folder.mkdir(parents=True, exist_ok=True)
+        delete_leftovers(self.folder)
         lines = {
             "port": str(self.port),
             "bind": "127.0.0.1",
@@ -97,6 +107,7 @@ class RedisServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            env={**os.environ, **self.environment},
         )
         await self._wait_for_answer()
 
@@ -138,6 +149,16 @@ class RedisServer:
     def _log(self) -> str:
         log = self.folder / "redis.log"
         return log.read_text(errors="replace")[-2_000:] if log.exists() else "it wrote no log"
+
+
+def delete_leftovers(folder: Path) -> None:
+    """Delete what a server left that was killed while it rewrote its log; it never does itself.
+
+    The server must not run. docs/operating.md has the line that does this for an operator's.
+    """
+    for path in folder.rglob("temp-*"):
+        if path.is_file():
+            path.unlink(missing_ok=True)
 
 
 @asynccontextmanager

@@ -65,3 +65,21 @@ async def test_an_absent_redis_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("shutil.which", which)
     with pytest.raises(RedisAbsent, match="apt-get install redis-server"):
         await RedisServer(tmp_path, 1).start()
+
+
+async def test_leftovers_of_a_broken_rewrite_are_deleted_at_the_next_start(tmp_path: Path) -> None:
+    """Redis never deletes them, and they hold all that was queued."""
+    server = RedisServer(tmp_path, free_ports(1)[0])
+    (tmp_path / "temp-rewriteaof-bg-1.aof").write_bytes(b"mail")
+    (tmp_path / "appendonlydir").mkdir()
+    (tmp_path / "appendonlydir" / "temp-appendonly.aof.manifest").write_bytes(b"mail")
+    await server.start()
+    server.stop()
+    assert not list(tmp_path.rglob("temp-*"))
+
+
+async def test_what_a_server_frees_is_overwritten(tmp_path: Path) -> None:
+    """Its allocator says so itself, where it is jemalloc."""
+    async with redis_server(tmp_path) as server:
+        said = await cli("-p", str(server.port), "memory", "malloc-stats")
+        assert "jemalloc" not in said or 'opt.junk: "free"' in said
