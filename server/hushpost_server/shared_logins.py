@@ -38,6 +38,13 @@ class SharedLogins:
 
     def login_moved(self, route: bytes, epoch: int) -> None:
         """See `LoginWatcher`; a login that began here since then stays."""
+        self._end(route, epoch, CloseCode.DISPLACED)
+
+    def login_lost(self, route: bytes, epoch: int) -> None:
+        """See `LoginWatcher`: a client that was displaced would not come again."""
+        self._end(route, epoch, CloseCode.GOING_AWAY)
+
+    def _end(self, route: bytes, epoch: int, code: CloseCode) -> None:
         feed = self._presence.feeds.get(route)
         if feed is not None and 0 < feed.epoch <= epoch:
-            self._presence.remove(route, CloseCode.DISPLACED)
+            self._presence.remove(route, code)

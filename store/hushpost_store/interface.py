@@ -290,7 +290,11 @@ class LoginWatcher(Protocol):
         ...
 
     def login_moved(self, route: bytes, epoch: int) -> None:
-        """Learn that this login has ended: its device is logged in elsewhere, or is gone."""
+        """Learn that this login has ended: its device is logged in elsewhere."""
+        ...
+
+    def login_lost(self, route: bytes, epoch: int) -> None:
+        """Learn that this login has ended and none has followed: the device MUST come again."""
         ...
 
 

@@ -108,3 +108,16 @@ async def test_a_device_that_moves_is_displaced_where_it_was(
                 got = [await elsewhere.wait_for(Deliver) for _ in range(2)]
         assert int.from_bytes(first.envelope) == 0
         assert [int.from_bytes(delivery.envelope) for delivery in got] == [0, 1]
+
+
+async def test_a_login_that_ended_elsewhere_displaces_nobody(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """A login carried out late, and over at once: the device is told to come again, not to stay."""
+    async with relays(tmp_path, clock, 2) as (one, other):
+        device = TestDevice(one.url)
+        async with device.inbox(create=True) as inbox:
+            assert other.store is not None
+            late = await other.store.open_mailbox(device.route, clock.now())
+            other.store.close_mailbox(device.route, late.epoch)
+            assert await inbox.ended() == CloseCode.GOING_AWAY

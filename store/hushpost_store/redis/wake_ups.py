@@ -34,6 +34,8 @@ LOOK_SECONDS: Final = 1.0
 # A connection that only listens is asked so often whether it is still there.
 PING_SECONDS: Final = 3.0
 LISTEN_AGAIN_SECONDS: Final = 0.2
+# Who logged in late at another node, and was given up meanwhile, is gone from there by then.
+ENDED_LOOK_SECONDS: Final = 0.25
 # Mailboxes that one look asks for at once.
 LOOKS_AT_ONCE: Final = 500
 
@@ -53,6 +55,7 @@ class WakeUps:
         self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._is_started = False
         self._to_tell: dict[bytes, dict[bytes, int]] = {}
+        self._looks: set[asyncio.Task[None]] = set()
         self.logins: dict[bytes, int] = {}
 
     def watch(self, watcher: LoginWatcher) -> None:
@@ -72,9 +75,10 @@ class WakeUps:
 
     async def stop(self) -> None:
         """Neither listen nor look any more."""
-        for task in self._tasks:
+        tasks = (*self._tasks, *self._looks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._tasks = ()
         self._is_started = False
 
@@ -156,12 +160,20 @@ class WakeUps:
                 envelope = payload[_EPHEMERAL.size :]
                 watcher.ephemeral_came(route, envelope_id, drop_ref, not_after, envelope)
             case b"d":
-                _, route, epoch = _ENDED.unpack(payload)
-                watcher.login_moved(route, epoch)
+                _, route, _ = _ENDED.unpack(payload)
+                look = asyncio.create_task(self._look_after_end(route, watcher))
+                self._looks.add(look)
+                look.add_done_callback(self._looks.discard)
             case _:
                 return  # of a later version
 
     # -- looking --------------------------------------------------------------------------------
+
+    async def _look_after_end(self, route: bytes, watcher: LoginWatcher) -> None:
+        """Look whether a login that a hint calls ended has moved, or whom it moved to is gone."""
+        await asyncio.sleep(ENDED_LOOK_SECONDS)
+        with suppress(errors.StoreFault, ValueError):
+            await self._look_at((route,), watcher)
 
     async def _look(self, watcher: LoginWatcher) -> None:
         while True:
@@ -177,18 +189,25 @@ class WakeUps:
         found = await asyncio.gather(*(asked for _, asked in looked))
         for (route, _), answer in zip(looked, found, strict=True):
             held = self.logins.get(route)
-            epoch, last = answers.items(answer)
-            if held is None:
-                continue
-            # Lower: a failover lost the login, and nothing is delivered for it any more.
-            if epoch is None or int(answers.blob(epoch)) != held:
-                watcher.login_moved(route, held)
-            elif last is not None:
+            if held is not None:
+                self._judge(route, held, answer, watcher)
+
+    def _judge(self, route: bytes, held: int, answer: Answer, watcher: LoginWatcher) -> None:
+        """Tell what became of a login, by the mailbox's epoch, last sequence and node."""
+        epoch, last, node = answers.items(answer)
+        stands = 0 if epoch is None else int(answers.blob(epoch))
+        if stands == held and node == self._options.node.encode():
+            if last is not None:
                 watcher.mail_waits(route, int(answers.blob(last)))
+        elif stands >= held and node is not None:
+            watcher.login_moved(route, held)
+        else:
+            # A failover took it back, or who was logged in after it is gone again, or the mailbox.
+            watcher.login_lost(route, held)
 
     async def _ask(self, route: bytes) -> Answer:
         key = mailbox_keys(route)[0]
-        return await self._shards.ask(key, b"HMGET", key, b"epoch", b"last")
+        return await self._shards.ask(key, b"HMGET", key, b"epoch", b"last", b"node")
 
 
 def _channel(node: bytes) -> bytes:

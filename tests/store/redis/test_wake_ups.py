@@ -25,6 +25,7 @@ class Watcher:
     mail: list[tuple[bytes, int]] = field(default_factory=list[tuple[bytes, int]])
     passing: list[bytes] = field(default_factory=list[bytes])
     moved: list[tuple[bytes, int]] = field(default_factory=list[tuple[bytes, int]])
+    lost: list[tuple[bytes, int]] = field(default_factory=list[tuple[bytes, int]])
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def mail_waits(self, route: bytes, sequence: int) -> None:
@@ -43,6 +44,11 @@ class Watcher:
     def login_moved(self, route: bytes, epoch: int) -> None:
         """See `LoginWatcher`."""
         self.moved.append((route, epoch))
+        self.news.set()
+
+    def login_lost(self, route: bytes, epoch: int) -> None:
+        """See `LoginWatcher`."""
+        self.lost.append((route, epoch))
         self.news.set()
 
     async def told(self) -> None:
@@ -170,13 +176,50 @@ async def test_a_hint_that_is_none_is_passed_over(single_url: str) -> None:
 
 
 async def test_a_login_that_a_failover_lost_is_ended(single_url: str) -> None:
-    """An epoch that went back: nothing is delivered any more, so the device must come anew."""
+    """An epoch that went back: no login stands in its place, so the device must come again."""
     here, watcher = await _watching(single_url, "here")
     await with_drops(here, "alice")
     mailbox = await here.open_mailbox(route("bob"), NOW)
-    key = f"{{{urlsafe_b64encode(route('bob')).decode().rstrip('=')}}}:mailbox"
-    await cli("-p", single_url.rpartition(":")[2], "hincrby", key, "epoch", "-1")
+    await _alter(single_url, "hincrby", "epoch", "-1")
+    while not watcher.lost:
+        await watcher.told()
+    assert watcher.lost[0] == (route("bob"), mailbox.epoch)
+    assert not watcher.moved
+    await here.close()
+
+
+async def test_an_epoch_that_was_counted_twice_belongs_to_the_node_that_stands(
+    single_url: str,
+) -> None:
+    """A failover may take an epoch back and another node be given it: the login has moved."""
+    here, watcher = await _watching(single_url, "here")
+    await with_drops(here, "alice")
+    mailbox = await here.open_mailbox(route("bob"), NOW)
+    await _alter(single_url, "hset", "node", "elsewhere")
     while not watcher.moved:
         await watcher.told()
     assert watcher.moved[0] == (route("bob"), mailbox.epoch)
+    assert not watcher.lost
     await here.close()
+
+
+@pytest.mark.usefixtures("_rarely_looking")
+async def test_a_late_login_that_was_given_up_takes_nobodys_place(single_url: str) -> None:
+    """A login that was carried out after its client had gone elsewhere does not displace it."""
+    here, watcher = await _watching(single_url, "here")
+    elsewhere = await opened(single_url, node="elsewhere")
+    await with_drops(here, "alice")
+    mailbox = await here.open_mailbox(route("bob"), NOW)
+    await asyncio.sleep(0.1)
+    late = await elsewhere.open_mailbox(route("bob"), NOW)
+    elsewhere.close_mailbox(route("bob"), late.epoch)
+    await watcher.told()
+    assert watcher.lost == [(route("bob"), mailbox.epoch)]
+    assert not watcher.moved
+    await here.close()
+    await elsewhere.close()
+
+
+async def _alter(url: str, command: str, field_name: str, value: str) -> None:
+    key = f"{{{urlsafe_b64encode(route('bob')).decode().rstrip('=')}}}:mailbox"
+    await cli("-p", url.rpartition(":")[2], command, key, field_name, value)
