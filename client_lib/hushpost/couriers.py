@@ -3,15 +3,19 @@
     take up to 16 that may go -> post them in order -> commit all verdicts at once -> again
 
 What was not accepted is posted again, from the first such envelope on, with the same bytes: after
-a refusal with a hint, a lost connection, or a crash of this process.
+a refusal with a hint, a lost connection, or a crash of this process. Its reader may get it each
+time and counts: too many repeats look like a relay that replays (content.md, 8).
 """
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Final
 
+from hushpost_wire.frames import RefusalReason
 from hushpost_wire.ttl import has_passed
 
 from hushpost.engine import event_log, outbox
@@ -20,12 +24,15 @@ from hushpost.engine.outbox import RETRY_SECONDS_MAX, UNACCEPTED_MAX, OutboxEntr
 from hushpost.engine.posting_results import posting_accepted, posting_expired, posting_refused
 from hushpost.errors import RelayError, RelayIdentityChanged, VaultError
 from hushpost.events import AlarmKind
-from hushpost.retry import Backoff
+from hushpost.retry import Backoff, fraction
 from hushpost.steps import VAULT_RETRY_SECONDS, Steps, report
 from hushpost.transport_post import PostOffice
 from hushpost.transport_posting import Posting, Verdict
 
 _DEVICE_KEY_BYTES = 48
+# While a relay cannot commit, its refusals in a row double the wait, to five minutes: sixteen of
+# them, the first that look like a replay, then take twenty minutes at least.
+_RETRY_WAITS: Final = Backoff(base_seconds=2.0, cap_seconds=300.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,7 @@ class Courier:
         self._keys: deque[bytes] = deque()
         self._woken = asyncio.Event()
         self._backoff = Backoff()
+        self._retries = 0
         self.task = asyncio.get_running_loop().create_task(self._run())
 
     def add(self, key: bytes) -> None:
@@ -101,7 +109,6 @@ class Courier:
             try:
                 went_well = await self._round()
             except VaultError:
-                # The verdicts are not stored: the same bytes are posted again, and known there.
                 await asyncio.sleep(VAULT_RETRY_SECONDS)
                 continue
             except Exception as error:  # noqa: BLE001  what waits for this device may not be stuck
@@ -164,9 +171,19 @@ class Courier:
     async def _commit(self, results: list[Result]) -> None:
         if not any(result.verdict for result in results):
             return
-        gone = await self._steps.run(_work_in, results)
-        for key in gone:
+        is_retry = any(r.verdict and r.verdict.reason is RefusalReason.RETRY for r in results)
+        self._retries = self._retries + 1 if is_retry else 0
+        wait = retry_wait(self._retries, self._steps.random) if is_retry else 0
+        for key in await self._stored(results, wait):
             self._keys.remove(key)
+
+    async def _stored(self, results: list[Result], wait: int) -> list[bytes]:
+        """Store the verdicts; while the disk refuses them nothing is posted: it would be again."""
+        while True:
+            try:
+                return await self._steps.run(_work_in, results, wait)
+            except VaultError:
+                await asyncio.sleep(VAULT_RETRY_SECONDS)
 
     async def _sleep(self, seconds: float | None) -> None:
         try:
@@ -176,7 +193,13 @@ class Courier:
             pass
 
 
-def _work_in(desk: Desk, results: list[Result]) -> list[bytes]:
+def retry_wait(times: int, random: Callable[[int], bytes]) -> int:
+    """Give the seconds to wait after so many RETRY in a row: the upper half of a doubling bound."""
+    bound = _RETRY_WAITS.bound(times)
+    return math.ceil(bound / 2 + bound / 2 * fraction(random))
+
+
+def _work_in(desk: Desk, results: list[Result], retry_seconds: int) -> list[bytes]:
     gone: list[bytes] = []
     for result in results:
         verdict = result.verdict
@@ -185,7 +208,11 @@ def _work_in(desk: Desk, results: list[Result]) -> list[bytes]:
         if verdict.reason is None:
             posting_accepted(desk, result.key)
             gone.append(result.key)
-        elif posting_refused(desk, result.key, verdict.reason, verdict.retry_after_seconds) is None:
+            continue
+        wait = verdict.retry_after_seconds
+        if verdict.reason is RefusalReason.RETRY:
+            wait = max(wait, retry_seconds)
+        if posting_refused(desk, result.key, verdict.reason, wait) is None:
             gone.append(result.key)
     return gone
 

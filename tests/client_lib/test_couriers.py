@@ -1,24 +1,31 @@
 """Couriers post in order, again and again, until a relay has everything (content.md, 5 and 7)."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hushpost import Client, MessageReceived, MessageState, couriers
+from hushpost import Client, Event, MessageReceived, MessageState, SafetyAlarm, couriers
+from hushpost.engine import outbox
 from hushpost.engine.desk import Desk
 from hushpost.engine.outbox import whole_outbox
-from hushpost.engine.posting_results import posting_accepted
+from hushpost.engine.posting_results import posting_accepted, posting_refused
+from hushpost.engine.seen import REPEATS_MAX
 from hushpost.errors import VaultFull
 from hushpost_server.configuration import Configuration
 from hushpost_server.relay import RelayServer
+from hushpost_store.interface import SubmissionListener
 from hushpost_store.memory import MemoryStore
 from hushpost_store.quotas import Quotas
+from hushpost_store.rows import Submission
+from hushpost_wire.frames import RefusalReason
 
 from tests.client_lib.client_world import (
     MovedClock,
     again,
     befriend,
     inside,
+    own,
     person,
     relay,
     silence,
@@ -97,12 +104,12 @@ async def test_an_envelope_that_expired_in_the_outbox_is_not_posted(tmp_path: Pa
 async def test_a_full_disk_stops_no_courier(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Verdicts that cannot be stored are asked for again; the reader sees the text once."""
-    monkeypatch.setattr(couriers, "VAULT_RETRY_SECONDS", 0.05)
+    """Verdicts are kept until they can be stored; the reader gets the envelope once, unalarmed."""
+    monkeypatch.setattr(couriers, "VAULT_RETRY_SECONDS", 0.02)
     real, failures = posting_accepted, list[bytes]()
 
-    def full_twice(desk: Desk, key: bytes) -> None:
-        if len(failures) < 2:
+    def long_full(desk: Desk, key: bytes) -> None:
+        if len(failures) < 2 * REPEATS_MAX:
             failures.append(key)
             raise VaultFull("the disk is full")
         real(desk, key)
@@ -114,12 +121,81 @@ async def test_a_full_disk_stops_no_courier(
     ):
         contact, _ = await befriend(alice, bob)
         assert await alice.settled(timeout=60)
-        monkeypatch.setattr(couriers, "posting_accepted", full_twice)
+        monkeypatch.setattr(couriers, "posting_accepted", long_full)
         message = await alice.send(contact, "once")
-        await message.reached("accepted", timeout=60)
-        assert len(failures) == 2
         assert await texts(bob, 1) == ["once"]
-        await silence(bob, MessageReceived)
+        await message.reached("accepted", timeout=60)
+        assert len(failures) == 2 * REPEATS_MAX
+        assert not await _kinds_within(bob, 0.5) & {MessageReceived, SafetyAlarm}
+
+
+async def test_a_relay_that_cannot_commit_is_asked_less_and_less(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each RETRY in a row doubles the wait, a verdict of another kind ends the row."""
+    waits: list[int] = []
+    real = posting_refused
+
+    def at_once(desk: Desk, key: bytes, reason: RefusalReason, retry_after: int) -> object:
+        waits.append(retry_after)
+        return real(desk, key, reason, 0)
+
+    monkeypatch.setattr(couriers, "posting_refused", at_once)
+    monkeypatch.setattr(outbox, "RETRY_SECONDS", 0)
+    store = _Uncommitting()
+    settings = Configuration.model_validate({"listen_port": 0, "metrics": False})
+    async with (
+        RelayServer(settings, store=store) as server,
+        await person(tmp_path, "alice", server.url) as alice,
+        await person(tmp_path, "bob", server.url) as bob,
+    ):
+        contact, _ = await befriend(alice, bob)
+        assert await alice.settled(timeout=60)
+        store.route = own(bob).route
+        for text in ("first", "second"):
+            waits.clear()
+            store.failures_left = 6
+            message = await alice.send(contact, text)
+            await message.reached("accepted", timeout=60)
+            bounds = [2**times for times in range(1, 7)]
+            assert len(waits) == len(bounds)
+            assert all(
+                bound / 2 <= wait <= bound for wait, bound in zip(waits, bounds, strict=True)
+            )
+
+
+def test_sixteen_refusals_take_twenty_minutes() -> None:
+    """A reader that alarms at the sixteenth repeat cannot hear of a relay's full disk sooner."""
+    shortest = [couriers.retry_wait(times, bytes) for times in range(1, REPEATS_MAX + 1)]
+    longest = [couriers.retry_wait(times, lambda size: b"\xff" * size) for times in range(1, 20)]
+    assert sum(shortest) >= 20 * 60
+    assert longest[:4] == [2, 4, 8, 16]
+    assert max(longest) == 300
+
+
+class _Uncommitting(MemoryStore):
+    """Fails to commit so many envelopes for one mailbox."""
+
+    failures_left = 0
+    route = b""
+
+    def submit(self, submission: Submission, listener: SubmissionListener, now: float) -> None:
+        """Refuse as a failed commit does, as long as that was asked for."""
+        if not self.failures_left or submission.route != self.route:
+            super().submit(submission, listener, now)
+            return
+        self.failures_left -= 1
+        listener.failed()
+
+
+async def _kinds_within(client: Client, seconds: float) -> set[type[Event]]:
+    """Give the kinds of all events that come for a while."""
+    kinds: set[type[Event]] = set()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            async for event in client.events():
+                kinds.add(type(event))
+    return kinds
 
 
 async def _online(folder: Path, clock: MovedClock) -> Client:

@@ -27,8 +27,8 @@ _EVICT: Final = 1024
 DAY_HOURS: Final = 24
 # Longer than a sender repeats a message: 45 days, 15 for the last envelope, clocks that differ.
 INNER_ID_HOURS: Final = 64 * DAY_HOURS
-# A sender repeats what was not accepted, and a relay whose disk is full delivers it each time: some
-# minutes of that are no attack. A relay that lets it happen more often replays.
+# A sender repeats what was not accepted, and a relay whose disk is full delivers it each time:
+# twenty minutes of that are no attack (`couriers.retry_wait`). A relay that goes on longer replays.
 REPEATS_MAX: Final = 16
 
 
