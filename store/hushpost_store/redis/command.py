@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 from hushpost_store import errors
 from hushpost_store.redis.address import Address
+from hushpost_store.redis.resp import packed
 
 # What a server answers: see the script or command that was asked.
 Answer = object
@@ -35,30 +35,64 @@ class ConnectionLost(errors.StoreFault):
     """The connection ended before the answer: what was asked may have been done, or not."""
 
 
-@dataclass(slots=True)
 class Command:
     """What is asked of the server that owns `slot` (None: of whichever was addressed).
 
     `on_answer` is called exactly once, on the event loop, with the answer or with the StoreFault
-    that took its place. `ordinal` is the place in the order in which commands were given.
+    that took its place; `on_durable` after it, once, whether replicas have what was written (None
+    where nobody asks).
     """
 
-    arguments: tuple[bytes | int, ...]
-    slot: int | None
-    on_answer: OnAnswer
-    ordinal: int = 0
-    size: int = field(default=0)
-    # Where the one next try goes, with ASKING before it: a server said so (ASK).
-    ask: Address | None = None
-    # Told after the answer, once, whether replicas have what was written; None where nobody asks.
-    on_durable: Callable[[bool], None] | None = None
-    # Set when its own answer was its last: no server sent it elsewhere.
-    is_answered: bool = False
-    # When a server first sent it elsewhere; 0 if none did. Seconds of the monotonic clock.
-    redirected_at: float = 0.0
+    __slots__ = (
+        "ask",
+        "is_answered",
+        "is_sent",
+        "on_answer",
+        "on_durable",
+        "ordinal",
+        "packed",
+        "redirected_at",
+        "slot",
+        "via",
+    )
 
-    def __post_init__(self) -> None:
-        self.size = sum(len(part) if isinstance(part, bytes) else 8 for part in self.arguments)
+    def __init__(
+        self,
+        arguments: tuple[bytes | int, ...],
+        slot: int | None,
+        on_answer: OnAnswer,
+        *,
+        on_durable: Callable[[bool], None] | None = None,
+        ask: Address | None = None,
+    ) -> None:
+        self.packed: Final = packed(arguments)
+        self.slot: Final = slot
+        self.on_answer = on_answer
+        self.on_durable: Final = on_durable
+        self.via: Callable[[Command, Answer], None] | None = None
+        """Who is given the answer first, and hands it on or asks again."""
+        self.ask = ask
+        """Where the one next try goes, with ASKING before it: a server said so (ASK)."""
+        self.ordinal = 0
+        """The place in the order in which commands were given."""
+        self.is_sent = False
+        """Whether it is on its way to the server that is taken for the owner of its slot."""
+        self.is_answered = False
+        """Whether its own answer was its last: no server sent it elsewhere."""
+        self.redirected_at = 0.0
+        """When a server first sent it elsewhere; 0 if none did. Seconds of the monotonic clock."""
+
+    def answer(self, answer: Answer) -> None:
+        """Give it its answer."""
+        if self.via is None:
+            self.on_answer(answer)
+        else:
+            self.via(self, answer)
+
+    @property
+    def size(self) -> int:
+        """How much waits for its answer."""
+        return len(self.packed)
 
 
 def into(future: asyncio.Future[Answer]) -> OnAnswer:

@@ -1,9 +1,13 @@
-"""The edge to redis-py: one connection, bytes out, answers in. Nothing else here imports it."""
+"""The edge to redis-py: one connection, bytes out, answers in. Nothing else here imports it.
+
+redis-py connects and logs in. From then on bytes go their own way (`resp`): its reading of one
+answer at a time, each with a coroutine and a timer of its own, cost a third of the relay's time.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import math
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final, Protocol, cast
@@ -12,27 +16,31 @@ import redis.exceptions
 from redis.asyncio.connection import Connection, SSLConnection
 from redis.crc import key_slot
 
+from hushpost_store import errors
 from hushpost_store.redis.address import Address
 from hushpost_store.redis.command import Answer, ConnectionLost, Redirected, ServerError
+from hushpost_store.redis.refusals import refusal
+from hushpost_store.redis.resp import AnswerParser, Garbled, packed
 from hushpost_store.redis.url import RedisUrl
 
 # Redirections of a cluster, and states that pass.
 _PASSING: Final = ("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "NOSCRIPT", "READONLY")
 _POINTING: Final = ("MOVED", "ASK")
+# A server that reads its log anew, or whose password was changed: connecting anew tells more.
+_ENDING: Final = ("LOADING", "NOAUTH")
 
 
-class _Reads(Protocol):
-    """What redis-py's connection can do, where it types it too loosely."""
+# What one read takes at most: the answers to a few hundred commands.
+_READ_BYTES: Final = 1 << 16
+
+
+class _Streams(Protocol):
+    """What redis-py connected: it has no public way to hand that over."""
+
+    _reader: asyncio.StreamReader | None
+    _writer: asyncio.StreamWriter | None
 
     async def connect(self) -> None: ...
-
-    async def read_response(
-        self,
-        disable_decoding: bool,
-        timeout: float,  # noqa: ASYNC109 - the name is redis-py's
-        *,
-        disconnect_on_error: bool,
-    ) -> Answer: ...
 
 
 class ServerConnection:
@@ -40,6 +48,8 @@ class ServerConnection:
 
     def __init__(self, url: RedisUrl, address: Address, connect_seconds_max: float) -> None:
         self._seconds_max = connect_seconds_max
+        self._address = address
+        self._has_tls = url.has_tls
         kind = SSLConnection if url.has_tls else Connection
         # protocol 2: plain lists, as the scripts return them. No retries here: whether a command
         # may be repeated is for the store to know.
@@ -52,45 +62,84 @@ class ServerConnection:
             protocol=2,
             client_name="hushpost",
         )
-        self._reads = cast("_Reads", self._connection)
+        self._streams = cast("_Streams", self._connection)
+        self._parser = AnswerParser(_meaning)
+        self._answers: deque[Answer] = deque()
 
     async def open(self) -> None:
         """Connect and log in. Raises ConnectionLost, which quotes nothing."""
         try:
-            await self._reads.connect()
+            # The library bounds the connection, and not the greeting that follows it.
+            async with asyncio.timeout(self._seconds_max):
+                await self._streams.connect()
         except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
             await self.close()
-            raise ConnectionLost(f"cannot reach Redis: {type(error).__name__}") from None
+            raise refusal(self._address, error, has_tls=self._has_tls) from None
         except asyncio.CancelledError:
             await self.close()
             raise
 
     async def write(self, commands: Iterable[tuple[bytes | int, ...]], seconds_max: float) -> None:
-        """Write commands together. Raises ConnectionLost."""
-        if not self._connection.is_connected:
-            # redis-py would connect anew, and answers would no longer fit what waits for them.
-            raise ConnectionLost("the connection to Redis is closed")
-        packed = self._connection.pack_commands(commands)
+        """Write commands together, and wait until the server takes them. Raises ConnectionLost."""
+        self.write_soon(b"".join(map(packed, commands)))
         try:
             async with asyncio.timeout(seconds_max):
-                await self._connection.send_packed_command(packed, check_health=False)
-        except (redis.exceptions.RedisError, OSError, TimeoutError):
+                await self._writer().drain()
+        except (OSError, TimeoutError):
             raise ConnectionLost("Redis does not take what is written") from None
+
+    def write_soon(self, data: bytes) -> None:
+        """Write packed commands; what the server does not take waits here. Raises ConnectionLost.
+
+        The caller bounds what waits: an answer that is overdue ends the connection.
+        """
+        self._writer().write(data)
 
     async def read(self, seconds_max: float) -> Answer:
         """Return the next answer; a command's failure is returned as ServerError.
 
         Raises ConnectionLost, also when nothing comes in time.
         """
-        try:
-            async with asyncio.timeout(seconds_max):
-                return await self._reads.read_response(
-                    disable_decoding=True, timeout=math.inf, disconnect_on_error=False
-                )
-        except redis.exceptions.ResponseError as error:
-            return _meaning(error)
-        except (redis.exceptions.RedisError, OSError, TimeoutError):
-            raise ConnectionLost("Redis does not answer") from None
+        if not self._answers:
+            self._answers.extend(await self.read_all(seconds_max))
+        answer = self._answers.popleft()
+        if isinstance(answer, ConnectionLost):
+            raise answer
+        return answer
+
+    async def read_all(self, seconds_max: float) -> list[Answer]:
+        """Return all answers that have come, one at least, in the order of the commands.
+
+        Raises ConnectionLost, also when nothing comes in time.
+        """
+        found: list[Answer] = []
+        while not found:
+            data = await self._read_some(seconds_max)
+            try:
+                found = self._parser.receive_data(data)
+            except Garbled:
+                raise ConnectionLost("Redis answers what is no answer") from None
+        return found
+
+    async def _read_some(self, seconds_max: float) -> bytes:
+        reader = self._streams._reader  # pyright: ignore[reportPrivateUsage] - see there
+        data = b""
+        if reader is not None:
+            try:
+                async with asyncio.timeout(seconds_max):
+                    data = await reader.read(_READ_BYTES)
+            except (OSError, TimeoutError):
+                raise ConnectionLost("Redis does not answer") from None
+        if not data:
+            raise ConnectionLost("Redis does not answer")
+        return data
+
+    def _writer(self) -> asyncio.StreamWriter:
+        writer = self._streams._writer  # pyright: ignore[reportPrivateUsage] - see there
+        if writer is None or writer.is_closing():
+            # redis-py would connect anew, and answers would no longer fit what waits for them.
+            raise ConnectionLost("the connection to Redis is closed")
+        return writer
 
     async def close(self) -> None:
         """Close, and wait no longer for the other side's agreement than for a connection."""
@@ -104,9 +153,12 @@ def slot_of(key: bytes) -> int:
     return key_slot(key)
 
 
-def _meaning(error: redis.exceptions.ResponseError) -> ServerError:
+def _meaning(error: str) -> errors.StoreFault:
     """Keep an error's first word, and where it points: the rest may quote what was sent."""
-    word = error.status_code or "ERR"
+    words = error.split()
+    word = words[0] if words else "ERR"
+    if word in _ENDING:
+        return ConnectionLost(f"Redis answers {word}")
     if word in _PASSING:
-        return Redirected(word, str(error).split()[-1] if word in _POINTING else "")
+        return Redirected(word, words[-1] if word in _POINTING else "")
     return ServerError(f"Redis refused a command: {word}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from struct import Struct
+from typing import Final
 
 from hushpost_store import admission, errors
 from hushpost_store.interface import SubmissionListener
@@ -28,6 +30,9 @@ from hushpost_store.rows import (
     TtlClass,
 )
 
+# As in mailbox.lua.
+_QUOTAS: Final = Struct(">7Q")
+
 
 class Mailboxes:
     """Envelopes, drops, logins and notices; every operation is one script on one mailbox."""
@@ -47,7 +52,7 @@ class Mailboxes:
         self._options = options
         self._figures = figures
         self._waits_for_replicas = options.durability is Durability.REPLICATED
-        self._bounds = (
+        self._bounds = _QUOTAS.pack(
             quotas.mailbox_envelopes_max,
             quotas.mailbox_bytes_max,
             quotas.drop_envelopes_max,
@@ -85,7 +90,7 @@ class Mailboxes:
                 len(envelope),
                 envelope[:-TAIL_BYTES],
                 envelope[-TAIL_BYTES:],
-                *self._bounds,
+                self._bounds,
             ),
             posting.answered,
             posting.durable if self._waits_for_replicas else None,
@@ -136,7 +141,7 @@ class Mailboxes:
         """See `MailboxStore`: what a lost answer leaves is delivered again."""
         if sequences:
             keys = mailbox_keys(route)
-            self._shards.send("acknowledge", keys, (epoch, *sequences), self._gone)
+            self._shards.send("acknowledge", keys, (epoch, *_runs(sequences)), self._gone)
 
     def _gone(self, answer: Answer) -> None:
         if isinstance(answer, errors.StoreFault):
@@ -185,6 +190,17 @@ class Mailboxes:
         if answers.number(answer) < 0:
             raise errors.MailboxUnknown("no mailbox has this route")
         self._figures.on_deleted(0)
+
+
+def _runs(sequences: Sequence[int]) -> list[int]:
+    """Return the first and the last of each run of sequences that follow each other."""
+    runs: list[int] = []
+    for sequence in sorted(sequences):
+        if runs and sequence <= runs[-1] + 1:
+            runs[-1] = sequence
+        else:
+            runs += (sequence, sequence)
+    return runs
 
 
 def _halves(drop_hash: bytes) -> tuple[bytes, bytes]:

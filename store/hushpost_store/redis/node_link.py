@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Final
 
 from hushpost_store.redis.barrier import Barrier
 from hushpost_store.redis.command import Answer, Command, ConnectionLost, Redirected
 from hushpost_store.redis.connection import ServerConnection
+from hushpost_store.redis.resp import packed
 from hushpost_store.redis.scripts import all_scripts
+
+_ASKING: Final = packed((b"ASKING",))
 
 
 class NodeLink:
@@ -34,16 +38,15 @@ class NodeLink:
         self._barrier = barrier
         self._to_write: list[Command] = []
         self._waiting: deque[Command] = deque()
-        self._something_to_write = asyncio.Event()
         self._something_waits = asyncio.Event()
-        self._tasks: tuple[asyncio.Task[None], ...] = ()
+        self._task: asyncio.Task[None] | None = None
         self.is_open = False
 
     async def open(self) -> None:
         """Connect. Raises ConnectionLost."""
         await self._connection.open()
         self.is_open = True
-        self._tasks = (asyncio.create_task(self._write()), asyncio.create_task(self._read()))
+        self._task = asyncio.create_task(self._read())
 
     def teach(self) -> None:
         """Give the server our scripts; what is sent after this can name them."""
@@ -53,33 +56,33 @@ class NodeLink:
     def send(self, command: Command) -> None:
         """Write a command at the end of this turn of the loop, and answer it in time."""
         if not self.is_open:
-            command.on_answer(ConnectionLost("the connection to Redis is closed"))
+            command.answer(ConnectionLost("the connection to Redis is closed"))
             return
+        if not self._to_write:
+            asyncio.get_running_loop().call_soon(self._write)
         self._to_write.append(command)
-        self._something_to_write.set()
 
     async def close(self) -> None:
         """End the connection; what waits for an answer is told that it is lost."""
-        self._lose()
-        for task in self._tasks:
-            if task is not asyncio.current_task():
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        self.lose()
+        task = self._task
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         await self._connection.close()
 
-    async def _write(self) -> None:
-        while self.is_open:
-            await self._something_to_write.wait()
-            self._something_to_write.clear()
-            commands, self._to_write = self._to_write, []
-            if self._barrier is not None:
-                commands += self._barrier.after(commands)
-            self._waiting.extend(commands)
-            self._something_waits.set()
-            try:
-                await self._connection.write(_arguments(commands), self._answer_seconds_max)
-            except ConnectionLost:
-                self._lose()
+    def _write(self) -> None:
+        commands, self._to_write = self._to_write, []
+        if not commands:
+            return  # lost meanwhile: who waited has been told
+        if self._barrier is not None:
+            commands += self._barrier.after(commands)
+        self._waiting.extend(commands)
+        self._something_waits.set()
+        try:
+            self._connection.write_soon(b"".join([_bytes_of(command) for command in commands]))
+        except ConnectionLost:
+            self.lose()
 
     async def _read(self) -> None:
         while self.is_open:
@@ -88,34 +91,40 @@ class NodeLink:
                 await self._something_waits.wait()
                 continue
             try:
-                answer = await self._connection.read(self._answer_seconds_max)
+                answers = await self._connection.read_all(self._answer_seconds_max)
             except ConnectionLost:
-                self._lose()
+                self.lose()
                 return
-            if not self._waiting:
-                return  # lost meanwhile: who waited has been told
-            command = self._waiting.popleft()
-            if command.ask is not None:
-                # The answer to ASKING itself comes first and says nothing.
-                command.ask = None
-                self._waiting.appendleft(command)
-                continue
-            command.is_answered = not isinstance(answer, Redirected)
-            self._tell(command, answer)
+            for answer in answers:
+                self._take(answer)
+
+    def _take(self, answer: Answer) -> None:
+        """Hand an answer to the command that it belongs to."""
+        if not self._waiting or isinstance(answer, ConnectionLost):
+            self.lose()  # nobody asked, or the server says that this connection is of no use
+            return
+        command = self._waiting.popleft()
+        if command.ask is not None:
+            # The answer to ASKING itself comes first and says nothing.
+            command.ask = None
+            self._waiting.appendleft(command)
+            return
+        command.is_answered = not isinstance(answer, Redirected)
+        self._tell(command, answer)
 
     def _tell(self, command: Command, answer: Answer) -> None:
         """Hand an answer on; whoever fails over it must not keep the others from theirs."""
         try:
-            command.on_answer(answer)
+            command.answer(answer)
         except Exception as error:  # noqa: BLE001 - the edge of this task: reported, and gone on
             loop = asyncio.get_running_loop()
             loop.call_exception_handler({"message": "an answer was not taken", "exception": error})
 
-    def _lose(self) -> None:
+    def lose(self) -> None:
+        """Take the connection for lost; what waits for an answer is told so."""
         if not self.is_open:
             return
         self.is_open = False
-        self._something_to_write.set()
         self._something_waits.set()
         lost = [*self._waiting, *self._to_write]
         self._waiting.clear()
@@ -125,10 +134,5 @@ class NodeLink:
             self._tell(command, ConnectionLost("the connection to Redis ended before the answer"))
 
 
-def _arguments(commands: Sequence[Command]) -> list[tuple[bytes | int, ...]]:
-    packed: list[tuple[bytes | int, ...]] = []
-    for command in commands:
-        if command.ask is not None:
-            packed.append((b"ASKING",))
-        packed.append(command.arguments)
-    return packed
+def _bytes_of(command: Command) -> bytes:
+    return command.packed if command.ask is None else _ASKING + command.packed

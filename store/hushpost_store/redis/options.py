@@ -29,6 +29,9 @@ class RedisOptions:
     # a command in flight is never given up alone.
     answer_seconds_max: float = 5.0
     connect_seconds_max: float = 3.0
+    # How many connections a relay has to each server: more make a sync serve more envelopes (see
+    # `lanes`), and each costs both sides some work a turn.
+    connections_per_server: int = 4
     # With `replicated`: how many replicas must have it, and how long a sender waits for them
     # before it is told to retry.
     replicas_min: int = 1

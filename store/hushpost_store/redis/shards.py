@@ -2,8 +2,8 @@
 
 A slot that moves is the one case in which order needs care. A command that was answered with a
 redirection is held, with all later ones for its slot, until every earlier one for that slot has
-been answered; then they go to where the slot is now, in their first order. So a sender's envelopes
-cannot overtake each other while an operator moves slots.
+been answered; then the first goes to where the slot is now, and when it was taken the others follow
+in their order. So a sender's envelopes cannot overtake each other while an operator moves slots.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from hushpost_store.redis.command import (
     into,
 )
 from hushpost_store.redis.connection import ServerConnection, slot_of
+from hushpost_store.redis.lanes import Lanes
 from hushpost_store.redis.node_link import NodeLink
 from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.scripts import all_scripts
@@ -47,12 +48,13 @@ class Shards:
         self._url = url
         self._options = options
         self._topology: Topology | None = None
-        self._links: dict[Address, NodeLink] = {}
+        self._links: dict[Address, Lanes] = {}
         self._opening: dict[Address, asyncio.Task[None]] = {}
         self._before_open: dict[Address, list[Command]] = {}
         self._ordinals = 0
         self._in_flight: Counter[int] = Counter()
         self._held: dict[int, list[Command]] = {}
+        self._tried: dict[int, Command] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._is_closed = True
         self.is_cluster = False
@@ -159,22 +161,34 @@ class Shards:
         """Give a command its number, count it as waiting until its answer, and send or hold it."""
         self._ordinals += 1
         command.ordinal = self._ordinals
+        command.via = self._answered
         self.waiting_bytes += command.size
-        told = command.on_answer
-
-        def answered(answer: Answer) -> None:
-            self.waiting_bytes -= command.size
-            told(answer)
-            if self._watchers:
-                self._tell_watchers()
-
-        command.on_answer = answered
         slot = command.slot
         assert slot is not None
         if slot in self._held:
             self._held[slot].append(command)
         else:
             self._dispatch(slot, command)
+
+    def _answered(self, command: Command, answer: Answer) -> None:
+        """Hand an answer on, or hold a command that was sent elsewhere."""
+        slot = command.slot
+        assert slot is not None
+        was_sent, command.is_sent = command.is_sent, False
+        if was_sent:
+            self._in_flight[slot] -= 1
+        if isinstance(answer, Redirected) and was_sent and not self._is_closed:
+            self._hold(slot, command, answer)
+        else:
+            self.waiting_bytes -= command.size
+            command.on_answer(answer)
+            if self._watchers:
+                self._tell_watchers()
+        if slot in self._held and not self._in_flight[slot]:
+            if self._tried.get(slot) is command and not isinstance(answer, Redirected):
+                self._send_held(slot)
+            elif was_sent:
+                self._release_soon(slot)
 
     def _tell_watchers(self) -> None:
         for watcher in [*self._watchers]:
@@ -187,22 +201,10 @@ class Shards:
     def _dispatch(self, slot: int, command: Command) -> None:
         owner = command.ask or self._known().owners[slot]
         if owner is None:
-            command.on_answer(ServerError("no server of the cluster owns this slot"))
+            command.answer(ServerError("no server of the cluster owns this slot"))
             return
         self._in_flight[slot] += 1
-        told = command.on_answer
-
-        def answered(answer: Answer) -> None:
-            self._in_flight[slot] -= 1
-            command.on_answer = told
-            if isinstance(answer, Redirected) and not self._is_closed:
-                self._hold(slot, command, answer)
-            else:
-                told(answer)
-            if slot in self._held and not self._in_flight[slot]:
-                self._release_soon(slot)
-
-        command.on_answer = answered
+        command.is_sent = True
         self._send_to(owner, command)
 
     def _hold(self, slot: int, command: Command, redirected: Redirected) -> None:
@@ -230,24 +232,38 @@ class Shards:
         task.add_done_callback(self._background.discard)
 
     async def _release(self, slot: int) -> None:
-        """Send what was held for a slot, in its first order, to where the slot is now."""
+        """Try the first of what is held for a slot, where the slot is now; the others wait for it.
+
+        Going along they could overtake it: a slot that settles in between refuses the first and
+        takes the next.
+        """
         await asyncio.sleep(REDIRECTED_PAUSE_SECONDS)
         with suppress(errors.StoreFault):
             self._topology = await self._look()
-        held = sorted(self._held.pop(slot, ()), key=lambda command: command.ordinal)
+        held = self._held.setdefault(slot, [])
+        held.sort(key=lambda command: command.ordinal)
         too_old = time.monotonic() - REDIRECTED_SECONDS_MAX
-        for command in held:
-            if 0.0 < command.redirected_at < too_old:
-                command.on_answer(ServerError("the slot of the mailbox found no server in time"))
-            else:
-                self._dispatch(slot, command)
+        while held:
+            first = held.pop(0)
+            if not 0.0 < first.redirected_at < too_old:
+                self._tried[slot] = first
+                self._dispatch(slot, first)
+                return
+            first.answer(ServerError("the slot of the mailbox found no server in time"))
+        del self._held[slot]
+
+    def _send_held(self, slot: int) -> None:
+        """Send all that was held, in the first order: one of the slot has found its server."""
+        del self._tried[slot]
+        for command in sorted(self._held.pop(slot), key=lambda command: command.ordinal):
+            self._dispatch(slot, command)
 
     def _send_to(self, address: Address, command: Command) -> None:
         link = self._links.get(address)
         if link is not None:
             link.send(command)
         elif self._is_closed:
-            command.on_answer(ConnectionLost("the store is closed"))
+            command.answer(ConnectionLost("the store is closed"))
         else:
             self._before_open.setdefault(address, []).append(command)
             if address not in self._opening:
@@ -269,16 +285,20 @@ class Shards:
             self._links[address].send(command)
 
     async def _open_link(self, address: Address) -> None:
-        link = self._link(address, partial(self._lost, address))
-        await link.open()
-        link.teach()
-        self._links[address] = link
+        lanes = Lanes(
+            partial(self._link, address),
+            self._options.connections_per_server,
+            partial(self._lost, address),
+        )
+        await lanes.open()
+        lanes.teach()
+        self._links[address] = lanes
 
     def _link(self, address: Address, on_lost: Callable[[NodeLink], None]) -> NodeLink:
         connection = ServerConnection(self._url, address, self._options.connect_seconds_max)
         return NodeLink(connection, self._options.answer_seconds_max, on_lost, self.barrier)
 
-    def _lost(self, address: Address, link: NodeLink) -> None:
+    def _lost(self, address: Address, link: Lanes) -> None:
         if self._links.get(address) is link:
             del self._links[address]
             self._in_background(link.close())
@@ -322,4 +342,4 @@ async def _once(link: NodeLink, *arguments: bytes | int) -> Answer:
 
 def _fail(commands: Sequence[Command], fault: errors.StoreFault) -> None:
     for command in commands:
-        command.on_answer(fault)
+        command.answer(fault)

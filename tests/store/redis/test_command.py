@@ -26,7 +26,19 @@ async def test_who_gave_up_is_not_disturbed() -> None:
 
 
 def test_a_command_knows_its_size_and_a_redirection_its_target() -> None:
-    """The size is about what waits in memory; a redirection keeps word and place alone."""
-    assert Command((b"SET", b"k", 5), 1, lambda _: None).size == 12
+    """The size is what waits in memory; a redirection keeps word and place alone."""
+    command = Command((b"SET", b"k", 5), 1, lambda _: None)
+    assert command.packed == b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\n5\r\n"
+    assert command.size == len(command.packed)
     moved = Redirected("MOVED", "h:1")
     assert (moved.word, moved.target, str(moved)) == ("MOVED", "h:1", "the server answered MOVED")
+
+
+def test_who_stands_between_is_given_the_answer_first() -> None:
+    """Without anybody the answer goes to who asked; with somebody it is theirs to hand on."""
+    told: list[object] = []
+    command = Command((b"PING",), 1, told.append)
+    command.answer(1)
+    command.via = lambda asked, answer: asked.on_answer([answer])
+    command.answer(2)
+    assert told == [1, [2]]

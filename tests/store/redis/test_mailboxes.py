@@ -18,8 +18,13 @@ from hushpost_store.conformance import (
     route,
     with_drops,
 )
+from hushpost_store.quotas import Quotas
+from hushpost_store.redis import answers
+from hushpost_store.redis.keys import mailbox_keys
 from hushpost_store.redis.options import RedisOptions
+from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.store import RedisStore
+from hushpost_store.redis.url import RedisUrl
 from hushpost_store.rows import DropKind, Refusal
 
 from tests.store.redis.conftest import opened
@@ -73,6 +78,57 @@ async def test_many_acknowledgements_are_one_command(redis_store: RedisStore) ->
     assert await redis_store.expired_notices(route("bob")) == ()
     assert redis_store.stats().queued_envelopes == 0
     redis_store.close_mailbox(route("bob"), opened_mailbox.epoch)
+
+
+async def test_counts_follow_what_was_acknowledged(
+    redis_store: RedisStore, single_url: str
+) -> None:
+    """Any set of sequences, in any order and repeated, leaves the counts of what is still there."""
+    await with_drops(redis_store, "alice", "carol")
+    for number in range(3):
+        await post(redis_store, envelope("alice", number))
+        await post(redis_store, envelope("carol", number))
+    every = Shards(RedisUrl.parse(single_url), RedisOptions(single_url))
+    await every.open()
+    keys = mailbox_keys(route("bob"))
+    alice, carol = digest("alice")[:16], digest("carol")[:16]
+
+    async def counts() -> dict[bytes, bytes]:
+        found = answers.fields(await every.ask(keys[0], b"HGETALL", keys[0]))
+        names = (b"queued", b"bytes", b"#" + alice, b"%" + alice, b"#" + carol, b"%" + carol)
+        return {name: found[name] for name in names if name in found}
+
+    async def acknowledge(*sequences: int) -> None:
+        redis_store.acknowledge(route("bob"), mailbox.epoch, sequences, NOW)
+        await redis_store.expired_notices(route("bob"))
+
+    mailbox = await redis_store.open_mailbox(route("bob"), NOW)
+    await acknowledge(3, 1, 3, 99)  # alice's first and second
+    assert list((await counts()).values()) == [b"4", b"16384", b"1", b"4096", b"3", b"12288"]
+    await acknowledge(5)  # alice's last: her counts say nothing any more
+    assert list((await counts()).values()) == [b"3", b"12288", b"3", b"12288"]
+    assert redis_store.stats().queued_envelopes == 3
+    await acknowledge(2, 4, 6, 5)
+    assert list((await counts()).values()) == [b"0", b"0"]
+    assert [await every.ask(key, b"EXISTS", key) for key in keys] == [1, 1, 0, 0, 0, 0]
+    assert redis_store.stats().queued_envelopes == 0
+    await every.close()
+
+
+async def test_thousands_of_acknowledgements_are_one_command(single_url: str) -> None:
+    """More than a script takes at once goes all the same, and what was not named stays."""
+    store = await opened(single_url, Quotas())
+    await with_drops(store, "alice")
+    recorders = [Recorder() for _ in range(1_203)]
+    for number, recorder in enumerate(recorders):
+        store.submit(envelope("alice", number, size=64), recorder, NOW)
+    await asyncio.wait_for(recorders[-1].settled.wait(), 20)
+    mailbox = await store.open_mailbox(route("bob"), NOW)
+    store.acknowledge(route("bob"), mailbox.epoch, range(1, 1_203), NOW)
+    rows = await store.read_backlog(route("bob"), mailbox.epoch, after_sequence=0, limit=9, now=NOW)
+    assert [row.sequence for row in rows] == [1_203]
+    assert store.stats().queued_envelopes == 1
+    await store.close()
 
 
 async def test_drops_end_and_are_revoked_as_registered(redis_store: RedisStore) -> None:

@@ -1,12 +1,13 @@
--- Deletes what the present login has kept: {envelopes, bytes} that went.
-local gone, size = 0, 0
-if redis.call('HGET', mailbox, 'epoch') == ARGV[1] and redis.call('HEXISTS', mailbox, 'node') == 1 then
-  for at = 2, #ARGV do
-    local id = redis.call('ZRANGEBYSCORE', order, ARGV[at], ARGV[at])[1]
-    local freed = id and forget(id)
-    if freed then
-      gone, size = gone + 1, size + freed
-    end
+-- Deletes what the present login has kept: {envelopes, bytes} that went. After the epoch come
+-- pairs: the first and the last of sequences that follow each other.
+if redis.call('HGET', mailbox, 'epoch') ~= ARGV[1] or redis.call('HEXISTS', mailbox, 'node') == 0 then
+  return {0, 0}
+end
+local ids = {}
+for at = 2, #ARGV, 2 do
+  local some = redis.call('ZRANGEBYSCORE', order, ARGV[at], ARGV[at + 1])
+  for number = 1, #some do
+    ids[#ids + 1] = some[number]
   end
 end
-return {gone, size}
+return {forget_all(ids)}

@@ -1,28 +1,43 @@
 -- Decides about an envelope and gives it its place (docs/spec/store.md, "Admission").
 -- The lifetime has been judged. Answers {0, sequence, duplicate, node of the owner's login} or
--- {reason, seconds until it is worth trying again}.
+-- {reason, seconds until it is worth trying again}. Each call into Redis costs a microsecond or
+-- two: what is known of the mailbox is read by one and written by one.
+local call = redis.call
 local NO_DROP, FULL = 1, 2
 local ref, rest, id = ARGV[1], ARGV[2], ARGV[3]
 local is_ephemeral, not_after, now = ARGV[4] == '1', tonumber(ARGV[5]), tonumber(ARGV[6])
 local size, body, tail = tonumber(ARGV[7]), ARGV[8], ARGV[9]
-local envelopes_max, bytes_max = tonumber(ARGV[10]), tonumber(ARGV[11])
-local drop_envelopes_max, drop_bytes_max = tonumber(ARGV[12]), tonumber(ARGV[13])
-local knocks_max, knock_bytes_max = tonumber(ARGV[14]), tonumber(ARGV[15])
-local retry_seconds = tonumber(ARGV[16])
+local envelopes_max, bytes_max, drop_envelopes_max, drop_bytes_max,
+  knocks_max, knock_bytes_max, retry_seconds = struct.unpack(QUOTAS, ARGV[10])
 
-local drop = redis.call('HGET', drops, ref)
+local drop = call('HGET', drops, ref)
 if not drop or string.sub(drop, 1, 16) ~= rest then
   return {NO_DROP, 0}
 end
 local _, kind, life_end = struct.unpack(DROP, drop)
 local used_by = string.sub(drop, USED_BY_AT)
-local node = redis.call('HGET', mailbox, 'node') or ''
+
+local function look()
+  return call('HMGET', mailbox, 'queued', 'node', 'bytes', '#' .. ref, '%' .. ref, 'last',
+    'earliest', 'latest')
+end
+local found = look()
+local queued = tonumber(found[1]) or 0
+local node = found[2] or ''
 if is_ephemeral then
   -- Strangers have nothing ephemeral to say, and a one-use drop would never be used up.
   return kind == CONTACT and {0, 0, 0, node} or {NO_DROP, 0}
 end
-settle()
-local known = redis.call('HGET', heads, id)
+local known = false
+if queued > 0 then
+  if call('EXISTS', order) == 0 then
+    settle()
+    found = look()
+    queued = 0
+  else
+    known = call('HGET', heads, id)
+  end
+end
 local sequence = known and struct.unpack('>I8', known) or 0
 if kind == ONCE then
   if life_end * HOUR <= now or (used_by ~= '' and used_by ~= id) then
@@ -30,20 +45,17 @@ if kind == ONCE then
   end
   if used_by == id then
     -- Written anew, as below, so that waiting for replicas waits for what the first one wrote.
-    redis.call('HSET', drops, ref, drop)
+    call('HSET', drops, ref, drop)
     return {0, sequence, 1, node}
   end
 end
 if known then
-  redis.call('HSET', heads, id, known)
+  call('HSET', heads, id, known)
   return {0, sequence, 1, node}
 end
 
-local figures = redis.call('HMGET', mailbox, 'queued', 'bytes', '#' .. ref, '%' .. ref, 'latest')
-for at = 1, 5 do
-  figures[at] = tonumber(figures[at]) or 0
-end
-local queued, bytes, through, through_bytes, latest = unpack(figures)
+local bytes, through = tonumber(found[3]) or 0, tonumber(found[4]) or 0
+local through_bytes = tonumber(found[5]) or 0
 local today = math.floor(now / DAY)
 local knocks = 0
 if kind == KNOCK then
@@ -60,28 +72,28 @@ elseif queued >= envelopes_max or bytes + size > bytes_max
   return {FULL, retry_seconds}
 end
 
-sequence = redis.call('HINCRBY', mailbox, 'last', 1)
-redis.call('HSET', heads, id, struct.pack(HEAD, sequence, not_after, size, ref) .. tail)
-redis.call('HSET', bodies, id, body)
-redis.call('ZADD', order, sequence, id)
-count_in(ref, size)
+sequence = (tonumber(found[6]) or 0) + 1
+local earliest, latest = not_after, not_after
+if queued > 0 then
+  earliest = math.min(tonumber(found[7]) or 0, not_after)
+  latest = math.max(tonumber(found[8]) or 0, not_after)
+end
+call('HSET', heads, id, struct.pack(HEAD, sequence, not_after, size, ref) .. tail)
+call('HSET', bodies, id, body)
+call('ZADD', order, sequence, id)
+call('HSET', mailbox, 'last', sequence, 'queued', queued + 1, 'bytes', bytes + size,
+  '#' .. ref, through + 1, '%' .. ref, through_bytes + size, 'earliest', earliest,
+  'latest', latest)
 if kind == KNOCK then
-  redis.call('HSET', mailbox, 'knock_day', today, 'knocks', knocks + 1)
+  call('HSET', mailbox, 'knock_day', today, 'knocks', knocks + 1)
 elseif kind == ONCE then
-  redis.call('HSET', drops, ref, struct.pack(DROP, rest, kind, not_after) .. id)
-  redis.call('HSET', mailbox, 'drop_end', math.min(figure('drop_end'), not_after))
+  call('HSET', drops, ref, struct.pack(DROP, rest, kind, not_after) .. id)
+  call('HSET', mailbox, 'drop_end', math.min(figure('drop_end'), not_after))
 end
-if queued == 0 then
-  redis.call('HSET', mailbox, 'earliest', not_after)
-  latest = 0
-else
-  redis.call('HSET', mailbox, 'earliest', math.min(figure('earliest'), not_after))
-end
-if not_after > latest then
-  redis.call('HSET', mailbox, 'latest', not_after)
+if queued == 0 or latest > (tonumber(found[8]) or 0) then
   local seconds = not_after * HOUR - math.floor(now) + GRACE
-  redis.call('EXPIRE', heads, seconds)
-  redis.call('EXPIRE', bodies, seconds)
-  redis.call('EXPIRE', order, seconds)
+  call('EXPIRE', heads, seconds)
+  call('EXPIRE', bodies, seconds)
+  call('EXPIRE', order, seconds)
 end
 return {0, sequence, 0, node}

@@ -8,6 +8,8 @@ local TAIL_AT = 33
 -- One drop: the half of its hash that is not its name, kind, hour of its end, who used it.
 local DROP = '>c16I1I4'
 local USED_BY_AT = 22
+-- What the relay allows, in the order of mailboxes.py.
+local QUOTAS = '>I8I8I8I8I8I8I8'
 local CONTACT, ONCE, KNOCK = 1, 2, 3
 local HOUR, DAY = 3600, 86400
 -- Longer than any relay takes between two sweeps: Redis expires only what nobody swept.
@@ -15,13 +17,6 @@ local GRACE = 2 * HOUR
 
 local function figure(field)
   return tonumber(redis.call('HGET', mailbox, field)) or 0
-end
-
-local function count_in(ref, size)
-  redis.call('HINCRBY', mailbox, 'queued', 1)
-  redis.call('HINCRBY', mailbox, 'bytes', size)
-  redis.call('HINCRBY', mailbox, '#' .. ref, 1)
-  redis.call('HINCRBY', mailbox, '%' .. ref, size)
 end
 
 local function count_out(ref, size)
@@ -46,6 +41,71 @@ local function forget(id)
   redis.call('ZREM', order, id)
   count_out(ref, size)
   return size, ref
+end
+
+-- Fewer than Lua's stack takes at once.
+local AT_ONCE = 500
+
+-- Takes the rows of some envelopes out; returns envelopes, bytes and the same by drop.
+local function take_rows(ids)
+  local packed = redis.call('HMGET', heads, unpack(ids))
+  local gone, freed, refs, through = 0, 0, {}, {}
+  for at = 1, #ids do
+    if packed[at] then
+      local _, _, size, ref = struct.unpack(HEAD, packed[at])
+      gone, freed = gone + 1, freed + size
+      if not through[ref] then
+        refs[#refs + 1], through[ref] = ref, {0, 0}
+      end
+      through[ref][1], through[ref][2] = through[ref][1] + 1, through[ref][2] + size
+    end
+  end
+  if redis.call('ZCARD', order) == #ids then
+    redis.call('DEL', heads, bodies, order)
+  else
+    redis.call('HDEL', heads, unpack(ids))
+    redis.call('HDEL', bodies, unpack(ids))
+    redis.call('ZREM', order, unpack(ids))
+  end
+  return gone, freed, refs, through
+end
+
+-- Takes envelopes out that stand in the order; returns how many and their bytes.
+local function forget_all(ids)
+  if #ids > AT_ONCE then
+    local gone, freed = 0, 0
+    for first = 1, #ids, AT_ONCE do
+      local some, size = forget_all({unpack(ids, first, math.min(first + AT_ONCE - 1, #ids))})
+      gone, freed = gone + some, freed + size
+    end
+    return gone, freed
+  elseif #ids == 0 then
+    return 0, 0
+  end
+  local gone, freed, refs, through = take_rows(ids)
+  local names = {'queued', 'bytes'}
+  for at = 1, #refs do
+    names[2 * at + 1], names[2 * at + 2] = '#' .. refs[at], '%' .. refs[at]
+  end
+  local held = redis.call('HMGET', mailbox, unpack(names))
+  local left = {'queued', (tonumber(held[1]) or 0) - gone, 'bytes', (tonumber(held[2]) or 0) - freed}
+  local used_up = {}
+  for at = 1, #refs do
+    local of_drop = through[refs[at]]
+    local envelopes = (tonumber(held[2 * at + 1]) or 0) - of_drop[1]
+    local size = (tonumber(held[2 * at + 2]) or 0) - of_drop[2]
+    if envelopes > 0 then
+      left[#left + 1], left[#left + 2] = names[2 * at + 1], envelopes
+      left[#left + 1], left[#left + 2] = names[2 * at + 2], size
+    else
+      used_up[#used_up + 1], used_up[#used_up + 2] = names[2 * at + 1], names[2 * at + 2]
+    end
+  end
+  redis.call('HSET', mailbox, unpack(left))
+  if #used_up > 0 then
+    redis.call('HDEL', mailbox, unpack(used_up))
+  end
+  return gone, freed
 end
 
 local function gather(ref, envelopes)

@@ -1,0 +1,67 @@
+"""Several connections to one server, used as one.
+
+A server takes only so much from a connection before it syncs and answers (16 KiB and a little
+more): a dozen small envelopes, four large ones. With several connections a sync serves as many
+times that, and a group that waits for its replicas stops only its own lane. All commands of a slot
+go the same way, so their order holds; between slots there is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from hushpost_store import errors
+from hushpost_store.redis.command import Command
+from hushpost_store.redis.node_link import NodeLink
+
+
+class Lanes:
+    """Open links to one server. When one is lost, all are: `on_lost` is told once."""
+
+    def __init__(
+        self,
+        make_link: Callable[[Callable[[NodeLink], None]], NodeLink],
+        count: int,
+        on_lost: Callable[[Lanes], None],
+    ) -> None:
+        self._links = tuple(make_link(self._one_lost) for _ in range(count))
+        self._on_lost = on_lost
+        self._is_open = False
+
+    async def open(self) -> None:
+        """Connect all. Raises ConnectionLost."""
+        opened = await asyncio.gather(
+            *(link.open() for link in self._links), return_exceptions=True
+        )
+        self._is_open = True
+        for problem in opened:
+            if isinstance(problem, BaseException):
+                await self.close()
+                raise problem
+        if not all(link.is_open for link in self._links):  # lost while another one was opened
+            await self.close()
+            raise errors.StoreFault("a connection to Redis ended at once")
+
+    def teach(self) -> None:
+        """Give the server our scripts, before whatever goes through any lane."""
+        for link in self._links:
+            link.teach()
+
+    def send(self, command: Command) -> None:
+        """See `NodeLink.send`."""
+        slot = command.slot
+        self._links[0 if slot is None else slot % len(self._links)].send(command)
+
+    async def close(self) -> None:
+        """End every connection; what waits for an answer is told that it is lost."""
+        self._is_open = False
+        for link in self._links:
+            await link.close()
+
+    def _one_lost(self, _link: NodeLink) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._on_lost(self)
+            for link in self._links:
+                link.lose()

@@ -1,0 +1,95 @@
+"""Several connections to one server: order within a slot, and all lost with one."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from hushpost_demo.redis_servers import RedisServer
+from hushpost_store.redis.address import Address
+from hushpost_store.redis.command import Answer, Command, ConnectionLost
+from hushpost_store.redis.connection import ServerConnection
+from hushpost_store.redis.lanes import Lanes
+from hushpost_store.redis.node_link import NodeLink
+from hushpost_store.redis.scripts import all_scripts
+from hushpost_store.redis.url import RedisUrl
+
+LANES = 3
+
+
+class Made:
+    """Lanes to one port, and what became of them."""
+
+    def __init__(self, port: int) -> None:
+        self.links: list[NodeLink] = []
+        self.lost: list[Lanes] = []
+        self._port = port
+        self.lanes = Lanes(self._make, LANES, self.lost.append)
+
+    def _make(self, on_lost: Callable[[NodeLink], None]) -> NodeLink:
+        url = RedisUrl.parse(f"redis://127.0.0.1:{self._port}")
+        connection = ServerConnection(url, Address("127.0.0.1", self._port), 1.0)
+        self.links.append(NodeLink(connection, 1.0, on_lost))
+        return self.links[-1]
+
+    async def ask(self, slot: int | None, *arguments: bytes) -> Answer:
+        """Send one command and wait for its answer."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.lanes.send(Command(arguments, slot, future.set_result))
+        return await asyncio.wait_for(future, 5)
+
+
+async def test_a_slot_keeps_to_one_connection(running_server: RedisServer) -> None:
+    """The same slot always goes the same way, others go others, and all ways are used."""
+    made = Made(running_server.port)
+    await made.lanes.open()
+    numbers = [await made.ask(slot, b"CLIENT", b"ID") for slot in (0, 1, 2, 0, 1, 2, 3)]
+    assert numbers[:3] == numbers[3:6]
+    assert len(set(numbers)) == LANES
+    assert numbers[6] == numbers[0]
+    assert await made.ask(None, b"CLIENT", b"ID") == numbers[0]
+    await made.lanes.close()
+
+
+async def test_scripts_are_known_on_every_lane(running_server: RedisServer) -> None:
+    """What follows on any lane finds the scripts, though the lanes do not wait for each other."""
+    made = Made(running_server.port)
+    await made.lanes.open()
+    await made.ask(0, b"SCRIPT", b"FLUSH")
+    made.lanes.teach()
+    sha = all_scripts()["count_prekeys"].sha
+    keys = [b"{x}%d" % number for number in range(6)]
+    asked = [made.ask(slot, b"EVALSHA", sha, b"6", *keys, b"d", b"1") for slot in range(LANES)]
+    assert await asyncio.gather(*asked) == [-1] * LANES  # no such account
+    await made.lanes.close()
+
+
+async def test_with_one_connection_all_are_lost(running_server: RedisServer) -> None:
+    """Whoever waits on any lane is told, the loss is told once, and later commands at once."""
+    made = Made(running_server.port)
+    await made.lanes.open()
+    number = await made.ask(1, b"CLIENT", b"ID")
+    answers: list[Answer] = []
+    for slot in range(LANES):
+        made.lanes.send(Command((b"BLPOP", b"none", b"0"), slot, answers.append))
+    await asyncio.sleep(0.05)
+    killer = Made(running_server.port)
+    await killer.lanes.open()
+    await killer.ask(0, b"CLIENT", b"KILL", b"ID", b"%d" % int(str(number)))
+    async with asyncio.timeout(5):
+        while len(answers) < LANES:  # noqa: ASYNC110 - no event of ours
+            await asyncio.sleep(0.01)
+    assert [type(answer) for answer in answers] == [ConnectionLost] * LANES
+    assert made.lost == [made.lanes]
+    assert [link.is_open for link in made.links] == [False] * LANES
+    assert isinstance(await made.ask(2, b"PING"), ConnectionLost)
+    await made.lanes.close()
+    await killer.lanes.close()
+
+
+async def test_nobody_there_is_said_at_opening() -> None:
+    """Opening raises, and nothing stays open."""
+    made = Made(1)
+    with pytest.raises(ConnectionLost):
+        await made.lanes.open()
+    assert not any(link.is_open for link in made.links)
+    assert made.lost == []
