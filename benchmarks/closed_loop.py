@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from time import perf_counter
 
 from benchmarks.pair import Pair
-from benchmarks.processor_time import thread_seconds
+from benchmarks.processor_time import processor_seconds, thread_seconds
 from benchmarks.recording import Figures, Recording
 
 # Caches fill, connections grow their windows, the writer finds its group size.
@@ -16,7 +16,12 @@ QUIET_SECONDS_MAX = 20.0
 
 
 async def closed_loop(
-    pairs: Sequence[Pair], *, window: int, seconds: float, server_pid: int
+    pairs: Sequence[Pair],
+    *,
+    window: int,
+    seconds: float,
+    server_pid: int,
+    store_pids: Sequence[int] = (),
 ) -> Figures:
     """Run one phase and wait until nothing is under way; return what the middle of it showed."""
     running = True
@@ -32,9 +37,9 @@ async def closed_loop(
     for pair in pairs:
         refill(pair)
     await asyncio.sleep(WARM_UP_SECONDS)
-    before = _Reading(pairs, recording, server_pid)
+    before = _Reading(pairs, recording, server_pid, store_pids)
     await asyncio.sleep(seconds)
-    after = _Reading(pairs, recording, server_pid)
+    after = _Reading(pairs, recording, server_pid, store_pids)
     running = False
     await quiet(pairs)
     return before.figures_until(after, recording)
@@ -53,11 +58,18 @@ async def quiet(pairs: Sequence[Pair]) -> None:
 class _Reading:
     """The counters at one moment."""
 
-    def __init__(self, pairs: Sequence[Pair], recording: Recording, server_pid: int) -> None:
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        recording: Recording,
+        server_pid: int,
+        store_pids: Sequence[int],
+    ) -> None:
         self.time = perf_counter()
         self.load_seconds = time.process_time()
         self.threads = thread_seconds(server_pid)
         self.main_thread = self.threads[server_pid]
+        self.store_seconds = sum(processor_seconds(pid) for pid in store_pids)
         self.completed = sum(pair.completed for pair in pairs)
         self.delivered = len(recording.delivered)
         self.accepted = len(recording.accepted)
@@ -76,5 +88,6 @@ class _Reading:
             "load_processor_share": (after.load_seconds - self.load_seconds) / seconds,
             "server_processor_share": server / seconds,
             "server_us_per_message": server * 1e6 / messages,
+            "store_us_per_message": (after.store_seconds - self.store_seconds) * 1e6 / messages,
             "server_main_thread_us_per_message": main * 1e6 / messages,
         } | measured.figures()

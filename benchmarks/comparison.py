@@ -44,9 +44,10 @@ class Effort:
     seconds: float = 1.5
     latency_seconds: float = 2.5
     idle_connections: int = IDLE_CONNECTIONS
+    mailboxes: int = 50_000
 
 
-QUICK: Final = Effort(runs=2, seconds=0.7, latency_seconds=1.0, idle_connections=300)
+QUICK: Final = Effort(runs=2, seconds=0.7, latency_seconds=1.0, idle_connections=300, mailboxes=500)
 
 
 @dataclass(slots=True)

@@ -89,10 +89,16 @@ async def _measure(order: ClosedLoop | OpenLoop | Offline, target: Target) -> Fi
         pair.hold_tags = not isinstance(order, Offline) and order.hold_tags
     if isinstance(order, ClosedLoop):
         return await closed_loop(
-            pairs, window=order.window, seconds=order.seconds, server_pid=target.order.pid
+            pairs,
+            window=order.window,
+            seconds=order.seconds,
+            server_pid=target.order.pid,
+            store_pids=target.order.store_pids,
         )
     if isinstance(order, OpenLoop):
-        return await open_loop(pairs, per_second=order.per_second, seconds=order.seconds)
+        return await open_loop(
+            pairs, per_second=order.per_second, seconds=order.seconds, rests=order.rests
+        )
     return await offline(
         pairs,
         target.people[: order.pairs],
@@ -121,7 +127,7 @@ async def _add_relay_pair(target: Target) -> None:
     drop = await person.register(inbox)
     frames = _frames(target.order.envelope_bytes, drop.route, drop.secret)
     target.people.append(person)
-    target.pairs.append(RelayPair(frames, await open_post(url), inbox))
+    target.pairs.append(RelayPair(frames, await open_post(target.order.post_url or url), inbox))
 
 
 async def _add_forwarder_pair(target: Target) -> None:

@@ -2,7 +2,8 @@
 
 A server that stalls does not slow the sending down, so nothing is omitted for its sake. The loop
 polls without sleeping: a timer of libuv has a millisecond's grain, twice the distance between two
-messages here. How late the load itself was stands among the figures.
+messages here. Where a server shares the load's core it rests between two looks at the schedule, and
+what has come due meanwhile leaves together. How late the load was stands among the figures.
 """
 
 import asyncio
@@ -16,19 +17,22 @@ from benchmarks.recording import Figures, Recording, latency_figures
 
 # Left out of the figures: the first messages meet cold caches.
 WARM_UP_SECONDS = 0.3
+# Between two looks at the schedule, where the load rests.
+REST_SECONDS = 0.001
 
 
 class _Schedule:
     """Sends message i on pair i modulo their number, at start + i / rate."""
 
-    def __init__(self, pairs: Sequence[Pair], per_second: int, count: int) -> None:
+    def __init__(self, pairs: Sequence[Pair], per_second: int, count: int, *, rests: bool) -> None:
         self._loop = asyncio.get_running_loop()
         self._pairs = pairs
         self._interval = 1 / per_second
         self._start = perf_counter()
         self._count = count
         self._sent = 0
-        self._pauses = real_time.entered()
+        self._rests = rests
+        self._pauses = real_time.entered() and not rests
         self.late: list[float] = []
         self.done: asyncio.Future[None] = self._loop.create_future()
 
@@ -38,7 +42,10 @@ class _Schedule:
             due = self._start + self._sent * self._interval
             late = perf_counter() - due
             if late < 0:
-                self._loop.call_soon(self.turn)
+                if self._rests:
+                    self._loop.call_later(REST_SECONDS, self.turn)
+                else:
+                    self._loop.call_soon(self.turn)
                 return
             self.late.append(late)
             self._pairs[self._sent % len(self._pairs)].send(1, due)
@@ -48,23 +55,25 @@ class _Schedule:
         self.done.set_result(None)
 
 
-async def open_loop(pairs: Sequence[Pair], *, per_second: int, seconds: float) -> Figures:
+async def open_loop(
+    pairs: Sequence[Pair], *, per_second: int, seconds: float, rests: bool = False
+) -> Figures:
     """Run one phase and wait until nothing is under way."""
-    await _run(pairs, per_second, WARM_UP_SECONDS)
-    recording, late = await _run(pairs, per_second, seconds)
+    await _run(pairs, per_second, WARM_UP_SECONDS, rests=rests)
+    recording, late = await _run(pairs, per_second, seconds, rests=rests)
     return recording.figures() | latency_figures("load_late", late)
 
 
 async def _run(
-    pairs: Sequence[Pair], per_second: int, seconds: float
+    pairs: Sequence[Pair], per_second: int, seconds: float, *, rests: bool
 ) -> tuple[Recording, list[float]]:
     recording = Recording()
     for pair in pairs:
         pair.begin(recording)
-    schedule = _Schedule(pairs, per_second, round(per_second * seconds))
+    schedule = _Schedule(pairs, per_second, round(per_second * seconds), rests=rests)
     schedule.turn()
     await schedule.done
-    await _quiet_polling(pairs)
+    await (quiet(pairs) if rests else _quiet_polling(pairs))
     return recording, schedule.late
 
 

@@ -15,7 +15,11 @@ FORWARDER = "forwarder"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connect:
-    """Open pairs to a server that runs as process `pid`; later orders name it by `target`."""
+    """Open pairs to a server that runs as process `pid`; later orders name it by `target`.
+
+    With `post_url` senders post there, at another relay of the same store. `store_pids` are
+    processes that keep the mail for it: their time is told apart.
+    """
 
     target: str
     kind: str
@@ -23,6 +27,8 @@ class Connect:
     pid: int
     pairs: int
     envelope_bytes: int
+    post_url: str = ""
+    store_pids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +44,18 @@ class ClosedLoop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenLoop:
-    """Send `per_second` messages on a fixed schedule for `seconds`, whatever the answers do."""
+    """Send `per_second` messages on a fixed schedule for `seconds`, whatever the answers do.
+
+    Between two messages the load polls its core away, or with `rests` sleeps a millisecond: for
+    where a server shares that core.
+    """
 
     target: str
     pairs: int
     per_second: int
     seconds: float
     hold_tags: bool = False
+    rests: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,4 +103,6 @@ def decode_order(line: str) -> Order:
     name = fields.pop("order")
     if name not in _ORDERS:
         raise BenchmarkFailure(f"the load knows no order {name!r}")
+    if "store_pids" in fields:
+        fields["store_pids"] = tuple(fields["store_pids"])
     return _ORDERS[name](**fields)

@@ -18,13 +18,14 @@ from benchmarks.comparison import (
 from benchmarks.errors import MachineUnfit
 from benchmarks.orders import FORWARDER, RELAY
 from benchmarks.processes import load
-from benchmarks.recording import Figures
+from benchmarks.redis_relays.depth import redis_depth
+from benchmarks.redis_relays.parts import redis, redis_cluster, redis_wake_up
+from benchmarks.report import RATE, Report
 from benchmarks.sync_cost import slow_sync_environment
-from benchmarks.targets import Result, Target, at_least, at_most
+from benchmarks.targets import at_least, at_most
 
 SLOW_SYNC_US: Final = 2_000
 SANSIO: Final = "sansio"
-RATE: Final = "messages_per_second"
 KIB: Final = 1024
 
 
@@ -44,45 +45,6 @@ P99_MAX: Final = 1.4
 # "No worse" when a sync takes 2 ms, with what two runs of one and the same thing differ by.
 SLOW_DELIVERY_MAX: Final = 1.1
 IDLE_KIB_MAX: Final = 24.0
-# Below, a closed loop did not saturate its server, and its rate is not the server's doing.
-CORE_SHARE_MIN: Final = 0.9
-# Half the distance between two messages of the open loop.
-LATE_MS_MAX: Final = 0.25
-
-
-class Report:
-    """Collects rows, and the figures behind them for the results file."""
-
-    def __init__(self) -> None:
-        self.results: list[Result] = []
-        self.behind: dict[str, list[Figures]] = {}
-        self.doubts: list[str] = []
-
-    def row(
-        self,
-        name: str,
-        value: float,
-        unit: str,
-        yardstick: float | None = None,
-        target: Target | None = None,
-    ) -> None:
-        """Add a row."""
-        self.results.append(Result(name, value, unit, yardstick, target))
-
-    def doubt(self, name: str, share: float) -> None:
-        """Say so where a server under full load did not get its core: others were at work."""
-        if share < CORE_SHARE_MIN:
-            self.doubts.append(f"{name}: the server had {share:.0%} of its core; run it again")
-
-    def doubt_lateness(self, name: str, late_ms: float) -> None:
-        """Say so where the load itself could not keep its schedule."""
-        if late_ms > LATE_MS_MAX:
-            self.doubts.append(f"{name}: the load was {late_ms:.2f} ms late; run it again")
-
-    def keep(self, title: str, comparison: Comparison) -> None:
-        """Keep the figures of every single run."""
-        for phase, runs in comparison.runs.items():
-            self.behind[f"{title} {phase}"] = runs
 
 
 Part = Callable[[Report, Effort], None]
@@ -216,4 +178,10 @@ PARTS: Final[dict[str, Part]] = {
     "latency": latency,
     "offline": offline,
     "idle": idle,
+    "redis": redis,
+    "redis-cluster": redis_cluster,
+    "redis-wake-up": redis_wake_up,
+    "redis-depth": redis_depth,
 }
+# Where none are named: what needs no Redis.
+USUAL: Final = ("cryptography", "online", "latency", "offline", "idle")

@@ -17,6 +17,16 @@ from benchmarks.orders import (
 
 ORDERS: list[Order] = [
     Connect(target="a", kind="relay", url="ws://h:1", pid=1, pairs=2, envelope_bytes=1024),
+    Connect(
+        target="a",
+        kind="relay",
+        url="ws://h:1",
+        pid=1,
+        pairs=2,
+        envelope_bytes=1024,
+        post_url="ws://h:2",
+        store_pids=(7, 8),
+    ),
     ClosedLoop(target="a", pairs=1, window=4, seconds=0.5, hold_tags=True),
     OpenLoop(target="a", pairs=1, per_second=2000, seconds=1.0),
     Offline(target="a", pairs=2, messages=10, window=3),

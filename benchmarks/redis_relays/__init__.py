@@ -1,0 +1,1 @@
+"""Relays on Redis, measured beside a relay on SQLite and the bare forwarder."""

@@ -1,0 +1,153 @@
+"""A full Redis: memory and log of each envelope, and what sweeping and rewriting the log cost."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+from typing import Final
+
+from hushpost_store.quotas import Quotas
+from hushpost_store.redis.options import RedisOptions
+from hushpost_store.redis.store import RedisStore
+
+from benchmarks.comparison import Comparison, Effort, scratch
+from benchmarks.orders import OpenLoop
+from benchmarks.processes import Load, load, relay
+from benchmarks.redis_relays.field import SYNCED, Contestant, redis_environment
+from benchmarks.redis_relays.filling import Filling
+from benchmarks.redis_relays.servers import Redis, single
+from benchmarks.report import Report
+from benchmarks.sync_cost import probe
+
+SIZES: Final = (1024, 4096)
+EACH: Final = 4
+PER_SECOND: Final = 2_000
+PHASE_SECONDS: Final = 2.0
+# A rewrite of a gigabyte on a busy core; then something is wrong.
+REWRITE_SECONDS_MAX: Final = 120.0
+# Redis deletes, and its allocator tidies up, at its own pace.
+_SETTLE_SECONDS: Final = 1.0
+
+
+def redis_depth(report: Report, effort: Effort) -> None:
+    """200,000 envelopes across 50,000 mailboxes, and mail that passes through beside them."""
+    mailboxes = effort.mailboxes
+    for size in SIZES:
+        with scratch() as folder, single(folder / "redis") as store:
+            title = f"redis depth {size} B, {mailboxes * EACH:,} in {mailboxes:,}"
+            _fill(report, title, store, mailboxes, size)
+            _live(report, title, store, folder, size)
+
+
+def _fill(report: Report, title: str, store: Redis, mailboxes: int, size: int) -> None:
+    empty = _memory(store)
+    seconds, made, made_log = asyncio.run(_filled(store, mailboxes, size))
+    envelopes = mailboxes * EACH
+    full, full_log = _memory(store), store.figure("persistence", "aof_current_size")
+    report.row(f"{title}, put in", envelopes / seconds, "/s")
+    report.row(f"{title}, memory an account with mailbox", (made - empty) / mailboxes, "B")
+    report.row(f"{title}, memory an envelope", (full - made) / envelopes, "B")
+    report.row(f"{title}, memory an envelope beside its size", (full - made) / envelopes, "B", size)
+    resident = store.figure("memory", "used_memory_rss") / full
+    report.row(f"{title}, resident beside used", resident, "x")
+    report.row(f"{title}, log an envelope", (full_log - made_log) / envelopes, "B")
+
+
+async def _filled(store: Redis, mailboxes: int, size: int) -> tuple[float, float, float]:
+    """Fill; returns the seconds it took, and memory and log before the envelopes."""
+    keeper = RedisStore(RedisOptions(store.url), Quotas())
+    await keeper.open()
+    try:
+        filling = Filling(keeper, mailboxes)
+        await filling.make_mailboxes()
+        made = await asyncio.to_thread(_memory, store)
+        log = await asyncio.to_thread(store.figure, "persistence", "aof_current_size")
+        seconds = await filling.put(EACH, size)
+    finally:
+        await keeper.close()
+    return seconds, made, log
+
+
+def _memory(store: Redis) -> float:
+    time.sleep(_SETTLE_SECONDS)
+    return store.figure("memory", "used_memory")
+
+
+def _live(report: Report, title: str, store: Redis, folder: Path, size: int) -> None:
+    start = time.perf_counter()
+    running = relay(
+        folder / "relay",
+        enforce_buckets=size == SIZES[-1],
+        environment=redis_environment(store, SYNCED),
+    )
+    with load() as loader, running as server:
+        report.row(f"{title}, a relay starts in", time.perf_counter() - start, "s")
+        one = Contestant("relay", server, store)
+        loader.ask(one.connect(size))
+        measured = Comparison(size, probe(folder))
+        for _ in range(3):
+            measured.note("before", one.name, loader.ask(_order()))
+        rewrite = _while(measured, "rewrite", loader, lambda: _rewritten(store))
+        for _ in range(3):
+            measured.note("after", one.name, loader.ask(_order()))
+        sweep = _while(measured, "sweep", loader, lambda: _swept(store))
+    report.keep(title, measured)
+    report.row(f"{title}, a rewrite takes", rewrite, "s")
+    report.row(
+        f"{title}, fork of a rewrite",
+        store.figure("stats", "latest_fork_usec") / 1000,
+        "ms",
+    )
+    report.row(f"{title}, log after it", store.figure("persistence", "aof_base_size") / 1e6, "MB")
+    report.row(f"{title}, a sweep takes", sweep, "s")
+    for phase in ("before", "rewrite", "after", "sweep"):
+        for what in ("accepted_p50_ms", "accepted_p99_ms", "accepted_max_ms"):
+            said = f"{phase}, ACCEPTED {what.split('_')[1]}"
+            value, usual = measured.of(phase, "relay")[what], measured.of("before", "relay")[what]
+            report.row(f"{title}, {PER_SECOND:,}/s, {said}", value, "ms", usual)
+
+
+def _while(measured: Comparison, phase: str, loader: Load, work: Callable[[], float]) -> float:
+    """Load the relay until something is done; return the seconds it took."""
+    taken: list[float] = []
+    working = Thread(target=lambda: taken.append(work()))
+    working.start()
+    while working.is_alive():
+        measured.note(phase, "relay", loader.ask(_order()))
+    working.join()
+    return taken[0]
+
+
+def _order() -> OpenLoop:
+    return OpenLoop(
+        target="relay",
+        pairs=50,
+        per_second=PER_SECOND,
+        seconds=PHASE_SECONDS,
+        hold_tags=True,
+        rests=True,
+    )
+
+
+def _rewritten(store: Redis) -> float:
+    start = time.perf_counter()
+    store.ask("bgrewriteaof")
+    while store.figure("persistence", "aof_rewrite_in_progress"):
+        if time.perf_counter() - start > REWRITE_SECONDS_MAX:
+            break
+        time.sleep(0.1)
+    return time.perf_counter() - start
+
+
+def _swept(store: Redis) -> float:
+    async def sweep() -> float:
+        keeper = RedisStore(RedisOptions(store.url), Quotas())
+        await keeper.open()
+        start = time.perf_counter()
+        await keeper.sweep(time.time())
+        taken = time.perf_counter() - start
+        await keeper.close()
+        return taken
+
+    return asyncio.run(sweep())
