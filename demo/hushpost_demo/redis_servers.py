@@ -65,18 +65,28 @@ def is_installed() -> bool:
 
 @dataclass(slots=True)
 class RedisServer:
-    """One server process. `settings` are lines of redis.conf, `environment` adds to ours."""
+    """One server process. `settings` are lines of redis.conf, `environment` adds to ours.
+
+    `host` is where we reach it; `before` stands before the command, as what enters a namespace.
+    """
 
     folder: Path
     port: int
     settings: Mapping[str, str] = field(default_factory=lambda: dict(KEEPS))
     environment: Mapping[str, str] = field(default_factory=lambda: dict(OVERWRITES_FREED))
     process: subprocess.Popen[bytes] | None = None
+    host: str = "127.0.0.1"
+    before: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
         """Where the server listens."""
-        return f"redis://127.0.0.1:{self.port}"
+        return f"redis://{self.place}"
+
+    @property
+    def place(self) -> str:
+        """Host and port, as they stand in a URL."""
+        return f"{self.host}:{self.port}"
 
     @property
     def is_running(self) -> bool:
@@ -91,7 +101,7 @@ class RedisServer:
         delete_leftovers(self.folder)
         lines = {
             "port": str(self.port),
-            "bind": "127.0.0.1",
+            "bind": self.host,
             "dir": str(self.folder),
             "logfile": "redis.log",
             "daemonize": "no",
@@ -102,7 +112,7 @@ class RedisServer:
         configuration.write_text(text)
         # Not asyncio's: a server may outlive the event loop that started it.
         self.process = subprocess.Popen(  # noqa: S603, ASYNC220 - what we wrote; returns at once
-            ["redis-server", str(configuration)],  # noqa: S607 - wherever it is installed
+            [*self.before, "redis-server", str(configuration)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -137,7 +147,7 @@ class RedisServer:
 
     async def _answers(self) -> bool:
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            reader, writer = await asyncio.open_connection(self.host, self.port)
         except OSError:
             return False
         writer.write(b"PING\r\n")
@@ -184,8 +194,7 @@ class RedisCluster:
     @property
     def url(self) -> str:
         """Name every server as a seed."""
-        places = ",".join(f"127.0.0.1:{server.port}" for server in self.servers)
-        return f"redis://{places}"
+        return "redis://" + ",".join(server.place for server in self.servers)
 
 
 @asynccontextmanager
@@ -199,23 +208,28 @@ async def redis_cluster(
     """Run a cluster with so many replicas for each primary, and wait until it is whole."""
     count = primaries * (1 + replicas)
     servers = [
-        RedisServer(folder / str(port), port, _in_cluster(settings, port))
+        RedisServer(folder / str(port), port, in_cluster(settings, port))
         for port in free_ports(count)
     ]
     with ExitStack() as stack:
         for server in servers:
             stack.callback(server.kill)
         await asyncio.gather(*(server.start() for server in servers))
-        places = [f"127.0.0.1:{server.port}" for server in servers]
-        await cli(
-            *("--cluster", "create", *places),
-            *("--cluster-replicas", str(replicas), "--cluster-yes"),
-        )
-        async with asyncio.timeout(START_SECONDS_MAX):
-            for server in servers:
-                while not await _is_whole(server, primaries, count):  # noqa: ASYNC110 - no event of ours
-                    await asyncio.sleep(_PAUSE_SECONDS)
+        await form_cluster(servers, primaries=primaries)
         yield RedisCluster(tuple(servers))
+
+
+async def form_cluster(servers: Sequence[RedisServer], *, primaries: int) -> None:
+    """Make one cluster of servers that run, the first ones primaries; wait until it is whole."""
+    replicas = len(servers) // primaries - 1
+    await cli(
+        *("--cluster", "create", *(server.place for server in servers)),
+        *("--cluster-replicas", str(replicas), "--cluster-yes"),
+    )
+    async with asyncio.timeout(START_SECONDS_MAX):
+        for server in servers:
+            while not await _is_whole(server, primaries, len(servers)):  # noqa: ASYNC110 - no event of ours
+                await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def cli(*arguments: str) -> str:
@@ -250,14 +264,15 @@ def free_ports(count: int) -> Sequence[int]:
     raise RedisDidNotStart("no free ports on loopback")
 
 
-def _in_cluster(settings: Mapping[str, str], port: int) -> dict[str, str]:
+def in_cluster(settings: Mapping[str, str], port: int) -> dict[str, str]:
+    """Return the settings of a server of a cluster; what is given stands before what is usual."""
     return {
-        **settings,
         "cluster-enabled": "yes",
         "cluster-config-file": "nodes.conf",
         "cluster-port": str(port + _BUS_PORT_STEP),
         # Short for demos and tests: after it a server that is silent is taken for dead.
         "cluster-node-timeout": "2000",
+        **settings,
     }
 
 
@@ -273,10 +288,10 @@ def _is_free(port: int) -> bool:
 
 async def _is_whole(server: RedisServer, primaries: int, count: int) -> bool:
     """Whether this server sees every other one and has, as a replica, all of its primary."""
-    port = str(server.port)
-    nodes = (await cli("-p", port, "cluster", "nodes")).splitlines()
-    state = await cli("-p", port, "cluster", "info")
-    copying = await cli("-p", port, "info", "replication")
+    here = ("-h", server.host, "-p", str(server.port))
+    nodes = (await cli(*here, "cluster", "nodes")).splitlines()
+    state = await cli(*here, "cluster", "info")
+    copying = await cli(*here, "info", "replication")
     return (
         "cluster_state:ok" in state
         and len(nodes) == count

@@ -43,7 +43,8 @@ WINDOW = 8
 # Short, so that a relay is under load again at once after its start.
 RECONNECT_SECONDS_MAX = 0.1
 _GONE = (OSError, ConnectionClosed, InvalidHandshake, EOFError, TimeoutError)
-_TRANSIENT = (RefusalReason.RETRY, RefusalReason.FULL, RefusalReason.SLOW_DOWN)
+# Verdicts after which the same bytes may come again.
+TRANSIENT = (RefusalReason.RETRY, RefusalReason.FULL, RefusalReason.SLOW_DOWN)
 
 
 class LoginFailed(Exception):
@@ -142,6 +143,10 @@ class WirePerson:
         self.written = 0
         self._more = asyncio.Event()
 
+    def where(self) -> str:
+        """Return where the next connection goes; of several relays any will do."""
+        return self._url
+
     async def register(self) -> None:
         """Create the account."""
         async with self.device.inbox(create=True):
@@ -182,7 +187,7 @@ class WirePerson:
         while True:
             try:
                 async with (
-                    open_link(self._url, Role.POST) as (link, _),
+                    open_link(self.where(), Role.POST) as (link, _),
                     asyncio.TaskGroup() as group,
                 ):
                     group.create_task(self._submit(link))
@@ -215,7 +220,7 @@ class WirePerson:
     async def _take_verdicts(self, link: Link) -> None:
         while True:
             for event in await link.receive():
-                if isinstance(event, Refused) and event.reason in _TRANSIENT:
+                if isinstance(event, Refused) and event.reason in TRANSIENT:
                     raise EOFError  # go on, on a new connection, from the first not accepted
                 assert isinstance(event, Accepted), event
                 for request in event.requests:
@@ -229,7 +234,7 @@ class WirePerson:
         """Read the mailbox, for ever, on one connection after another."""
         while True:
             try:
-                async with open_link(self._url, Role.INBOX) as (link, hello):
+                async with open_link(self.where(), Role.INBOX) as (link, hello):
                     login = self.device.login(Wire(link.socket, hello))
                     link.machine.send(login, time.monotonic())
                     await link.flush()
