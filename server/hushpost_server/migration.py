@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 
 from hushpost_store import SqliteStore
 from hushpost_store.contents import copy_account
-from hushpost_store.contents_digest import AccountDigest, chained, digest_account
+from hushpost_store.contents_digest import AccountDigest, chained, digest_account, digest_damaged
 from hushpost_store.errors import StoreDamaged
 from hushpost_store.redis import arrival, migration_mark
 from hushpost_store.redis.export import RedisExport
@@ -115,6 +115,8 @@ class Migration:
         ):
             await _refuse_relays(shards)
             mark, there = await source.mark(), await migration_mark.read(shards)
+            if mark is not None and mark.state is MoveState.ERASED:
+                raise MigrationFailed("this database was erased: there is nothing to go back to")
             if there is None:
                 _require_never_arrived(mark)
                 await source.set_mark(None)
@@ -216,7 +218,7 @@ class Migration:
             if not self._skip_damaged:
                 raise
             wanted = None
-        return wanted, await _digest_there(there, account_id)
+        return wanted, await digest_damaged(there, account_id)
 
     async def _read_back_all(
         self, source: SqliteExport, shards: Shards, mark: ArrivalMark
@@ -310,14 +312,6 @@ _MOVED_ALREADY: Final = (
 )
 
 
-async def _digest_there(there: RedisExport, account_id: bytes) -> AccountDigest | None:
-    try:
-        return await digest_account(there, account_id)
-    except StoreDamaged:
-        # What cannot be read back is not equal to anything.
-        return AccountDigest(b"", ())
-
-
 def _require_equal(place: int, pair: tuple[AccountDigest | None, AccountDigest | None]) -> None:
     wanted, found = pair
     if wanted == found:
@@ -325,7 +319,7 @@ def _require_equal(place: int, pair: tuple[AccountDigest | None, AccountDigest |
     if wanted is None or found is None:
         differences: Sequence[str] = ("it is there" if wanted is None else "it is not there",)
     else:
-        differences = wanted.differences(found) or ("it cannot be read",)
+        differences = wanted.differences(found)
     raise MigrationFailed(
         f"what was read back from Redis is not what was sent. Account number {place}, in the order"
         f" of ids: {'; '.join(differences)}. The old database is as it was: {_UNDO}"

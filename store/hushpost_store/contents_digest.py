@@ -13,6 +13,8 @@ from hashlib import blake2b
 from typing import Final
 
 from hushpost_store.contents import AccountContents, Exporting, MailboxContents
+from hushpost_store.errors import StoreDamaged
+from hushpost_store.rows import DeviceRow
 
 DIGEST_BYTES: Final = 32
 
@@ -70,25 +72,47 @@ class AccountDigest:
 async def digest_account(source: Exporting, account_id: bytes) -> AccountDigest | None:
     """Return the digest of an account as a store has it; None where it has none.
 
-    Reads page by page, as `contents.copy_account` does.
+    Reads page by page, as `contents.copy_account` does. Raises StoreDamaged.
     """
     contents = await source.account(account_id)
     if contents is None:
         return None
+    devices = contents.account.devices
+    mailboxes = [await _digest_mailbox(source, account_id, device) for device in devices]
+    return AccountDigest(_digest(_cells_of_account(contents)), tuple(mailboxes))
+
+
+async def digest_damaged(source: Exporting, account_id: bytes) -> AccountDigest | None:
+    """Return the same, and for each part that cannot be read a digest that nothing has."""
+    try:
+        contents = await source.account(account_id)
+    except StoreDamaged:
+        return AccountDigest(b"", ())
+    if contents is None:
+        return None
     mailboxes: list[MailboxDigest] = []
     for device in contents.account.devices:
-        mailbox = await source.mailbox(account_id, device)
-        if mailbox is None:
-            mailboxes.append(MailboxDigest(b"", b"", 0))
-            continue
-        queued, envelopes = await _digest_queued(source, device.route)
-        mailboxes.append(MailboxDigest(_digest(_cells_of_mailbox(mailbox)), queued, envelopes))
+        try:
+            mailboxes.append(await _digest_mailbox(source, account_id, device))
+        except StoreDamaged:
+            mailboxes.append(_NO_MAILBOX)
     return AccountDigest(_digest(_cells_of_account(contents)), tuple(mailboxes))
 
 
 def chained(before: bytes, digest: AccountDigest) -> bytes:
     """Return the digest of a sequence of accounts that ends with this one; it begins with b""."""
     return _digest([before, digest.whole])
+
+
+_NO_MAILBOX: Final = MailboxDigest(b"", b"", 0)
+
+
+async def _digest_mailbox(source: Exporting, account_id: bytes, device: DeviceRow) -> MailboxDigest:
+    mailbox = await source.mailbox(account_id, device)
+    if mailbox is None:
+        return _NO_MAILBOX
+    queued, envelopes = await _digest_queued(source, device.route)
+    return MailboxDigest(_digest(_cells_of_mailbox(mailbox)), queued, envelopes)
 
 
 async def _digest_queued(source: Exporting, route: bytes) -> tuple[bytes, int]:
