@@ -7,6 +7,7 @@ answer at a time, each with a coroutine and a timer of its own, cost a third of 
 from __future__ import annotations
 
 import asyncio
+from binascii import crc_hqx
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
@@ -14,17 +15,24 @@ from typing import Final, Protocol, cast
 
 import redis.exceptions
 from redis.asyncio.connection import Connection, SSLConnection
-from redis.crc import key_slot
 
 from hushpost_store import errors
 from hushpost_store.redis.address import Address
-from hushpost_store.redis.command import Answer, ConnectionLost, Redirected, ServerError
+from hushpost_store.redis.command import (
+    SLOTS,
+    Answer,
+    ConnectionLost,
+    Redirected,
+    ServerError,
+)
 from hushpost_store.redis.refusals import refusal
 from hushpost_store.redis.resp import AnswerParser, Garbled, packed
 from hushpost_store.redis.url import RedisUrl
 
 # Redirections of a cluster, and states that pass.
 _PASSING: Final = ("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "NOSCRIPT", "READONLY")
+# How Redis names a script of ours in an error of it.
+_SCRIPT: Final = "user_script:"
 _POINTING: Final = ("MOVED", "ASK")
 # A server that reads its log anew, or whose password was changed: connecting anew tells more.
 _ENDING: Final = ("LOADING", "NOAUTH")
@@ -149,8 +157,10 @@ class ServerConnection:
 
 
 def slot_of(key: bytes) -> int:
-    """Return the slot of a key: that of its tag, where it has one."""
-    return key_slot(key)
+    """Return the slot of a key: that of its tag, where it has one (CRC-16/XMODEM of it)."""
+    start = key.find(b"{") + 1
+    end = key.find(b"}", start) if start else -1
+    return crc_hqx(key[start:end] if end > start else key, 0) % SLOTS
 
 
 def _meaning(error: str) -> errors.StoreFault:
@@ -161,4 +171,6 @@ def _meaning(error: str) -> errors.StoreFault:
         return ConnectionLost(f"Redis answers {word}")
     if word in _PASSING:
         return Redirected(word, words[-1] if word in _POINTING else "")
+    if word == "WRONGTYPE" or (word == "ERR" and _SCRIPT in error):
+        return Unreadable("a value in Redis is not of the form that was written")
     return ServerError(f"Redis refused a command: {word}")

@@ -24,24 +24,43 @@ ALL_ACCOUNTS: Final = b"{*}:account"
 def mailbox_keys(route: bytes) -> tuple[bytes, ...]:
     """Return the keys that every script of a mailbox is given, in its order."""
     tag = _tag(route)
-    return tuple(tag + name for name in _MAILBOX_NAMES)
+    return tuple([tag + name for name in _MAILBOX_NAMES])
 
 
 def account_keys(account_id: bytes) -> tuple[bytes, ...]:
     """Return the keys that every script of an account is given, in its order."""
     tag = _tag(account_id)
-    return tuple(tag + name for name in _ACCOUNT_NAMES)
+    return tuple([tag + name for name in _ACCOUNT_NAMES])
 
 
-def named_by(key: bytes) -> bytes:
-    """Return the route or account id that a key belongs to."""
-    tag = key[1 : key.index(b"}")]
-    return urlsafe_b64decode(tag + b"=" * (-len(tag) % 4))
+def route_named_by(key: bytes) -> bytes | None:
+    """Return the route whose mailbox this key is; None where it is no key of ours."""
+    name = _named_by(key)
+    return name if name is not None and mailbox_keys(name)[0] == key else None
+
+
+def account_named_by(key: bytes) -> bytes | None:
+    """Return the id of the account that this key is; None where it is no key of ours."""
+    name = _named_by(key)
+    return name if name is not None and account_keys(name)[0] == key else None
+
+
+def _named_by(key: bytes) -> bytes | None:
+    tag = key[1 : key.find(b"}")]
+    if len(tag) not in (_ROUTE_TAG, _ACCOUNT_TAG):
+        return None
+    try:
+        return urlsafe_b64decode(tag + b"=" * (-len(tag) % 4))
+    except ValueError:
+        return None
 
 
 def _tag(name: bytes) -> bytes:
     return b"{" + urlsafe_b64encode(name).rstrip(b"=") + b"}"
 
 
+# Characters of a tag: of 16 and of 32 bytes.
+_ROUTE_TAG: Final = 22
+_ACCOUNT_TAG: Final = 43
 _MAILBOX_NAMES: Final = tuple(b":" + name.encode() for name in MAILBOX_KEYS)
 _ACCOUNT_NAMES: Final = tuple(b":" + name.encode() for name in ACCOUNT_KEYS)

@@ -6,6 +6,7 @@ from hushpost_store.redis.address import Address
 from hushpost_store.redis.command import ConnectionLost, Redirected, ServerError
 from hushpost_store.redis.connection import ServerConnection, slot_of
 from hushpost_store.redis.url import RedisUrl
+from redis.crc import key_slot
 
 from tests.store.redis.conftest import greeting, stand_in
 
@@ -77,3 +78,5 @@ def test_a_tag_decides_the_slot() -> None:
     """Keys of one tag share a slot; the slot is that of the published example."""
     assert slot_of(b"{a}:x") == slot_of(b"{a}:y")
     assert slot_of(b"123456789") == 12_739
+    names = (b"{}x", b"a{b}c{d}", b"{unclosed", b"}{x}", b"", b"{{x}}", b"plain", b"\xff{\x00}")
+    assert [slot_of(name) for name in names] == [key_slot(name) for name in names]
