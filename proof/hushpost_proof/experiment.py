@@ -19,9 +19,9 @@ from pathlib import Path
 from hushpost_proof.claim import Claim, Effort, Row
 from hushpost_proof.registry import named
 
-# A busy machine gets six times what an idle one takes, and what it takes to start.
-_PATIENCE = 6
-_START_SECONDS = 60
+# A busy machine gets ten times what an idle one takes, and what it takes to start.
+_PATIENCE = 10
+_START_SECONDS = 120
 # The long effort has no estimate: a run that hangs for four hours hangs.
 _LONG_SECONDS_MAX = 4 * 3600
 _TAIL_CHARACTERS = 2_000

@@ -18,7 +18,7 @@ from typing import Final
 from hushpost_proof.harness.lives import Nursery, nursery
 from hushpost_proof.harness.mortality import DOOM_VARIABLE, PASSES_VARIABLE
 from hushpost_proof.harness.person import Place
-from hushpost_proof.harness.person_process import PersonProcess
+from hushpost_proof.harness.person_process import PersonDied, PersonProcess
 from hushpost_proof.harness.recording_proxy import RecordingProxy
 from hushpost_proof.harness.relay_process import RelayProcess
 from hushpost_proof.harness.steady import Steady, steady_people
@@ -28,12 +28,14 @@ from hushpost_proof.kill_plans import OFTEN, NamedPlan
 RELAY_PROGRAM: Final = "hushpost_proof.harness.mortal_relay"
 PERSON_PROGRAM: Final = "hushpost_proof.harness.mortal_person"
 NEWCOMER_PROGRAM: Final = "hushpost_proof.harness.newcomer"
-# A life that has not come to its point by then is ended where it stands, and counts as missed.
+# A life that has not come to its point so long after it was ready is ended where it stands, and
+# counts as missed.
 PATIENCE_SECONDS: Final = 6.0
+READY_SECONDS_MAX: Final = 60.0
 NEWCOMERS_AT_ONCE: Final = 2
 # One life of a newcomer: its whole story takes two seconds where nothing is killed, and the relay
-# dies every other second.
-NEWCOMER_SECONDS_MAX: Final = 60.0
+# dies every other second. A busy machine gets a hundred times that.
+NEWCOMER_SECONDS_MAX: Final = 200.0
 
 
 @dataclass(slots=True)
@@ -104,11 +106,11 @@ class World:
         self._url = url
         self._chance = random.Random(plan.seed)
         self._lives = 0
-        self._deadline = 0.0
+        self._began = 0.0
 
     async def kill_all(self) -> None:
         """Kill at the points of the plan until none is left or the time is over."""
-        self._deadline = asyncio.get_running_loop().time() + self._plan.seconds
+        self._began = asyncio.get_running_loop().time()
         talk, rare = list(self._plan.talk_points), list(self._plan.rare_points)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._kill_relay(list(self._plan.relay_points)))
@@ -132,15 +134,20 @@ class World:
 
     @property
     def _has_time(self) -> bool:
-        return asyncio.get_running_loop().time() < self._deadline
+        gone = asyncio.get_running_loop().time() - self._began
+        return self._plan.goes_on(gone, sum(self.deaths.at.values()))
 
     async def _kill_relay(self, points: list[str]) -> None:
         relay = self.relay
         await relay.stop()
         while points and self._has_time:
             point = points.pop()
-            await relay.begin(self._doom(point))
+            life = await relay.begin(self._doom(point))
+            assert life.stdout is not None
             try:
+                async with asyncio.timeout(READY_SECONDS_MAX):
+                    # Where it listens; nothing if it died before.
+                    await life.stdout.readline()
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     self._died(point, await relay.died(), "relay")
             except TimeoutError:
@@ -155,6 +162,9 @@ class World:
             point = points.pop()
             await person.start(self._doom(point))
             try:
+                async with asyncio.timeout(READY_SECONDS_MAX):
+                    with suppress(PersonDied):
+                        await person.word("open")
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     self._died(point, await person.died(), person.name)
             except TimeoutError:
@@ -165,7 +175,8 @@ class World:
 
     async def _keep_away(self, person: PersonProcess) -> None:
         await person.kill()
-        await asyncio.sleep(self._deadline - asyncio.get_running_loop().time())
+        while self._has_time:  # noqa: ASYNC110 - time sets no event
+            await asyncio.sleep(0.1)
         await person.start(self._doom(""))
 
     async def _newcomers(self, points: list[str], name: str) -> None:

@@ -40,7 +40,8 @@ _Result = TypeVar("_Result")
 
 # Past the life of every letter, and past the month of a device list.
 LATER_SECONDS: Final = 31 * 86_400
-SCENE_SECONDS_MAX: Final = 60.0
+# A scene takes some seconds on an idle machine.
+SCENE_SECONDS_MAX: Final = 240.0
 LETTERS: Final = 12
 _KEY: Final = bytes(range(32))
 _DATABASE: Final = "relay.db"

@@ -15,6 +15,9 @@ PASS_MAX: Final = 4
 PLANTED_KILLS: Final = 16
 PLANTED_PASS_MAX: Final = 24
 PLANTED_SECONDS: Final = 8.0
+PLANTED_KILLS_MIN: Final = 5
+# Short of this many, a run of ordinary talk was no trial.
+TALK_KILLS_MIN: Final = 30
 OFTEN: Final = ("call ", "commit ", "step receiver.", "step couriers.")
 
 # What a relay passes while people talk; all else it passes in `kill_operations`.
@@ -90,6 +93,9 @@ class NamedPlan:
     rare_points: tuple[str, ...]
     pairs: int = 2
     seconds: float = 40.0
+    # On a busy machine it goes on until so many have died, at most for this many times as long.
+    kills_min: int = 0
+    patience: float = 5.0
     # The highest pass at which a life dies, of what is passed often.
     pass_max: int = PASS_MAX
     # How long everybody may take to finish what is left.
@@ -99,6 +105,11 @@ class NamedPlan:
     # Environment of every life: a defect to plant.
     relay_environment: tuple[tuple[str, str], ...] = ()
     client_environment: tuple[tuple[str, str], ...] = ()
+
+    def goes_on(self, seconds: float, kills: int) -> bool:
+        """Whether killing goes on after so long and so many."""
+        longer = self.patience if kills < self.kills_min else 1.0
+        return seconds < self.seconds * longer
 
 
 def plan(seed: int, *, seconds: float, rounds: int = 1) -> NamedPlan:
@@ -116,6 +127,7 @@ def plan(seed: int, *, seconds: float, rounds: int = 1) -> NamedPlan:
         shuffled(talk_points()),
         tuple(rare_points() * rounds),
         seconds=seconds,
+        kills_min=TALK_KILLS_MIN,
     )
 
 
@@ -129,6 +141,7 @@ def planted(defect: str, seed: int) -> NamedPlan:
         ("commit vault_commits.Commits._commit before",) * PLANTED_KILLS * (not is_of_relay),
         (),
         seconds=PLANTED_SECONDS,
+        kills_min=PLANTED_KILLS_MIN,
         pass_max=PLANTED_PASS_MAX,
         settle_seconds=PLANTED_SECONDS,
         is_one_away=is_of_relay,

@@ -7,6 +7,7 @@ process is stopped meanwhile, so that the image is of one moment.
 import os
 import re
 import signal
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ PIECE_BYTES = 4 << 20
 OVERLAP_BYTES = 4096
 # Pages that the kernel lends to every process; they cannot be read and hold nothing of ours.
 _KERNELS_OWN = ("[vvar]", "[vvar_vclock]", "[vsyscall]")
+# A thread stops when it comes out of the kernel, where a slow disk may keep it.
+STOP_SECONDS_MAX = 60.0
 _LINE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+\s*(.*)")
 
 
@@ -97,10 +100,10 @@ def _read_mapping(memory: int, mapping: Mapping) -> Iterator[Piece]:
 
 @contextmanager
 def stopped(pid: int) -> Generator[None]:
-    """Hold a process still, and let it go on."""
+    """Hold a process still with all its threads, and let it go on; raises `ImageUnreadable`."""
     os.kill(pid, signal.SIGSTOP)
     try:
-        _await_state(pid, "T")
+        _await_stop(pid)
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -114,14 +117,21 @@ def has_ended(pid: int) -> bool:
         return True
 
 
-def _state(pid: int) -> str:
+def _state(pid: int, thread: str = "") -> str:
+    place = Path(f"/proc/{pid}/task/{thread}" if thread else f"/proc/{pid}")
     # The name of the program stands in brackets and may hold anything.
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return (place / "stat").read_text().rpartition(")")[2].split()[0]
 
 
-def _await_state(pid: int, wanted: str) -> None:
-    for _ in range(10_000):
-        if _state(pid) == wanted:
-            return
-        os.sched_yield()
+def _await_stop(pid: int) -> None:
+    deadline = time.monotonic() + STOP_SECONDS_MAX
+    while time.monotonic() < deadline:
+        if has_ended(pid):
+            raise ImageUnreadable(f"process {pid} has ended")
+        try:
+            if all(_state(pid, thread) == "T" for thread in os.listdir(f"/proc/{pid}/task")):
+                return
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # a thread has ended since they were listed
+        time.sleep(0.001)
     raise ImageUnreadable(f"process {pid} does not stop")

@@ -8,6 +8,7 @@ from hushpost_proof.kill_plans import (
     RARE,
     RELAY_TALK,
     operation_points,
+    plan,
     planted,
     rare_points,
     relay_points,
@@ -108,6 +109,16 @@ def test_no_row_of_a_table_names_what_is_not_there(table: tuple[str, ...]) -> No
     """Who renames a function learns which row to mend."""
     names = [point.name for point in points()]
     assert [row for row in table if not any(name.startswith(row) for name in names)] == []
+
+
+def test_a_busy_machine_gets_longer_and_not_for_ever() -> None:
+    """A run ends with its time, or, where too few have died by then, a few times later."""
+    made = plan(1, seconds=25.0)
+    assert made.goes_on(24.0, 200)
+    assert not made.goes_on(26.0, made.kills_min)
+    assert made.goes_on(26.0, made.kills_min - 1)
+    assert not made.goes_on(25.0 * made.patience, 0)
+    assert made.kills_min >= 30
 
 
 def test_a_planted_defect_is_killed_around_commits_alone() -> None:

@@ -167,7 +167,7 @@ def main() -> int:
     chosen = [path.resolve() for path in given.files]
     paths = chosen or files(None if given.all else given.base)
     bound = given.minutes or (float("inf") if given.all else 15.0)
-    share_imports()
+    share_imports([test for path in paths for group in judges_of(path) for test in group])
     chance = random.Random(given.seed)  # noqa: S311 - a draw that must be repeatable
     tally = run(paths, Effort(bound * 60, chance, given.shard, Record(given.record)))
     return judge(tally, excuses.read())

@@ -25,33 +25,22 @@ from types import CodeType, ModuleType
 
 import pytest
 
-# What is imported once for all forks. None of it imports our code.
-SHARED = (
-    "_hypothesis_pytestplugin",
-    "pytest_asyncio.plugin",
-    "pytest_timeout",
-    "hypothesis.stateful",
-    "hypothesis.strategies",
-    "hypothesis.internal.conjecture.engine",
-    "nacl.bindings",
-    "nacl.signing",
-    "cryptography.hazmat.primitives.asymmetric.mlkem",
-    "cryptography.hazmat.primitives.hpke",
-    "cryptography.hazmat.primitives.kdf.hkdf",
-    "pydantic",
-    "mnemonic",
-)
 # What must be imported anew, with the mutant among it, even where the caller has it.
 OURS = (
+    "conftest",
     "hushpost",
     "hushpost_crypto",
+    "hushpost_demo",
+    "hushpost_proof",
     "hushpost_wire",
     "hushpost_server",
     "hushpost_store",
     "tests",
 )
 # Nobody reads what an assert says, so none is rewritten: that takes a third of a mutant's time.
+# Every mutant gets the same examples.
 OPTIONS = (
+    "--hypothesis-profile=ci",
     *("-x", "-q", "--no-header", "--tb=no", "--assert=plain", "-p", "no:xdist", "-p", "no:cov"),
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
 )
@@ -69,13 +58,32 @@ class Fate(Enum):
     UNTESTED = "untested"
 
 
-def share_imports() -> None:
-    """Import what every fork needs; to be called once."""
-    for name in SHARED:
-        with contextlib.suppress(ModuleNotFoundError):
+def share_imports(tests: Sequence[str]) -> None:
+    """Import what these tests do, but for our own code, once for all forks; call it once."""
+    for name in _imported_by(tests):
+        with contextlib.suppress(ImportError):
             importlib.import_module(name)
     # What is here stays: a collection in a fork would look at it, and copy its pages.
     gc.freeze()
+
+
+def _imported_by(tests: Sequence[str]) -> list[str]:
+    """Collect tests in a fork, and return which modules of others it imported."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            _be_silent()
+            pytest.main([*tests, *OPTIONS, "--collect-only"])
+            names = [name for name in sys.modules if name.partition(".")[0] not in OURS]
+            os.write(write, "\n".join(names).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read, encoding="utf-8") as answer:
+        names = answer.read().split()
+    os.waitpid(child, 0)
+    return names
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
@@ -133,13 +141,16 @@ def _run_and_exit(module: str, path: Path, tree: ast.Module, tests: Sequence[str
     code = 1
     try:
         resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS_MAX, PROCESSOR_SECONDS_MAX))
-        silence = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(silence, 1)
-        os.dup2(silence, 2)
+        _be_silent()
         for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
             del sys.modules[name]
         sys.meta_path.insert(0, _Finder(module, path, tree))
-        os.environ["CI"] = "true"  # the same examples for every mutant
         code = pytest.main([*tests, *OPTIONS])
     finally:
         os._exit(code)
+
+
+def _be_silent() -> None:
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)

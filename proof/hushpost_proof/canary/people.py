@@ -37,7 +37,6 @@ class Company:
         self.said = 0
         self._readers: dict[str, asyncio.Task[None]] = {}
         self._received: dict[str, list[str]] = {name: [] for name in NAMES}
-        self._wanted = {"stranger": True}
 
     def canaries(self) -> list[Canary]:
         """Return all that is theirs alone."""
@@ -85,11 +84,11 @@ class Company:
     async def knock(self) -> None:
         """Come as a stranger twice: one is let in, one is not."""
         address = str(self.clients["writer"].address)
-        for name in ("stranger", "pest"):
-            contact = await self.clients[name].add_contact(address)
-            await self._say(name, contact)
         stranger = self.clients["stranger"]
+        await self._say("stranger", await stranger.add_contact(address))
+        # The first to be let in is the one whose knock comes first.
         await until(lambda: _stages(stranger) == [ContactStage.OPEN], WAIT_SECONDS_MAX)
+        await self._say("pest", await self.clients["pest"].add_contact(address))
 
     async def chat(self) -> None:
         """Write both ways while online, short and long, with typing and receipts."""

@@ -33,7 +33,7 @@ GONE_SECONDS_MAX: Final = 30.0
 _LOOK_AGAIN_SECONDS: Final = 3.0
 # So few that a person who writes to somebody away soon finds the drop full.
 DROP_ENVELOPES_MAX: Final = 24
-_CRASH_SECONDS_MAX: Final = 20.0
+_CRASH_SECONDS_MAX: Final = 60.0
 SURFACES: Final = (
     *(surfaces.DATABASE, surfaces.WAL, surfaces.SHM, surfaces.OTHER_FILES),
     *(surfaces.BACKUP, surfaces.RESTORED, surfaces.LOG, surfaces.METRICS, surfaces.HEALTH),

@@ -18,13 +18,11 @@ LONG_SECONDS: Final = 1_200.0
 # Scenes of starting, administering, coming and going: a share by the seed, or all of them.
 SCENE_KILLS: Final = 14
 LONG_SCENE_KILLS: Final = 400
-# Short of this many, a run was no trial.
-TALK_KILLS_MIN: Final = 30
 PLANTED: Final = ("accept-before-commit", "acknowledge-before-commit", "post-before-commit")
 # A planted defect is a matter of milliseconds: it gets so many runs to show.
 PLANTED_RUNS_MAX: Final = 4
 # A run takes ten to twenty seconds; people who never meet would take minutes.
-PLANTED_SECONDS_MAX: Final = 60.0
+PLANTED_SECONDS_MAX: Final = 120.0
 
 
 async def _prove(effort: Effort) -> Sequence[Row]:
@@ -63,7 +61,9 @@ async def _talk(effort: Effort) -> Row:
     if not result.is_clean:
         found += "\n" + "\n".join((result.outcome.explain(), *result.deaths.stuck[:10]))
     whole = counts.accepted == counts.received == counts.sent > 0
-    holds = result.is_clean and whole and kills >= TALK_KILLS_MIN and not (never or unknown)
+    holds = (
+        result.is_clean and whole and kills >= kill_plans.TALK_KILLS_MIN and not (never or unknown)
+    )
     return Row("signal 9 at named points: people talk, newcomers come and go", kills, found, holds)
 
 
