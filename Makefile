@@ -13,8 +13,9 @@ $(INSTALLED): requirements.lock pyproject.toml tools/make_venv.sh
 	@tools/make_venv.sh $(VENV)
 	@touch $@
 
-demo: $(INSTALLED) ## Show two people, and between them what the relay sees
-	@$(BIN)/hushpost demo
+demo: $(INSTALLED) ## Show two people, and between them what the relay sees (STORE=redis: two relays on a cluster)
+	@$(if $(filter redis,$(STORE)),tools/system_packages.sh redis-server)
+	@$(BIN)/hushpost demo $(if $(STORE),--store $(STORE))
 
 test: $(INSTALLED) ## Run the tests
 	@tools/system_packages.sh

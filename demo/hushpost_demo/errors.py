@@ -47,6 +47,14 @@ class RelayNotStarted(DemoError):
     """The demo's relay process did not come up."""
 
 
+class RedisMissing(DemoError):
+    """The demo was asked for a cluster, and Redis or the library that speaks to it is absent."""
+
+
+class RedisSilent(DemoError):
+    """A Redis server of the demo gave no answer, or one that it should not give."""
+
+
 class ScanFailed(DemoError):
     """The scanning process gave no report, so nothing may be said of leaks."""
 

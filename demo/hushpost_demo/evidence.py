@@ -28,12 +28,13 @@ _CONTROL_FOLDER: Final = "planted"
 
 @dataclass(frozen=True, slots=True)
 class Hunt:
-    """A scan of one party's folder for everything that must not be there."""
+    """A scan of one party's folder, or memory, for everything that must not be there."""
 
     where: str
     phrases: int
     spellings: int
     report: Report
+    unit: str = "files"
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,9 +94,13 @@ class Person:
         """Wait until so many messages were received in all."""
         await self._until(lambda: len(self.heard) >= count, f"{count} messages")
 
+    async def is_knocked_at(self) -> None:
+        """Wait for a stranger's knock."""
+        await self._until(lambda: bool(self._client and self._client.knocks()), "a knock")
+
     async def accept_knock(self) -> Contact:
         """Wait for a stranger's knock and let them in."""
-        await self._until(lambda: bool(self._client and self._client.knocks()), "a knock")
+        await self.is_knocked_at()
         return await self.client.accept(self.client.knocks()[0])
 
     async def _until(self, holds: Callable[[], bool], what: str) -> None:

@@ -12,6 +12,7 @@ import random
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,7 @@ _PORTS: Final = range(20_000, 32_000)
 _PORTS_TRIED_MAX: Final = 100
 # The person's own settings for a relay of theirs have no business in the demo's.
 _FOREIGN_SETTINGS: Final = "HUSHPOST_"
+_SETTING: Final = "HUSHPOST_RELAY_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +40,26 @@ class RelayAddress:
 
     @property
     def port(self) -> int:
-        """The port that clients dial, and that addresses name."""
-        return int(self.host.rpartition(":")[2])
+        """The port on which it listens, which clients dial unless something stands in front."""
+        return int(self.url.rpartition(":")[2])
 
 
 class RelayProcess:
-    """Start, kill, start again: always the same folder and port. ``async with`` stops it."""
+    """Start, kill, start again: always the same folder and port. ``async with`` stops it.
 
-    def __init__(self, folder: Path) -> None:
+    ``settings`` are keys of docs/configuration.md, in capitals.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
         self.folder: Final = folder
         self.data_folder: Final = folder / "data"
         self.database: Final = self.data_folder / "relay.db"
         self.log: Final = folder / "relay.log"
         self._temporary: Final = folder / "temporary"
         self._configuration: Final = folder / "relay.toml"
+        self._settings: Final = {
+            f"{_SETTING}{key}": value for key, value in (settings or {}).items()
+        }
         self._process: asyncio.subprocess.Process | None = None
         self._address: RelayAddress | None = None
 
@@ -124,7 +132,8 @@ class RelayProcess:
 
     def _environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN_SETTINGS)}
-        return {**kept, "TMPDIR": str(self._temporary), "SQLITE_TMPDIR": str(self._temporary)}
+        places = {"TMPDIR": str(self._temporary), "SQLITE_TMPDIR": str(self._temporary)}
+        return {**kept, **places, **self._settings}
 
     async def _first_line(self, process: asyncio.subprocess.Process) -> RelayAddress:
         assert process.stdout is not None

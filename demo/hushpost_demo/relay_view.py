@@ -74,7 +74,7 @@ async def look(relay: RelayProcess) -> RelayView:
     pid = relay.pid
     holdings = await asyncio.to_thread(_holdings, relay.database, alive=pid is not None)
     log = relay.log.read_text(errors="replace").splitlines()
-    metrics = {} if pid is None else await _metrics(relay.address.metrics)
+    metrics = {} if pid is None else await read_metrics(relay.address.metrics)
     return RelayView(
         pid=pid,
         accounts=holdings.accounts,
@@ -141,7 +141,8 @@ def _read(connection: sqlite3.Connection) -> Holdings:
     )
 
 
-async def _metrics(url: str) -> dict[str, float]:
+async def read_metrics(url: str) -> dict[str, float]:
+    """Read the counters at a relay's own port; raises `FactFailed` where it gives none."""
     parts = urlsplit(url)
     async with asyncio.timeout(HTTP_SECONDS_MAX):
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)

@@ -91,9 +91,3 @@ CLEAN: Final = (
     "No word that was said stands in anything the relay wrote, and what was read is gone from it."
 )
 LEAKED: Final = "Something leaked, or the scan is blind: do not trust this build."
-NEXT_STEPS: Final = (
-    "hushpost is unaudited: read docs/threat-model.md before you trust it.\n"
-    "See it fail:      hushpost demo --leak\n"
-    "Look yourself:    hushpost demo --keep\n"
-    "Write yourself:   hushpost-relay serve, then hushpost init and hushpost chat"
-)

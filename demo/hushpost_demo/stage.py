@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, TextIO
 
+from hushpost_demo.cluster_view import ClusterView
 from hushpost_demo.person import Person
-from hushpost_demo.relay_view import RelayView
+from hushpost_demo.relay_view import MailboxView, RelayView
 from hushpost_demo.scenes import Scene
 
+# What stands in the middle column.
+View = RelayView | ClusterView
 Json = str | int | float | bool | None | Sequence["Json"] | dict[str, "Json"]
 
 
@@ -23,8 +26,8 @@ class Stage(Protocol):
         """Begin a scene."""
         ...
 
-    def frame(self, alice: Person, view: RelayView, bob: Person) -> None:
-        """Show both screens and, between them, the relay as it was just seen."""
+    def frame(self, alice: Person, view: View, bob: Person) -> None:
+        """Show both screens and, between them, what lies between as it was just seen."""
         ...
 
     def fact(self, kind: str, line: str, **facts: Json) -> None:
@@ -54,9 +57,14 @@ class JsonStage:
         """Begin a scene."""
         self._print("scene", number=number, title=scene.title)
 
-    def frame(self, alice: Person, view: RelayView, bob: Person) -> None:
+    def frame(self, alice: Person, view: View, bob: Person) -> None:
         """Show everything that stands in the three columns."""
-        self._print("frame", alice=person_json(alice), relay=view_json(view), bob=person_json(bob))
+        middle: dict[str, Json] = (
+            {"relay": view_json(view)}
+            if isinstance(view, RelayView)
+            else {"service": cluster_json(view)}
+        )
+        self._print("frame", alice=person_json(alice), **middle, bob=person_json(bob))
 
     def fact(self, kind: str, line: str, **facts: Json) -> None:
         """State a fact."""
@@ -88,23 +96,11 @@ def person_json(person: Person) -> dict[str, Json]:
 
 def view_json(view: RelayView) -> dict[str, Json]:
     """Give the relay's column; of each envelope only its size and beginning."""
-    mailboxes: list[Json] = [
-        {
-            "route": mailbox.route.hex(),
-            "envelopes": mailbox.envelopes,
-            "bytes": mailbox.envelope_bytes,
-            "drops": mailbox.drops,
-        }
-        for mailbox in view.mailboxes
-    ]
-    envelopes: list[Json] = [
-        {"bytes": len(envelope), "begins": envelope[:16].hex()} for envelope in view.envelopes
-    ]
     return {
         "pid": view.pid,
         "accounts": view.accounts,
-        "mailboxes": mailboxes,
-        "envelopes": envelopes,
+        "mailboxes": _mailboxes(view.mailboxes),
+        "envelopes": _envelopes(view.envelopes),
         "connected": view.connected,
         "anonymous_connections": view.anonymous,
         "accepted": view.accepted,
@@ -113,3 +109,46 @@ def view_json(view: RelayView) -> dict[str, Json]:
         "last_log_line": view.last_log_line,
         "file_bytes": view.file_bytes,
     }
+
+
+def cluster_json(view: ClusterView) -> dict[str, Json]:
+    """Give the column of two relays and their Redis, likewise."""
+    relays: list[Json] = [
+        {
+            "name": node.name,
+            "pid": node.pid,
+            "connected": node.connected,
+            "anonymous_connections": node.anonymous,
+            "accepted": node.accepted,
+            "acknowledged": node.acknowledged,
+        }
+        for node in view.nodes
+    ]
+    servers: list[Json] = [
+        {"port": server.port, "pid": server.pid, "primary": server.is_primary}
+        for server in view.servers
+    ]
+    return {
+        "relays": relays,
+        "servers": servers,
+        "accounts": view.accounts,
+        "keys": len(view.keys),
+        "mailboxes": _mailboxes(view.mailboxes),
+        "envelopes": _envelopes(view.envelopes),
+    }
+
+
+def _mailboxes(mailboxes: Sequence[MailboxView]) -> list[Json]:
+    return [
+        {
+            "route": mailbox.route.hex(),
+            "envelopes": mailbox.envelopes,
+            "bytes": mailbox.envelope_bytes,
+            "drops": mailbox.drops,
+        }
+        for mailbox in mailboxes
+    ]
+
+
+def _envelopes(envelopes: Sequence[bytes]) -> list[Json]:
+    return [{"bytes": len(envelope), "begins": envelope[:16].hex()} for envelope in envelopes]

@@ -1,5 +1,6 @@
 """The demo for people: three columns, from 80 characters on, with or without colours."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
@@ -9,11 +10,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from hushpost_demo.cluster_view import ClusterView
 from hushpost_demo.person import Line, Person
 from hushpost_demo.plain_text import printable
-from hushpost_demo.relay_view import RelayView
-from hushpost_demo.scenes import NEXT_STEPS, Scene
-from hushpost_demo.stage import Json
+from hushpost_demo.relay_view import MailboxView, RelayView
+from hushpost_demo.scenes import Scene
+from hushpost_demo.stage import Json, View
 
 WIDTH_MIN: Final = 60
 # Beyond this a line of prose is hard to follow.
@@ -39,10 +41,13 @@ _ARRIVED: Final = frozenset({"delivered", "read"})
 class TerminalStage:
     """Prints scenes as they come; nothing is redrawn, so a log of a run reads like the run."""
 
-    def __init__(self, console: Console | None = None, *, fast: bool = False) -> None:
+    def __init__(
+        self, console: Console | None = None, *, fast: bool = False, next_steps: str = ""
+    ) -> None:
         self._console = console if console is not None else Console(highlight=False)
         self._console.width = max(WIDTH_MIN, min(self._console.width, WIDTH_MAX))
         self._fast = fast
+        self._next_steps = next_steps
 
     def scene(self, number: int, scene: Scene) -> None:
         """Print heading and explanation."""
@@ -51,13 +56,13 @@ class TerminalStage:
         self._console.rule(Text(heading, style="bold"), style="cyan", align="left")
         self._console.print(Text(scene.words, style="italic"))
 
-    def frame(self, alice: Person, view: RelayView, bob: Person) -> None:
+    def frame(self, alice: Person, view: View, bob: Person) -> None:
         """Print the three columns."""
         table = Table(box=box.ROUNDED, expand=True, border_style="cyan", padding=(0, 1))
         table.add_column(_heading(alice), ratio=1)
-        table.add_column(_relay_heading(view), ratio=1)
+        table.add_column(_middle_heading(view), ratio=1)
         table.add_column(_heading(bob), ratio=1)
-        table.add_row(_screen(alice), _relay(view), _screen(bob))
+        table.add_row(_screen(alice), _middle(view), _screen(bob))
         self._console.print(table)
 
     def fact(self, kind: str, line: str, **facts: Json) -> None:
@@ -77,8 +82,8 @@ class TerminalStage:
         """Print the end in a frame, and what to do next."""
         style = "green" if clean else "red"
         words = Text(f"{line} ({seconds:.0f} seconds)", style=f"bold {style}")
-        if clean:
-            words.append("\n\n" + NEXT_STEPS, style="not bold default")
+        if clean and self._next_steps:
+            words.append("\n\n" + self._next_steps, style="not bold default")
         self._console.print()
         self._console.print(Panel(words, border_style=style, padding=(0, 1)))
 
@@ -97,7 +102,9 @@ def _heading(person: Person) -> Text:
     return heading.append(f"  {remark}", style="not bold dim")
 
 
-def _relay_heading(view: RelayView) -> Text:
+def _middle_heading(view: View) -> Text:
+    if isinstance(view, ClusterView):
+        return Text("what relays and Redis have", style="bold yellow")
     heading = Text("what the relay has", style="bold yellow")
     if view.pid is None:
         heading = Text("the dead relay's disk", style="bold red")
@@ -130,11 +137,12 @@ def _state(state: str) -> Text:
     return Text(_STATES.get(state, state), style=style, justify="right")
 
 
-def _relay(view: RelayView) -> Table:
+def _middle(view: View) -> Table:
     column = Table.grid(expand=True, padding=(0, 1, 0, 0))
     column.add_column(ratio=1, style="dim")
     column.add_column(justify="right", no_wrap=True)
-    for label, value in _relay_lines(view):
+    lines = _relay_lines(view) if isinstance(view, RelayView) else _cluster_lines(view)
+    for label, value in lines:
         column.add_row(label, Text(value, style="yellow"))
     if not view.envelopes:
         return column
@@ -151,13 +159,32 @@ def _relay_lines(view: RelayView) -> list[tuple[str, str]]:
     lines.append(("accounts", str(view.accounts)))
     if view.connected is not None:
         lines.append(("apps online", str(view.connected)))
-    for mailbox in view.mailboxes:
-        waiting = f"{mailbox.envelopes} waiting" if mailbox.envelopes else "empty"
-        lines.append((f"mailbox {mailbox.route.hex()[:_ROUTE_DIGITS]}", waiting))
-    if view.envelopes:
-        sizes = sorted({len(envelope) for envelope in view.envelopes})
-        lines.append(("bytes each", " or ".join(f"{size:,}" for size in sizes)))
+    lines += _mail_lines(view.mailboxes, view.envelopes)
     if view.accepted is not None and view.acknowledged is not None:
         lines.append(("taken in", str(view.accepted)))
         lines.append(("forgotten", str(view.acknowledged)))
+    return lines
+
+
+def _cluster_lines(view: ClusterView) -> list[tuple[str, str]]:
+    lines: list[tuple[str, str]] = []
+    for node in view.nodes:
+        online = "killed" if node.connected is None else f"{node.connected} online"
+        lines.append((f"relay {node.name}", online))
+    running = sum(server.pid is not None for server in view.servers)
+    lines.append(("Redis servers", f"{running} of {len(view.servers)}"))
+    lines.append(("accounts", str(view.accounts)))
+    return [*lines, *_mail_lines(view.mailboxes, view.envelopes)]
+
+
+def _mail_lines(
+    mailboxes: Sequence[MailboxView], envelopes: Sequence[bytes]
+) -> list[tuple[str, str]]:
+    lines: list[tuple[str, str]] = []
+    for mailbox in mailboxes:
+        waiting = f"{mailbox.envelopes} waiting" if mailbox.envelopes else "empty"
+        lines.append((f"mailbox {mailbox.route.hex()[:_ROUTE_DIGITS]}", waiting))
+    if envelopes:
+        sizes = sorted({len(envelope) for envelope in envelopes})
+        lines.append(("bytes each", " or ".join(f"{size:,}" for size in sizes)))
     return lines

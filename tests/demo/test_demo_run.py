@@ -9,11 +9,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hushpost_demo import demo_run
 from hushpost_demo.demo_run import run_demo
-from hushpost_demo.errors import FactFailed
+from hushpost_demo.errors import FactFailed, RedisMissing
 from hushpost_demo.person import Person
 from hushpost_demo.relay_view import RelayView
-from hushpost_demo.stage import JsonStage
+from hushpost_demo.stage import JsonStage, View
 
 
 class Interrupted(JsonStage):
@@ -24,8 +25,9 @@ class Interrupted(JsonStage):
         self.pid = 0
         self._by_signal = by_signal
 
-    def frame(self, alice: Person, view: RelayView, bob: Person) -> None:
+    def frame(self, alice: Person, view: View, bob: Person) -> None:
         """Stop."""
+        assert isinstance(view, RelayView)
         self.pid = view.pid or 0
         if self._by_signal is None:
             raise FactFailed("it is not so")
@@ -66,3 +68,17 @@ async def test_the_files_are_kept_on_request(
     assert set(os.listdir(folder)) == {"relay", "alice", "bob"}
     assert "relay.db" in os.listdir(folder / "relay" / "data")
     shutil.rmtree(folder)
+
+
+async def test_without_the_library_for_redis_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is absent, and the extra that brings it; a module of ours that is absent is a fault."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(demo_run, "CLUSTER_RUN", "redis_of_nobody")
+    with pytest.raises(RedisMissing, match=r"redis_of_nobody is not installed.*hushpost\[redis\]"):
+        await run_demo(JsonStage(io.StringIO()), store="redis")
+    monkeypatch.setattr(demo_run, "CLUSTER_RUN", "hushpost_demo.nothing")
+    with pytest.raises(ModuleNotFoundError):
+        await run_demo(JsonStage(io.StringIO()), store="redis")
+    assert os.listdir(tmp_path) == []

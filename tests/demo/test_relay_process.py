@@ -53,3 +53,17 @@ async def test_before_the_first_start(tmp_path: Path) -> None:
     relay.kill()
     await relay.stop()
     assert await relay.ended() is None
+
+
+async def test_it_is_given_its_own_settings(tmp_path: Path) -> None:
+    """A public host stands in addresses, and the port is still the one on which it listens."""
+    settings = {"PUBLIC_HOST": "relay.example:443", "STORE": "memory"}
+    async with RelayProcess(tmp_path, settings) as relay:
+        address = relay.address
+        assert address.host == "relay.example:443"
+        assert address.url == f"ws://127.0.0.1:{address.port}"
+        assert not relay.database.exists()
+        relay.kill()
+        await relay.ended()
+        await relay.start()
+        assert relay.address.port == address.port

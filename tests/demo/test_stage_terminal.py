@@ -10,7 +10,7 @@ from hushpost_demo.scenes import OFFLINE
 from hushpost_demo.stage_terminal import WIDTH_MAX, TerminalStage
 from rich.console import Console
 
-from tests.demo.test_stage import ENVELOPE, view
+from tests.demo.test_stage import ENVELOPE, cluster_view, view
 
 
 def console(width: int, *, terminal: bool = False, encoding: str = "utf-8") -> Console:
@@ -84,11 +84,25 @@ def test_a_dead_relay_is_called_dead(tmp_path: Path) -> None:
     assert "one begins" not in text
 
 
+@pytest.mark.parametrize("width", [80, 110])
+def test_two_relays_and_their_redis_fit_one_column(tmp_path: Path, width: int) -> None:
+    """A relay and a server that were killed are seen to be, and each label stands whole."""
+    target = console(width)
+    alice, bob = people(tmp_path)
+    TerminalStage(target).frame(alice, cluster_view(), bob)
+    text = shown(target)
+    for words in ("relays and Redis", "relay A", "killed", "relay B", "2 online", "5 of 6"):
+        assert words in text
+    assert "Redis servers" in text
+    assert "mailbox abab" in text
+    assert ENVELOPE[:4].hex(" ") in text
+
+
 def test_good_and_bad_ends_look_different() -> None:
     """A failure is said in words and marks, also where there is no colour and no Unicode."""
     for encoding, good, bad in (("utf-8", "✓ fine", "✗ leaked"), ("ascii", "ok: ", "FAILED: ")):
         target = console(80, encoding=encoding)
-        stage = TerminalStage(target)
+        stage = TerminalStage(target, next_steps="See it fail: hushpost demo --leak")
         stage.fact("a", "fine", ok=True)
         stage.fact("b", "leaked", ok=False)
         stage.verdict("Something leaked", clean=False, seconds=3.2)
