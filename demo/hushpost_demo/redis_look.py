@@ -4,11 +4,13 @@ Asked of the servers themselves, on connections of the demo's own; the relays ar
 """
 
 import asyncio
+import re
+from base64 import urlsafe_b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hushpost_store.redis.keys import mailbox_keys, named_by
+from hushpost_store.redis.keys import mailbox_keys
 
 from hushpost_demo.errors import RedisSilent
 from hushpost_demo.redis_questions import RedisQuestions, asking, blob, items, number
@@ -18,6 +20,7 @@ from hushpost_demo.relay_view import MailboxView
 REWRITE_SECONDS_MAX: Final = 20.0
 # An envelope's last bytes lie at the end of its head (docs/spec/store.md, "Keys").
 _TAIL_BYTES: Final = 16
+_MAILBOX: Final = re.compile(rb"\{([\w-]{22})\}:mailbox")
 _LOOK_AGAIN_SECONDS: Final = 0.05
 
 
@@ -53,8 +56,8 @@ async def read_holdings(cluster: RedisCluster) -> RedisHoldings:
             held = [blob(key) for key in items(await server.ask(b"KEYS", b"*"))]
             keys += held
             for key in held:
-                if key.endswith(b":mailbox"):
-                    view, waiting = await _mailbox(server, named_by(key))
+                if found := _MAILBOX.fullmatch(key):
+                    view, waiting = await _mailbox(server, urlsafe_b64decode(found[1] + b"=="))
                     mailboxes.append(view)
                     envelopes += waiting
     mailboxes.sort(key=lambda mailbox: mailbox.route)
