@@ -14,7 +14,13 @@ from hushpost_store.sqlite.log_inspection import LogState, inspect_log
 from hushpost_store.sqlite.onlooker import look_into
 from hushpost_store.sqlite.repair import repair
 
-from hushpost_server.command_arguments import Arguments, Commands, add_command, configuration_of
+from hushpost_server.command_arguments import (
+    Arguments,
+    Commands,
+    add_command,
+    configuration_of,
+    print_cautions,
+)
 from hushpost_server.configuration import Configuration
 from hushpost_server.data_folder import DATABASE_FILE
 from hushpost_server.errors import CheckFailed, IdentityUnusable
@@ -40,6 +46,7 @@ def add(commands: Commands) -> None:
 
 def _check(arguments: Arguments) -> int:
     configuration = configuration_of(arguments)
+    print_cautions(configuration)
     database = _database(configuration)
     if arguments.repair:
         _repair(database)

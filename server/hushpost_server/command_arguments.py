@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hushpost_server.cautions import cautions
 from hushpost_server.configuration import Configuration
 from hushpost_server.configuration_loading import load_configuration
 from hushpost_server.default_folders import default_file
@@ -48,3 +50,9 @@ def refuse_shared_store(configuration: Configuration, command: str) -> None:
             f"`{command}` reads a relay's own database, and this one keeps its mail in Redis: it"
             " cannot answer for that yet"
         )
+
+
+def print_cautions(configuration: Configuration) -> None:
+    """Say on standard error what is allowed and probably not meant."""
+    for caution in cautions(configuration):
+        print(f"hushpost-relay: warning: {caution.sentence}", file=sys.stderr)

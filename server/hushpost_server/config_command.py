@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import json
 
-from hushpost_server.command_arguments import Arguments, Commands, add_command, configuration_of
+from hushpost_server.command_arguments import (
+    Arguments,
+    Commands,
+    add_command,
+    configuration_of,
+    print_cautions,
+)
 from hushpost_server.configuration_reference import render_reference
 from hushpost_server.default_folders import default_file
 
@@ -24,4 +30,5 @@ def _config(arguments: Arguments) -> int:
     print(f"# from {file}{'' if file.is_file() else ' (not there)'} and the environment")
     for key, value in configuration.model_dump(mode="json").items():
         print(f"{key} = {json.dumps(value)}" if value is not None else f"# {key} is not set")
+    print_cautions(configuration)
     return 0

@@ -11,8 +11,6 @@ from typing import Literal
 
 from hushpost_store.quotas import Quotas
 from hushpost_wire import limits as wire_limits
-from hushpost_wire.errors import WireError
-from hushpost_wire.host import parse_host
 from hushpost_wire.limits import Limits
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import (
@@ -321,25 +319,17 @@ class Configuration(  # pyright: ignore[reportIncompatibleVariableOverride]
 
     @model_validator(mode="after")
     def _check_together(self) -> Configuration:
-        if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("tls_certificate and tls_key belong together: set both, or neither")
-        if self.behind_proxy and self.tls_certificate is not None:
-            raise ValueError("behind_proxy and tls_certificate exclude each other: set one of them")
-        if self.proxy_address_header and not self.behind_proxy:
-            raise ValueError(
-                "proxy_address_header needs behind_proxy = true: anyone could forge it"
-            )
         if self.registration == "token" and not self.registration_tokens:
             raise ValueError('registration = "token" needs at least one of registration_tokens')
         if any(len(token.get_secret_value()) < 16 for token in self.registration_tokens):
             raise ValueError("registration_tokens must each have at least 16 characters")
-        if self.public_host:
-            try:
-                parse_host(self.public_host)
-            except WireError as error:
-                raise ValueError(f"public_host: {error}") from None
         if self.drop_bytes_max > self.mailbox_bytes_max:
             raise ValueError("drop_bytes_max must not be above mailbox_bytes_max")
+        if self.quiet and self.store == "redis":
+            raise ValueError(
+                'quiet = true needs store = "sqlite": Redis syncs each write when it comes, and'
+                " cannot hold commits back for the tick"
+            )
         return self
 
     @classmethod

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, Field
+from hushpost_wire.errors import WireError
+from hushpost_wire.host import parse_host
+from pydantic import BaseModel, Field, model_validator
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -58,3 +60,20 @@ class ListeningSettings(BaseModel):
     def listens_on_loopback(self) -> bool:
         """Whether nobody but this machine can connect."""
         return self.listen_host in LOOPBACK_HOSTS
+
+    @model_validator(mode="after")
+    def _check_listening(self) -> ListeningSettings:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together: set both, or neither")
+        if self.behind_proxy and self.tls_certificate is not None:
+            raise ValueError("behind_proxy and tls_certificate exclude each other: set one of them")
+        if self.proxy_address_header and not self.behind_proxy:
+            raise ValueError(
+                "proxy_address_header needs behind_proxy = true: anyone could forge it"
+            )
+        if self.public_host:
+            try:
+                parse_host(self.public_host)
+            except WireError as error:
+                raise ValueError(f"public_host: {error}") from None
+        return self

@@ -76,8 +76,8 @@ class DataFolder:
                 " this user, or name another with --data-folder"
             ) from None
 
-    def open_identity(self) -> RelayIdentity:
-        """Load the identity key, or make the first one; raises `IdentityUnusable`."""
+    def find_identity(self) -> RelayIdentity | None:
+        """Load the identity key; None where there is none yet. Raises `IdentityUnusable`."""
         if self._configuration.store == "memory":
             return new_identity(self._random)
         self.prepare()
@@ -86,17 +86,29 @@ class DataFolder:
             if '"public_key"' not in (self.path / IDENTITY_FILE).read_text("ascii"):
                 # Written by a release that could not tell a damaged seed.
                 save_identity(self.path, identity)
-            return identity
-        if self.database.exists():
-            raise IdentityUnusable(
-                f"{self.path / IDENTITY_FILE} is missing beside an existing database: restore it"
-                " from a backup; if there is none, see 'A lost identity' in docs/operating.md and"
-                " run `hushpost-relay identity renew --lost`"
-            )
+        elif self._configuration.store == "sqlite" and self.database.exists():
+            raise self._missing("an existing database")
+        return identity
+
+    def make_identity(self, store: Store) -> RelayIdentity:
+        """Make the first identity key, for a store that opened; raises `IdentityUnusable`."""
+        if store.stats().accounts:
+            raise self._missing("a store that has accounts")
         identity = new_identity(self._random)
         save_identity(self.path, identity)
         self._log.write("identity_created")
         return identity
+
+    def forget_identity(self) -> None:
+        """Take back the key that `make_identity` has just made, which nobody was shown."""
+        (self.path / IDENTITY_FILE).unlink(missing_ok=True)
+
+    def _missing(self, beside: str) -> IdentityUnusable:
+        return IdentityUnusable(
+            f"{self.path / IDENTITY_FILE} is missing beside {beside}: restore it from a backup, or"
+            " copy it from another relay on the same Redis; if there is none, see 'A lost"
+            " identity' in docs/operating.md and run `hushpost-relay identity renew --lost`"
+        )
 
     def make_store(self) -> Store:
         """Return the store the configuration names, not yet open."""

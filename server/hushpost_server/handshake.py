@@ -22,6 +22,8 @@ BUSY: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 60\r\nContent-Length: 0\r\n"
     b"Connection: close\r\n\r\n"
 )
+# Another relay of the same service takes it at once, or this one when it is back.
+LEAVING: Final = BUSY.replace(b"Retry-After: 60", b"Retry-After: 1")
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _ROLES: Final = {INBOX_PATH: Role.INBOX, POST_PATH: Role.POST}
 

@@ -1,6 +1,7 @@
 """Health and metrics on their own loopback port: a few lines of HTTP/1.1, GET only.
 
-`/health` answers 200 or 503 with one JSON object; `/metrics` the Prometheus text. The port is bound
+`/health` answers 200, or 503 when something is wrong or the relay is leaving, with one JSON object;
+`/metrics` the Prometheus text. The port is bound
 to loopback whatever the configuration says. A request is one read of at most `REQUEST_BYTES_MAX`
 bytes; every answer closes the connection; what is asked for and by whom is never logged.
 """
@@ -23,8 +24,10 @@ HOST = "127.0.0.1"
 CONNECTIONS_MAX = 32
 
 
-# What `/health` may say beside `status` and `problems`, and why: figures of the whole relay.
+# What `/health` may say, and why: a word, sentences about the relay, figures of the whole relay.
 DETAILS: Final = {
+    "status": "whether it serves: ok, unhealthy, or draining while it sends its clients away",
+    "problems": "what is wrong and what to do, in sentences of the relay's own",
     "connections": "how busy it is",
     "logged_in": "how many devices are connected",
     "queued_envelopes": "how much waits, over all mailboxes",
@@ -37,14 +40,23 @@ DETAILS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What the relay says about itself; `problems` empty means ok, `details` are of `DETAILS`."""
+    """What the relay says about itself; `problems` empty means ok, `details` are of `DETAILS`.
+
+    `draining`: nothing is wrong, but nobody should be led here any more.
+    """
 
     problems: tuple[str, ...] = ()
     details: dict[str, int | float | str | bool] = field(default_factory=dict)
+    draining: bool = False
+
+    @property
+    def is_well(self) -> bool:
+        """Whether clients should be led here."""
+        return not self.problems and not self.draining
 
     def render(self) -> str:
         """Return the JSON object that `/health` answers."""
-        status = "unhealthy" if self.problems else "ok"
+        status = "draining" if self.draining else "unhealthy" if self.problems else "ok"
         return (
             json.dumps({"status": status, "problems": list(self.problems), **self.details}) + "\n"
         )
@@ -103,7 +115,7 @@ class HealthServer:
             return _response("200 OK", CONTENT_TYPE, self._metrics.render())
         if path == b"/health":
             health = self._health()
-            status = "503 Service Unavailable" if health.problems else "200 OK"
+            status = "200 OK" if health.is_well else "503 Service Unavailable"
             return _response(status, "application/json", health.render())
         return _response("404 Not Found", "text/plain", "there are /health and /metrics\n")
 

@@ -205,11 +205,11 @@ class Connection(asyncio.BufferedProtocol):
         if self._head is not None and not self.closing:
             self._take(self._head.release())
 
-    def turn_back(self) -> None:
-        """Say that the relay is busy, and end it unread."""
+    def turn_back(self, answer: bytes = BUSY) -> None:
+        """Say that the relay is busy, or leaving, and end it unread."""
         if self.transport is not None and not self.closing:
             self.closing = True
-            self.transport.write(BUSY)
+            self.transport.write(answer)
             self.transport.close()
 
     def abort(self) -> None:

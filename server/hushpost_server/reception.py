@@ -16,7 +16,9 @@ from hushpost_wire.close_codes import CloseCode
 from hushpost_wire.control import Role
 
 from hushpost_server.configuration import Configuration
+from hushpost_server.departure import waves
 from hushpost_server.freed_pools import overwrite_pools
+from hushpost_server.handshake import LEAVING
 from hushpost_server.listener import Connection
 from hushpost_server.logging import EventLog
 from hushpost_server.metrics import CLOSES, Metrics
@@ -86,6 +88,7 @@ class Reception:
         self._number = 0
         self._turned_away = 0
         self._left_traces = False
+        self._is_leaving = False
         self._dirty: list[Session] = []
         self._reading_stopped = False
         self._posts_stopped: set[Connection] | None = None
@@ -118,15 +121,35 @@ class Reception:
 
     def stop_listening(self) -> None:
         """Accept nothing more; what is open stays."""
+        self._is_leaving = True
         if self._server is not None:
             self._server.close()
 
+    async def send_away(
+        self, seconds_max: float, random: Callable[[int], bytes], hurry: asyncio.Event
+    ) -> None:
+        """Close with 1012 in waves over at most so long; `hurry` ends the waves, not the rest.
+
+        Until its wave comes a connection is served as ever. Handshakes are turned back at once.
+        """
+        for connection in self._connections - self._sessions.keys():
+            connection.turn_back(LEAVING)
+        began = self._loop.time()
+        for wave in waves(tuple(self._sessions.values()), seconds_max, random):
+            try:
+                async with asyncio.timeout_at(began + wave.after):
+                    await hurry.wait()
+                return
+            except TimeoutError:
+                for session in wave.clients:
+                    session.drain()
+
     def drain(self) -> None:
-        """Have every session finish and close with 1012; cut handshakes."""
+        """Have every session finish and close with 1012; turn handshakes back."""
         for connection in tuple(self._connections):
             session = self._sessions.get(connection)
             if session is None:
-                connection.abort()
+                connection.turn_back(LEAVING)
             else:
                 session.drain()
 
@@ -175,7 +198,9 @@ class Reception:
 
     def came(self, connection: Connection) -> None:
         """Let a connection make its handshake, now or in its turn, or turn it back."""
-        if not self._door.pass_or_wait(connection.wait_at_door, connection.enter):
+        if self._is_leaving:
+            connection.turn_back(LEAVING)
+        elif not self._door.pass_or_wait(connection.wait_at_door, connection.enter):
             self._metrics.get("hushpost_rejected_total").add()
             connection.turn_back()
 
@@ -221,6 +246,8 @@ class Reception:
             connection.pause_reading()
         if role is Role.POST and self._posts_stopped is not None:
             self._stop_post(connection)
+        if self._is_leaving:  # it was in the middle of its handshake
+            session.drain()
         return session
 
     def ended(self, connection: Connection, code: int | None) -> None:

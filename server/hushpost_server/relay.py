@@ -24,12 +24,15 @@ from hushpost_wire.identifiers import RelayPublicKey
 from hushpost_wire.limits import DRAIN_SECONDS_MAX
 from hushpost_wire.terms import Terms
 
+from hushpost_server.announcement import announce
 from hushpost_server.answer_tick import AnswerTick, TickClock
+from hushpost_server.checkup import Checkup
 from hushpost_server.clock import Clock, SystemClock
+from hushpost_server.commit_watch import CommitWatch
 from hushpost_server.configuration import Configuration
-from hushpost_server.damage_watch import PROBLEM, DamageWatch
+from hushpost_server.damage_watch import DamageWatch
 from hushpost_server.data_folder import DataFolder
-from hushpost_server.errors import ListenRefused, StoreUnfit
+from hushpost_server.errors import ListenRefused, OperatorError, StoreUnfit
 from hushpost_server.health import Health, HealthServer
 from hushpost_server.identity import RelayIdentity
 from hushpost_server.listener import CLOSE_SECONDS_MAX
@@ -45,15 +48,13 @@ from hushpost_server.requests import serve
 from hushpost_server.services import Services
 from hushpost_server.session import Session
 from hushpost_server.shared_logins import SharedLogins
+from hushpost_server.shared_service import identity_for, join
+from hushpost_server.store_watch import WATCH_SECONDS, StoreWatch
 from hushpost_server.submits import Intake, Submissions, charge_refusal
 from hushpost_server.sweeper import Sweeper
 from hushpost_server.take_limits import TakeLimits
 from hushpost_server.transport_safety import tls_context
 
-_COMMIT_FAILED = (
-    "the store's last commit failed: is the disk full or broken?",
-    "Redis did not take what was last written: is it there, and has it room?",
-)
 # How often deadlines are looked at; a slot of connections each time.
 DEADLINE_INTERVAL_SECONDS = 0.5
 # What ended connections left in freed memory is overwritten so often, if any ended: it takes some
@@ -94,6 +95,7 @@ class RelayServer:
         self._health_server: HealthServer | None = None
         self._folder: DataFolder | None = None
         self._draining = False
+        self._hurry = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         """Start serving."""
@@ -117,9 +119,10 @@ class RelayServer:
         )
         try:
             rates = configured_rates(self.configuration)
-            identity = self._folder.open_identity()
+            found = self._folder.find_identity()
             self.store = self._given_store or self._folder.make_store()
             await self._folder.open_store(self.store)
+            identity = await identity_for(self._folder, self.store, found)
             self.reception = Reception(
                 self.configuration,
                 loop,
@@ -130,6 +133,7 @@ class RelayServer:
             )
             port = await self._listen(self.reception, context)
             self._name(port, secure=context is not None)
+            self._watch = await self._join(identity, is_new=found is None)
             self.services = self._build(identity)
             if self._answer_tick is not None:
                 self._answer_tick.start()
@@ -138,6 +142,25 @@ class RelayServer:
         except BaseException:
             await self._undo()
             raise
+        self._start_tasks(loop)
+        given = self._given_store is not None
+        announce(self._log, self.configuration, given_store=given, tls=context is not None)
+
+    async def _join(self, identity: RelayIdentity, *, is_new: bool) -> StoreWatch | None:
+        """Be one of the relays of a shared store, or be refused by them."""
+        if not isinstance(self.store, Shared):
+            return None
+        mark = None
+        if self.configuration.store != "memory":  # then the identity is nobody's, and ends with it
+            try:
+                mark = await join(self.store, identity, self.host)
+            except OperatorError:
+                if is_new and self._folder is not None:
+                    self._folder.forget_identity()
+                raise
+        return StoreWatch(self.store, mark, self._log)
+
+    def _start_tasks(self, loop: asyncio.AbstractEventLoop) -> None:
         self._tasks = [
             loop.create_task(self._every(DEADLINE_INTERVAL_SECONDS, self._keep_time)),
             loop.create_task(self._every(self.configuration.sweep_interval_seconds, self._sweep)),
@@ -145,7 +168,8 @@ class RelayServer:
                 self._every(OVERWRITE_INTERVAL_SECONDS, self.reception.overwrite_freed)
             ),
         ]
-        self._announce(secure=context is not None)
+        if self._watch is not None:
+            self._tasks.append(loop.create_task(self._every(WATCH_SECONDS, self._watch.look)))
 
     async def _listen(self, reception: Reception, context: ssl.SSLContext | None) -> int:
         configuration = self.configuration
@@ -172,6 +196,7 @@ class RelayServer:
         loop = asyncio.get_running_loop()
         configuration = self.configuration
         presence = Presence()
+        self._commits = CommitWatch(self.store, self._log, loop.time)
         if isinstance(self.store, Shared):
             self.store.watch(SharedLogins(presence))
         self.intake = self._make_intake(presence)
@@ -193,6 +218,7 @@ class RelayServer:
             intake=self.intake,
             metrics=self.metrics,
             log=self._log,
+            commit_failed=self._commits.failed,
             random=self._random,
             now=self.clock.now,
             loop_time=loop.time,
@@ -249,6 +275,15 @@ class RelayServer:
         )
         self._damage = DamageWatch(self.store, self._log)
         self._damage.look()
+        self._checkup = Checkup(
+            configuration=self.configuration,
+            store=self.store,
+            reception=self.reception,
+            presence=self.services.presence,
+            sweeper=self.sweeper,
+            watch=self._watch,
+            now=self.clock.now,
+        )
         self.metrics.on_collect(self._collect)
         if not self.configuration.metrics:
             return
@@ -265,33 +300,31 @@ class RelayServer:
             ) from None
         self.metrics_url = f"http://127.0.0.1:{bound}"
 
-    def _announce(self, *, secure: bool) -> None:
-        enforced = not self.configuration.unsafe_no_bucket_enforcement
-        if not enforced:
-            self._log.write("buckets_unenforced")
-        if self.configuration.unsafe_third_party_logs:
-            self._log.write("third_party_logs_unsafe")
-        self._log.write(
-            "relay_started",
-            store=self.configuration.store if self._given_store is None else "given",
-            tls=secure,
-            buckets=enforced,
-        )
-
     # -- stopping --------------------------------------------------------------------------------
 
     async def stop(self) -> None:
-        """Finish what is in flight, close every connection with 1012, commit, close the store."""
+        """Finish what is in flight, close every connection with 1012, commit, close the store.
+
+        Where other relays share the store, clients go to them in waves. Health says so from the
+        first moment on.
+        """
         if self._draining:
             return
         self._draining = True
         self._log.write("relay_draining", connections=len(self.reception))
         self.reception.stop_listening()
+        if isinstance(self.store, Shared):
+            seconds = self.configuration.drain_seconds
+            await self.reception.send_away(seconds, self._random, self._hurry)
         self.intake.flush_refusals()
         self.reception.drain()
         await self.reception.emptied(DRAIN_SECONDS_MAX + CLOSE_SECONDS_MAX)
         await self._undo()
         self._log.write("relay_stopped")
+
+    def hurry(self) -> None:
+        """Send all who are left away at once, if the relay is stopping in waves."""
+        self._hurry.set()
 
     async def _undo(self) -> None:
         for task in self._tasks:
@@ -323,6 +356,7 @@ class RelayServer:
     def _keep_time(self) -> None:
         self.reception.check_deadlines(self.clock.now())
         self._damage.look()
+        self._commits.look()
 
     async def _sweep(self) -> None:
         await self.sweeper.sweep()
@@ -341,44 +375,13 @@ class RelayServer:
 
     def health(self) -> Health:
         """Say what is wrong, if anything; read by `/health` and by tests."""
-        stats = self.store.stats()
-        lag = self.store.deletion_lag(self.clock.now())
-        problems: list[str] = []
-        if stats.faulty:
-            problems.append(_COMMIT_FAILED[self.configuration.store == "redis"])
-        if lag > stats.deletion_seconds_max:
-            bound = f"{stats.deletion_seconds_max:.0f} seconds"
-            problems.append(f"deleted envelopes are still on disk after {bound}")
-        if stats.damaged:
-            problems.append(PROBLEM)
-        if self.sweeper.failing:
-            problems.append("expired envelopes could not be deleted")
-        if self._draining:
-            problems.append("stopping")
-        details: dict[str, int | float | str | bool] = {
-            "connections": len(self.reception),
-            "logged_in": len(self.services.presence),
-            "queued_envelopes": stats.queued_envelopes,
-            "deletion_lag_seconds": round(lag, 1),
-            "quiet": self.configuration.quiet,
-            "bucket_enforcement": not self.configuration.unsafe_no_bucket_enforcement,
-            "third_party_logs_held": not self.configuration.unsafe_third_party_logs,
-        }
-        return Health(tuple(problems), details)
+        return self._checkup.look(draining=self._draining)
 
     def _collect(self) -> None:
-        health = self.health()
-        stats = self.store.stats()
-        get = self.metrics.get
-        get("hushpost_healthy").set(0 if health.problems else 1)
-        get("hushpost_logged_in").set(len(self.services.presence))
-        get("hushpost_intake_waiting_bytes").set(stats.pending_bytes)
+        self._checkup.set_gauges(self.metrics, draining=self._draining)
         if self._answer_tick is not None:
-            get("hushpost_quiet_waiting_bytes").set(self._answer_tick.counted_bytes)
-        get("hushpost_queued_envelopes").set(stats.queued_envelopes)
-        get("hushpost_queued_bytes").set(stats.queued_bytes)
-        get("hushpost_store_damaged").set(stats.damaged)
-        get("hushpost_deletion_lag_seconds").set(self.store.deletion_lag(self.clock.now()))
+            held = self.metrics.get("hushpost_quiet_waiting_bytes")
+            held.set(self._answer_tick.counted_bytes)
 
 
 class _IntakeParts(TypedDict):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
 
+from hushpost_server.cautions import cautions
 from hushpost_server.command_arguments import Arguments, Commands, add_command, configuration_of
 from hushpost_server.configuration import Configuration
 from hushpost_server.core_dumps import forbid_core_dumps
@@ -123,11 +124,17 @@ async def _serve_until_told(relay: RelayServer, log: EventLog, *, as_json: bool)
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     hold_loop(log, loop)
+
+    def tell() -> None:
+        if told.is_set():  # told twice: whoever waits wants it now
+            relay.hurry()
+        told.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         try:
-            loop.add_signal_handler(number, told.set)
+            loop.add_signal_handler(number, tell)
         except RuntimeError:  # Windows has no signal handlers on a loop
-            signal.signal(number, partial(_tell, loop, told))
+            signal.signal(number, partial(_tell, loop, tell))
     with contextlib.ExitStack() as held:
         async with relay:
             _settle_memory()
@@ -137,9 +144,9 @@ async def _serve_until_told(relay: RelayServer, log: EventLog, *, as_json: bool)
 
 
 def _tell(
-    loop: asyncio.AbstractEventLoop, told: asyncio.Event, _number: int, _frame: object
+    loop: asyncio.AbstractEventLoop, tell: Callable[[], None], _number: int, _frame: object
 ) -> None:
-    loop.call_soon_threadsafe(told.set)
+    loop.call_soon_threadsafe(tell)
 
 
 def _print_start(relay: RelayServer, *, as_json: bool) -> None:
@@ -163,6 +170,7 @@ def _print_start(relay: RelayServer, *, as_json: bool) -> None:
         configuration.listens_on_loopback and not configuration.behind_proxy
     ):
         lines.append("  WARNING: set public_host to the name people dial, or nobody can log in")
+    lines += [f"  WARNING: {caution.sentence}" for caution in cautions(configuration)]
     if configuration.unsafe_no_bucket_enforcement:
         lines.append("  UNSAFE: envelope sizes are not enforced; for benchmarks only")
     if configuration.unsafe_third_party_logs:

@@ -39,6 +39,7 @@ class Services:
     intake: Submissions
     metrics: Metrics
     log: EventLog
+    commit_failed: Callable[[Exception], None]
     random: Callable[[int], bytes]
     now: Callable[[], float]
     loop_time: Callable[[], float]

@@ -322,7 +322,7 @@ class Session:
                 self._hold_for(min(refusal.retry_after or 1, HOLD_SECONDS_MAX))
             self._answer_error(request, refusal.code, refusal.retry_after)
         except StoreFault as fault:
-            services.log.write("commit_failed", error=fault)
+            services.commit_failed(fault)
             self._answer_error(request, ErrorCode.RETRY, FAULT_RETRY_SECONDS)
 
     def _answer_error(self, request: Request, code: ErrorCode, retry_after: int | None) -> None:

@@ -30,6 +30,7 @@ from hushpost_store.rows import (
     OpenedMailbox,
     QueuedEnvelope,
     Refusal,
+    ServiceMark,
     StandingRecord,
     StoreStats,
     Submission,
@@ -308,6 +309,27 @@ class Shared(Protocol):
 
     def watch(self, watcher: LoginWatcher) -> None:
         """Tell `watcher` from now on, within two seconds, of what other relays did."""
+        ...
+
+    async def service(self) -> ServiceMark | None:
+        """Return as whom the relays of this store are known; None before the first one."""
+        ...
+
+    async def claim_service(
+        self, mine: ServiceMark, *, instead_of: ServiceMark | None
+    ) -> ServiceMark:
+        """Put `mine` in place of `instead_of` (None: of nothing); return what stands afterwards.
+
+        Compare and swap, durable on return. Clients alarm at a relay whose key changes from one
+        connection to the next, so a relay MUST NOT serve beside a mark that is not its own.
+        """
+        ...
+
+    async def reach(self) -> None:
+        """Ask every server behind the store whether it is there; bounded in time.
+
+        Raises StoreFault, whose text names the server and holds no password.
+        """
         ...
 
 

@@ -185,6 +185,15 @@ class SweepReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceMark:
+    """As whom the relays of one store are known: all of them as the same."""
+
+    relay_key: bytes
+    """The public key of their identity."""
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoreStats:
     """Figures for metrics and health; sums over all mailboxes, never one's own.
 

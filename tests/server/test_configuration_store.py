@@ -26,4 +26,17 @@ def test_commands_that_read_a_database_refuse_redis() -> None:
     """An empty answer would look like the whole truth."""
     refuse_shared_store(quiet(store="sqlite"), "subpoena")
     with pytest.raises(StoreUnfit, match=r"subpoena.*Redis"):
-        refuse_shared_store(quiet(store="redis"), "subpoena")
+        refuse_shared_store(quiet(store="redis", redis_url="redis://h"), "subpoena")
+
+
+@pytest.mark.parametrize("given", [{}, {"redis_url": ""}])
+def test_redis_without_its_address_names_key_and_variable(given: dict[str, str]) -> None:
+    """Where to write it, in the file and in the environment."""
+    with pytest.raises(ValidationError, match=r"redis_url .*HUSHPOST_RELAY_REDIS_URL"):
+        quiet(store="redis", **given)
+
+
+def test_the_quiet_profile_on_redis_is_refused_with_its_reason() -> None:
+    """Before anything is opened: Redis cannot hold commits back."""
+    with pytest.raises(ValidationError, match='quiet = true needs store = "sqlite"'):
+        quiet(store="redis", redis_url="redis://h", quiet=True)

@@ -15,6 +15,7 @@ from hushpost_server.errors import FolderUnusable, IdentityUnusable, StoreUnfit
 from hushpost_server.logging import EventLog
 from hushpost_store.errors import StorageFull, StoreFault, StoreInUse, StoreNewer
 from hushpost_store.memory import MemoryStore
+from hushpost_store.rows import AccountRow, DeviceListRow
 
 from tests.server.conftest import quiet
 
@@ -43,21 +44,49 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
         folder_of(quiet(store="sqlite", data_folder=tmp_path / "file" / "x")).prepare()
 
 
-def test_the_identity_is_made_once_and_never_replaced(tmp_path: Path) -> None:
+async def test_the_identity_is_made_once_and_never_replaced(tmp_path: Path) -> None:
     """The first start makes a key; later ones load it; a lost one beside a database is an error."""
     folder = folder_of(quiet(store="sqlite", data_folder=tmp_path))
-    made = folder.open_identity()
-    assert folder.open_identity() == made
+    assert folder.find_identity() is None
+    made = folder.make_identity(await opened())
+    assert folder.find_identity() == made
     (tmp_path / "identity.json").unlink()
     folder.database.touch()
     with pytest.raises(IdentityUnusable, match="identity renew --lost"):
-        folder.open_identity()
+        folder.find_identity()
+
+
+async def test_no_identity_is_made_beside_accounts(tmp_path: Path) -> None:
+    """A store elsewhere that has accounts belongs to a relay that people know by another key."""
+    folder = folder_of(quiet(store="redis", redis_url="redis://h", data_folder=tmp_path))
+    store = await opened()
+    await store.create_account(AccountRow(bytes(32), b"", 1, DeviceListRow(1, b"", b""), ()))
+    assert folder.find_identity() is None
+    with pytest.raises(IdentityUnusable, match="copy it from another relay"):
+        folder.make_identity(store)
+    assert not (tmp_path / "identity.json").exists()
+
+
+async def test_a_key_that_was_just_made_can_be_taken_back(tmp_path: Path) -> None:
+    """Another relay was first: the file must not stand in the way of a copy of its key."""
+    folder = folder_of(quiet(store="redis", redis_url="redis://h", data_folder=tmp_path))
+    folder.find_identity()
+    folder.make_identity(await opened())
+    folder.forget_identity()
+    assert folder.find_identity() is None
+
+
+async def opened() -> MemoryStore:
+    """Open an empty store."""
+    store = MemoryStore()
+    await store.open()
+    return store
 
 
 def test_in_memory_nothing_touches_the_disk(tmp_path: Path) -> None:
     """`store = "memory"` writes neither a key nor a folder."""
     folder = folder_of(quiet(data_folder=tmp_path / "none"))
-    folder.open_identity()
+    assert folder.find_identity() is not None
     assert isinstance(folder.make_store(), MemoryStore)
     assert not (tmp_path / "none").exists()
 
@@ -74,13 +103,12 @@ async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
 async def test_a_redis_store_is_made_and_its_troubles_are_told(tmp_path: Path) -> None:
     """A URL that names none, and a server that is not there, stop the relay with what to do."""
     with pytest.raises(StoreUnfit, match="redis_url"):
-        folder_of(quiet(store="redis", data_folder=tmp_path)).make_store()
+        folder_of(quiet(store="redis", redis_url="http://h", data_folder=tmp_path)).make_store()
     far = quiet(store="redis", redis_url="redis://u:secret@127.0.0.1:1", data_folder=tmp_path)
     folder = folder_of(far)
-    with pytest.raises(StoreUnfit, match="cannot reach Redis") as told:
+    with pytest.raises(StoreUnfit, match=r"cannot reach Redis at 127\.0\.0\.1:1:") as told:
         await folder.open_store(folder.make_store())
     assert "secret" not in str(told.value)
-    assert folder.open_identity() == folder.open_identity()
 
 
 def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,14 +149,15 @@ async def test_each_fault_of_opening_says_what_to_do(
     await folder.close()
 
 
-def test_an_identity_of_an_older_release_is_completed(tmp_path: Path) -> None:
+async def test_an_identity_of_an_older_release_is_completed(tmp_path: Path) -> None:
     """The public key is written beside the seed, so that a damaged seed is noticed from now on."""
     folder = folder_of(quiet(store="sqlite", data_folder=tmp_path))
-    made = folder.open_identity()
+    folder.prepare()
+    made = folder.make_identity(await opened())
     path = tmp_path / "identity.json"
     old = {k: v for k, v in json.loads(path.read_text()).items() if k != "public_key"}
     path.write_text(json.dumps(old))
-    assert folder.open_identity() == made
+    assert folder.find_identity() == made
     assert "public_key" in json.loads(path.read_text())
 
 

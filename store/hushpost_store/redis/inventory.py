@@ -109,7 +109,7 @@ KEYS: Final = (
     RedisKey(
         "{hushpost}:store",
         "hash",
-        "format and random generation of the store",
+        "format and random generation of the store; public key and host name of its relays",
         Clause.SERVICE,
         "as long as the store",
     ),

@@ -31,7 +31,7 @@ class Script:
 _ON_FULL_SERVERS: Final = frozenset(
     {
         *("open", "close", "acknowledge", "notices", "seen", "sweep", "revoke_drop"),
-        *("release", "mark_deleting", "remove_account", "prune_prekeys"),
+        *("release", "mark_deleting", "remove_account", "prune_prekeys", "claim_service"),
     }
 )
 
@@ -57,6 +57,7 @@ def all_scripts() -> dict[str, Script]:
     return {
         **_of_mailbox("claim", "release", "enqueue", "acknowledge", "close", "read", "seen"),
         **_of_mailbox("register_drop", "revoke_drop", "sweep"),
+        "claim_service": _script("claim_service"),
         "open": _script("open", "mailbox", "notice"),
         "notices": _script("notices", "mailbox", "notice"),
         **_of_account("create_account", "publish_list", "load_account", "load_lists"),

@@ -12,7 +12,7 @@ from typing import Final
 from hushpost_store import admission, errors
 from hushpost_store.interface import LoginWatcher, SubmissionListener
 from hushpost_store.quotas import Quotas
-from hushpost_store.redis import answers
+from hushpost_store.redis import answers, service_mark
 from hushpost_store.redis.accounts import Accounts
 from hushpost_store.redis.aof_rewriter import AofRewriter
 from hushpost_store.redis.command import ServerError
@@ -28,6 +28,8 @@ from hushpost_store.redis.keys import (
 from hushpost_store.redis.mailboxes import Mailboxes
 from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.probe import probe
+from hushpost_store.redis.reach import reach
+from hushpost_store.redis.role import refuse_wrong_server
 from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.url import RedisUrl
 from hushpost_store.redis.wake_ups import WakeUps
@@ -40,6 +42,7 @@ from hushpost_store.rows import (
     OneTimePrekey,
     OpenedMailbox,
     QueuedEnvelope,
+    ServiceMark,
     StandingRecord,
     StoreStats,
     Submission,
@@ -96,6 +99,7 @@ class RedisStore:
         self._reset()
         try:
             await self._shards.open()
+            await refuse_wrong_server(self._shards, self._url)
             self._shards.barrier = await probe(self._shards, self._options)
             if self._shards.barrier is not None:
                 await self._shards.reopen()
@@ -124,6 +128,20 @@ class RedisStore:
         """See `Shared`."""
         self._watcher = watcher
         self._wake_ups.watch(watcher)
+
+    async def service(self) -> ServiceMark | None:
+        """See `Shared`."""
+        return await service_mark.read(self._shards)
+
+    async def claim_service(
+        self, mine: ServiceMark, *, instead_of: ServiceMark | None
+    ) -> ServiceMark:
+        """See `Shared`."""
+        return await service_mark.claim(self._shards, mine, instead_of)
+
+    async def reach(self) -> None:
+        """See `Shared`."""
+        await reach(self._shards, self._options)
 
     # Accounts and prekeys
 

@@ -1,0 +1,67 @@
+"""Tests of hushpost_server.cautions: what is allowed and probably not meant."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from hushpost_server.announcement import announce
+from hushpost_server.cautions import cautions
+from hushpost_server.command import main
+from hushpost_server.configuration import Configuration
+from hushpost_server.log_events import EVENTS
+from hushpost_server.logging import EventLog
+
+from tests.server.conftest import quiet
+
+URL = "redis://relay:geheim@10.0.0.5:6379"
+
+
+def left_behind(folder: Path) -> Configuration:
+    """Return a relay on Redis whose folder has a database."""
+    (folder / "relay.db").write_bytes(b"")
+    return quiet(store="redis", redis_url=URL, data_folder=folder)
+
+
+def test_a_database_beside_redis_is_named_with_the_way_out(tmp_path: Path) -> None:
+    """Mail that stayed in SQLite is served by nobody; without the file nothing is said."""
+    (caution,) = cautions(left_behind(tmp_path))
+    assert str(tmp_path / "relay.db") in caution.sentence
+    assert "hushpost-relay migrate" in caution.sentence
+    (tmp_path / "relay.db").unlink()
+    assert cautions(quiet(store="redis", redis_url=URL, data_folder=tmp_path)) == ()
+
+
+@pytest.mark.parametrize("store", ["sqlite", "memory"])
+def test_an_address_of_redis_without_its_store_is_named(tmp_path: Path, store: str) -> None:
+    """The operator meant Redis, and the mail goes elsewhere; the password is not said."""
+    (caution,) = cautions(quiet(store=store, redis_url=URL, data_folder=tmp_path))
+    assert 'store = "redis"' in caution.sentence
+    assert "geheim" not in caution.sentence
+
+
+def test_cautions_are_declared_events_of_each_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They stand in the log before the start itself."""
+    caplog.set_level(logging.INFO)
+    announce(EventLog(), left_behind(tmp_path), given_store=False, tls=False)
+    assert [line.split(":")[0].split()[0] for line in caplog.messages] == [
+        "database_left",
+        "relay_started",
+    ]
+    assert "redis_url_unused" in EVENTS
+
+
+@pytest.mark.parametrize("command", ["config", "check"])
+def test_commands_say_them_too(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+) -> None:
+    """`config` and `check`, on standard error."""
+    monkeypatch.setenv("HUSHPOST_RELAY_REDIS_URL", URL)
+    main([command, "--data-folder", str(tmp_path)])
+    assert "warning: redis_url is set" in capsys.readouterr().err
