@@ -11,7 +11,7 @@ from hushpost_store.quotas import Quotas
 from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.store import RedisStore
 
-from benchmarks.comparison import Comparison, Effort, scratch
+from benchmarks.comparison import PAIRS, Comparison, Effort, scratch
 from benchmarks.orders import OpenLoop
 from benchmarks.processes import Load, load, relay
 from benchmarks.redis_relays.field import SYNCED, Contestant, redis_environment
@@ -28,6 +28,7 @@ PHASE_SECONDS: Final = 2.0
 REWRITE_SECONDS_MAX: Final = 120.0
 # Redis deletes, and its allocator tidies up, at its own pace.
 _SETTLE_SECONDS: Final = 1.0
+_PASSING: Final = ("mem_clients_normal", "mem_aof_buffer")
 
 
 def redis_depth(report: Report, effort: Effort) -> None:
@@ -70,8 +71,10 @@ async def _filled(store: Redis, mailboxes: int, size: int) -> tuple[float, float
 
 
 def _memory(store: Redis) -> float:
+    """Return what the store takes, without what its connections have under way."""
     time.sleep(_SETTLE_SECONDS)
-    return store.figure("memory", "used_memory")
+    passing = sum(store.figure("memory", name) for name in _PASSING)
+    return store.figure("memory", "used_memory") - passing
 
 
 def _live(report: Report, title: str, store: Redis, folder: Path, size: int) -> None:
@@ -122,7 +125,7 @@ def _while(measured: Comparison, phase: str, loader: Load, work: Callable[[], fl
 def _order() -> OpenLoop:
     return OpenLoop(
         target="relay",
-        pairs=50,
+        pairs=PAIRS,
         per_second=PER_SECOND,
         seconds=PHASE_SECONDS,
         hold_tags=True,

@@ -10,7 +10,8 @@ from benchmarks.comparison import Effort
 from benchmarks.errors import MachineUnfit
 from benchmarks.orders import FORWARDER, ClosedLoop, OpenLoop
 from benchmarks.processes import check_cores, load
-from benchmarks.redis_relays import depth
+from benchmarks.redis_relays import depth, parts
+from benchmarks.redis_relays import field as field_module
 from benchmarks.redis_relays.field import SYNCED, field
 from benchmarks.redis_relays.parts import redis_wake_up
 from benchmarks.redis_relays.servers import FORGETS, single
@@ -19,12 +20,14 @@ from benchmarks.report import Report
 Require = Callable[[bool, str], None]
 pytestmark = pytest.mark.serial
 
-TINY = Effort(runs=1, seconds=0.1, latency_seconds=0.1, mailboxes=20)
+TINY = Effort(runs=1, seconds=0.5, latency_seconds=0.1, mailboxes=100)
 
 
 @pytest.fixture(autouse=True)
-def machine(require: Require) -> None:
-    """Go on only where servers and load can have a core each, and Redis is there."""
+def machine(require: Require, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go on only where servers and load can have a core each, and Redis is there; a few people."""
+    monkeypatch.setattr(parts, "PAIRS", 2)
+    monkeypatch.setattr(field_module, "PAIRS", 2)
     try:
         check_cores()
     except MachineUnfit as unfit:
@@ -40,7 +43,7 @@ def test_a_relay_on_redis_is_measured_beside_the_forwarder() -> None:
         before = running.contestants[1].redis
         assert before is not None
         assert before.figure("persistence", "aof_current_size") > 0
-        loop = ClosedLoop(target=SYNCED, pairs=2, window=2, seconds=0.1, hold_tags=True)
+        loop = ClosedLoop(target=SYNCED, pairs=2, window=2, seconds=0.5, hold_tags=True)
         assert loader.ask(loop)["store_us_per_message"] > 0
         order = OpenLoop(target=SYNCED, pairs=2, per_second=100, seconds=0.1, rests=True)
         assert loader.ask(order)["accepted_p50_ms"] > 0
@@ -60,6 +63,7 @@ def test_wake_ups_are_measured_across_two_relays() -> None:
 
 def test_a_full_redis_is_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory and log an envelope, and latency before, during and after a rewrite."""
+    monkeypatch.setattr(depth, "PAIRS", 2)
     monkeypatch.setattr(depth, "SIZES", (4096,))
     monkeypatch.setattr(depth, "PHASE_SECONDS", 0.1)
     monkeypatch.setattr(depth, "PER_SECOND", 100)
