@@ -26,6 +26,27 @@ def test_duty(duty: Callable[[], None]) -> None:
     duty()
 
 
+def test_most_headers_open_at_the_first_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What continues a chain costs one trial, and so does the answer to what was sent."""
+    trials: list[bytes] = []
+    real = double_ratchet.aead_try
+
+    def counted(key: bytes, nonce: bytes, data: bytes, associated_data: bytes) -> bytes | None:
+        trials.append(key)
+        return real(key, nonce, data, associated_data)
+
+    pair = Pair()
+    for _ in range(3):
+        pair.turn()
+    monkeypatch.setattr(double_ratchet, "aead_try", counted)
+    for sender, reader in (("alice", "bob"), ("bob", "alice"), ("alice", "bob")):
+        for number in range(3):
+            message = pair.send(sender)
+            trials.clear()
+            pair.receive(reader, message)
+            assert len(trials) == 1, f"message {number} of {sender}"
+
+
 class _RootKdf(kdf_hkdf.KDF):
     """The root step, with our hash and label."""
 

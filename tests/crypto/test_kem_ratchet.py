@@ -1,8 +1,10 @@
 """Tests of hushpost_crypto.kem_ratchet: its duties, one test each."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+from hushpost_crypto.kem_ratchet import NO_STEP, ORDINARY, KemFields, KemRatchet, begin_receiving
 
 from tests.crypto.pairwise_duties import DUTIES
 
@@ -11,3 +13,10 @@ from tests.crypto.pairwise_duties import DUTIES
 def test_duty(duty: Callable[[], None]) -> None:
     """Each demand of pairwise_duties, whose docstring says it, is met."""
     duty()
+
+
+def test_a_chain_without_fields_changes_nothing() -> None:
+    """A key of the peer's that was not answered yet stays to be answered."""
+    waiting = replace(KemRatchet.begin(0.0), peer_key=b"a key of the peer's")
+    fields = KemFields.from_bytes(ORDINARY, b"")
+    assert begin_receiving(waiting, fields, 7, 8.0) == (waiting, NO_STEP)

@@ -77,6 +77,16 @@ def test_repr_hides_the_secrets() -> None:
         assert hidden.hex() not in repr(secret)
 
 
+def test_a_stored_secret_has_one_length() -> None:
+    """A byte more or less than was written is refused."""
+    for secret in (SIGNED, SEAL):
+        stored = secret.to_bytes()
+        assert type(secret).from_bytes(stored).to_bytes() == stored
+        for other in (stored + b"\0", stored[:-1]):
+            with pytest.raises(errors.RecordMalformed):
+                type(secret).from_bytes(other)
+
+
 @given(st.binary(max_size=200))
 def test_stored_secrets_read_or_are_refused(data: bytes) -> None:
     """Arbitrary bytes are a secret in the one encoding, or RecordMalformed."""

@@ -1,12 +1,15 @@
 """Stored session books: every released format loads, every damage is said."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hushpost_crypto import limits, snapshot
 from hushpost_crypto.errors import SnapshotDamaged, SnapshotFault, SnapshotFormatUnknown
+from hushpost_crypto.kem_ratchet import SHAPE_BYTES, KemShape
 from hushpost_crypto.receiving_chain import SkippedKey
 from hushpost_crypto.session import SessionBook
 from hushpost_wire.encoding import labelled_sha256
@@ -100,6 +103,56 @@ def test_well_checked_nonsense_is_refused() -> None:
     for other in (body + b"\0", body[:-1], body[:14] + b"\5" + body[15:], body[:15]):
         with pytest.raises(SnapshotDamaged):
             snapshot.load(_checked(other))
+
+
+def _loads(dumped: bytes) -> bool:
+    try:
+        snapshot.load(dumped)
+    except SnapshotDamaged:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("writer", ["fields", "u8", "u32", "u64"])
+def test_nothing_stands_behind_any_part(writer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever has one thing more than this version writes, at any depth, is refused."""
+    book = _books()[-2]
+    write: Callable[..., bytes] = getattr(snapshot, writer)
+    written = 0
+    longer = -1
+
+    def with_one_more(*values: Any) -> bytes:
+        nonlocal written
+        written += 1
+        if written - 1 != longer:
+            return write(*values)
+        return write(*values, b"") if writer == "fields" else write(*values) + b"\0"
+
+    monkeypatch.setattr(snapshot, writer, with_one_more)
+    assert _loads(snapshot.dump(book))
+    parts = written
+    assert parts > 1
+    for longer in range(parts):
+        written = 0
+        assert not _loads(snapshot.dump(book)), f"{writer} number {longer}"
+
+
+def test_a_chain_has_a_shape_that_there_is() -> None:
+    """A receiving chain whose headers would have unknown fields was never written."""
+    (session,) = _books()[3].sessions
+    chain = session.ratchet.receiving
+    assert chain is not None
+    for shape in range(6):
+        ratchet = replace(session.ratchet, receiving=replace(chain, shape=KemShape(shape)))
+        book = SessionBook((replace(session, ratchet=ratchet),))
+        assert _loads(snapshot.dump(book)) == (shape < len(SHAPE_BYTES))
+
+
+def test_a_newer_format_may_be_shorter() -> None:
+    """The version is said whatever stands behind it, even if nothing does."""
+    head = snapshot.dump(SessionBook())[:4]
+    with pytest.raises(SnapshotFormatUnknown):
+        snapshot.load(_checked(head + (snapshot.FORMAT + 1).to_bytes(2, "big")))
 
 
 @given(st.integers(min_value=6, max_value=400), st.binary(min_size=1, max_size=5))
