@@ -29,6 +29,7 @@ _LOADED: Final = (
     "hushpost_server.command",
     "hushpost_server.relay",
     "hushpost_proof.harness.person",
+    "hushpost_proof.harness.mortal_migration",
     "hushpost_proof.harness.mortal_relay",
     "hushpost_proof.harness.walled_relay",
     "hushpost_proof.harness.mortal_person",
