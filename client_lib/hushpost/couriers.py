@@ -22,9 +22,9 @@ from hushpost.engine import event_log, outbox
 from hushpost.engine.desk import Desk
 from hushpost.engine.outbox import RETRY_SECONDS_MAX, UNACCEPTED_MAX, OutboxEntry
 from hushpost.engine.posting_results import posting_accepted, posting_expired, posting_refused
-from hushpost.errors import RelayError, RelayIdentityChanged, VaultError
+from hushpost.errors import RelayError, RelayIdentityChanged, RelayUnreachable, VaultError
 from hushpost.events import AlarmKind
-from hushpost.retry import Backoff, fraction
+from hushpost.retry import NO_PAUSE, Backoff, Pause, fraction
 from hushpost.steps import VAULT_RETRY_SECONDS, Steps, report
 from hushpost.transport_post import PostOffice
 from hushpost.transport_posting import Posting, Verdict
@@ -91,6 +91,7 @@ class Courier:
         self._keys: deque[bytes] = deque()
         self._woken = asyncio.Event()
         self._backoff = Backoff()
+        self._pause = NO_PAUSE
         self._retries = 0
         self.task = asyncio.get_running_loop().create_task(self._run())
 
@@ -116,7 +117,8 @@ class Courier:
                 went_well = False
             failures = 0 if went_well else failures + 1
             if failures:
-                await asyncio.sleep(self._backoff.delay(failures, self._steps.random))
+                wait = self._backoff.delay(failures, self._steps.random, self._pause)
+                await asyncio.sleep(wait)
 
     async def _round(self) -> bool:
         """Post what may go, or wait for it; False if a connection ended before all verdicts."""
@@ -161,7 +163,10 @@ class Courier:
                 kind = AlarmKind.RELAY_KEY_CHANGED
                 await self._steps.run(event_log.safety_alarm, first.account_id, kind, str(error))
             pending = []
+            self._pause = _pause_of([error])
         verdicts = await asyncio.gather(*pending, return_exceptions=True)
+        if pending:
+            self._pause = _pause_of(verdicts)
         answered = [verdict if isinstance(verdict, Verdict) else None for verdict in verdicts]
         answered += [None] * (len(entries) - len(answered))
         return [
@@ -215,6 +220,12 @@ def _work_in(desk: Desk, results: list[Result], retry_seconds: int) -> list[byte
         if posting_refused(desk, result.key, verdict.reason, wait) is None:
             gone.append(result.key)
     return gone
+
+
+def _pause_of(ends: Sequence[object]) -> Pause:
+    """Return what the relay asked for when it ended the connection, if it did."""
+    asked = (end.pause for end in ends if isinstance(end, RelayUnreachable))
+    return next(asked, NO_PAUSE)
 
 
 def _posting(entry: OutboxEntry) -> Posting:

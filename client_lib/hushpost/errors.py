@@ -6,6 +6,8 @@ tells what to try. `PeerError`: somebody else's bytes broke the protocol; nothin
 was changed. Towards the network nothing of this is ever sent.
 """
 
+from hushpost.retry import NO_PAUSE, Pause
+
 
 class HushpostError(Exception):
     """Root of everything this library raises on purpose."""
@@ -73,6 +75,9 @@ class RelayError(HushpostError):
 
 class RelayUnreachable(RelayError):
     """No connection to the relay. The client tries again by itself; check address and network."""
+
+    pause: Pause = NO_PAUSE
+    """What the relay asked of who comes back; the client keeps to it."""
 
 
 class RelayIdentityChanged(RelayError):

@@ -15,8 +15,26 @@ RETRY_BASE_SECONDS: Final = 0.5
 # No one waits longer than a minute for a relay that is back; 10,000 clients then ask for about 333
 # connections a second, which one relay process can accept.
 RETRY_CAP_SECONDS: Final = 60.0
+# A relay that is leaving (close code 1012) has others behind the same name, or comes back itself in
+# a second or two: over this much its clients spread from the first try on (docs/spec/wire.md, 9).
+MOVED_BASE_SECONDS: Final = 2.0
+# Codes 4006 and 4007: the relay has more than it can take, and asks to be left alone.
+BUSY_SECONDS_MIN: Final = 60.0
 # 2**63 and more would overflow a float sum long after the cap is reached; the exponent stops here.
 _EXPONENT_MAX: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """What a relay asks of who comes back: at least so long, and spread over so much at first."""
+
+    seconds_min: float = 0.0
+    base_seconds: float = RETRY_BASE_SECONDS
+
+
+NO_PAUSE: Final = Pause()
+MOVED: Final = Pause(base_seconds=MOVED_BASE_SECONDS)
+BUSY: Final = Pause(seconds_min=BUSY_SECONDS_MIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +55,16 @@ class Backoff:
         exponent = min(failures - 1, _EXPONENT_MAX)
         return min(self.cap_seconds, self.base_seconds * float(2**exponent))
 
-    def delay(self, failures: int, random: Callable[[int], bytes]) -> float:
-        """Draw the wait: even over 0 to `bound`, from eight bytes of ``random``."""
-        return self.bound(failures) * fraction(random)
+    def delay(
+        self, failures: int, random: Callable[[int], bytes], pause: Pause = NO_PAUSE
+    ) -> float:
+        """Draw the wait: even over 0 to `bound`, from eight bytes of ``random``.
+
+        A ``pause`` that the relay asked for comes before it, and may widen it up to the cap.
+        """
+        wider = max(1.0, pause.base_seconds / self.base_seconds)
+        bound = min(self.cap_seconds, self.bound(failures) * wider)
+        return pause.seconds_min + bound * fraction(random)
 
 
 def fraction(random: Callable[[int], bytes]) -> float:

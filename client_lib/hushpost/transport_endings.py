@@ -18,6 +18,7 @@ from hushpost.errors import (
     RelayUnreachable,
     RelayVersionUnknown,
 )
+from hushpost.retry import BUSY, MOVED, NO_PAUSE, Pause
 
 # "Busy, come back": what proxies and relays at capacity answer instead of an upgrade.
 _BUSY_STATUSES: Final = (429, 502, 503, 504)
@@ -26,10 +27,23 @@ _BUSY_STATUSES: Final = (429, 502, 503, 504)
 _BROKEN_FRAMES: Final = (1002, 1007, 1009)
 
 
-def refused_upgrade(host: Host, status: int) -> RelayError:
-    """Say what an HTTP status instead of an upgrade means."""
+# A relay that asks for more is one that nobody can wait for: the person may as well see it tried.
+_RETRY_AFTER_SECONDS_MAX: Final = 3_600
+_PAUSES: Final = {
+    CloseCode.DRAIN: MOVED,
+    CloseCode.RATE_LIMITED: BUSY,
+    CloseCode.AT_CAPACITY: BUSY,
+}
+
+
+def refused_upgrade(host: Host, status: int, retry_after: str | None = None) -> RelayError:
+    """Say what an HTTP status instead of an upgrade means, and its `Retry-After` in seconds."""
     if status in _BUSY_STATUSES:
-        return RelayUnreachable(f"the relay at {host} is busy or restarting (HTTP {status})")
+        error = RelayUnreachable(f"the relay at {host} is busy or restarting (HTTP {status})")
+        if retry_after is not None and retry_after.isdecimal():
+            seconds = min(int(retry_after[:9]), _RETRY_AFTER_SECONDS_MAX)
+            error.pause = Pause(seconds_min=seconds, base_seconds=MOVED.base_seconds)
+        return error
     return no_relay(host, f"HTTP {status}")
 
 
@@ -115,7 +129,9 @@ def relay_close(host: Host, code: int | None) -> RelayError:
         return RelayMisbehaved(
             f"the relay at {host} says that this client broke the protocol: update both, report it"
         )
-    return RelayUnreachable(f"the relay at {host} closed the connection: {MEANING[known]}")
+    error = RelayUnreachable(f"the relay at {host} closed the connection: {MEANING[known]}")
+    error.pause = _PAUSES.get(known, NO_PAUSE)
+    return error
 
 
 def _cause(error: OSError, *, secure: bool) -> str:

@@ -43,7 +43,7 @@ from hushpost.errors import (
     RelayUnreachable,
     RelayVersionUnknown,
 )
-from hushpost.retry import Backoff
+from hushpost.retry import NO_PAUSE, Backoff
 from hushpost.transport_dial import Dial, RelayPins
 from hushpost.transport_link import Link, open_link
 from hushpost.transport_posting import Posting, Verdict
@@ -138,7 +138,8 @@ class Inbox:
             if isinstance(error, _FOR_A_PERSON) or misbehaved >= MISBEHAVED_TIMES_MAX:
                 self._listener.disconnected(error, None)
                 raise error if error is not None else RelayUnreachable("the inbox ended")
-            wait = self._backoff.delay(failures, self._random)
+            pause = error.pause if isinstance(error, RelayUnreachable) else NO_PAUSE
+            wait = self._backoff.delay(failures, self._random, pause)
             self._listener.disconnected(error, wait)
             await self._sleep(wait)
         self._listener.disconnected(None, None)

@@ -15,6 +15,7 @@ import logging
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from copy import copy
 from typing import Final, Protocol, TypeVar
 
 from hushpost_wire.client_protocol import ClientEvent, ClientProtocol, Damaged
@@ -299,7 +300,7 @@ class Link:
     def _failure(self) -> RelayError:
         error = self.ended.result() if self.ended.done() else None
         if error is not None:
-            return type(error)(*error.args)
+            return copy(error)
         return RelayUnreachable(f"the connection to {self.host} was closed on this side")
 
     def _why(self) -> RelayError | None:
@@ -360,7 +361,9 @@ async def _connect(
     except ProxyError as error:
         raise endings.proxy_failed(host, error) from None
     except InvalidStatus as error:
-        raise endings.refused_upgrade(host, error.response.status_code) from None
+        response = error.response
+        retry_after = response.headers.get("Retry-After")
+        raise endings.refused_upgrade(host, response.status_code, retry_after) from None
     except ssl.SSLError as error:
         raise endings.untrusted(host, error) from None
     except WebSocketException as error:
@@ -384,7 +387,8 @@ def _settle(future: "asyncio.Future[_Result] | None", result: _Result) -> None:
 
 def _fail(future: "asyncio.Future[_Result]", error: RelayError) -> None:
     if not future.done():
-        future.set_exception(type(error)(*error.args))
+        # Its own: a traceback would grow with each that raises the same one.
+        future.set_exception(copy(error))
 
 
 def _look_at(future: "asyncio.Future[_Result]") -> None:

@@ -69,6 +69,13 @@ WIRING = {
         *("_moment", "_on_fault", "_steps", "_stops", "counted_bytes", "is_full"),
     ),
     "answer_tick.TickClock": ("call_at", "now", "pause"),
+    "checkup.Checkup": (
+        *("configuration", "now", "presence", "reception", "store", "sweeper", "watch"),
+    ),
+    "commit_watch.CommitWatch": (
+        *("_counted", "_log", "_loop_time", "_store", "_told_at", "_untold"),
+        "is_failing",
+    ),
     "damage_watch.DamageWatch": ("_log", "_store", "_told"),
     "data_folder.DataFolder": ("_configuration", "_log", "_now", "_random", "_store", "path"),
     "health.HealthServer": ("_health", "_metrics", "_on_end", "_server", "buffer"),
@@ -84,7 +91,8 @@ WIRING = {
     "rate_limits.PrefixTable": ("_entries_max", "_random", "_rates", "rates"),
     "receive_buffer.ReceiveBuffer": ("_zeros",),
     "reception.Reception": (
-        *("_checked", "_configuration", "_door", "_empty", "_left_traces", "_log", "_loop"),
+        *("_checked", "_configuration", "_door", "_empty", "_is_leaving", "_left_traces"),
+        *("_log", "_loop"),
         *("_metrics", "_now", "bulk", "unsent"),
         *("_posts_stopped", "_prefixes", "_reading_stopped", "_server", "_services", "_slot"),
         *("handshake_seconds_max", "proxy_address_header", "receive_buffer"),
@@ -107,14 +115,17 @@ WIRING = {
     "relay.RelayServer": (
         *(
             "_answer_tick",
+            "_checkup",
+            "_commits",
             "_damage",
             "_draining",
             "_folder",
             "_given_store",
             "_health_server",
+            "_hurry",
             "_log",
         ),
-        *("_random", "_tasks", "clock", "configuration", "host", "intake", "metrics"),
+        *("_random", "_tasks", "_watch", "clock", "configuration", "host", "intake", "metrics"),
         *("metrics_url", "port", "reception", "services", "store", "sweeper", "url"),
     ),
     "services.Services": (
@@ -122,6 +133,7 @@ WIRING = {
             "accounts",
             "acknowledged",
             "bulk",
+            "commit_failed",
             "controls",
             "delivered",
             "flush_soon",

@@ -26,31 +26,29 @@ class CommitWatch:
         self._told_at = float("-inf")
         self._counted = store.stats().failed_envelopes
         self._untold = 0
-        self._error: Exception | None = None
         self.is_failing = False
         """Whether commits fail at present."""
 
     def failed(self, error: Exception) -> None:
         """Note a control request that the store failed."""
         self._untold += 1
-        self._error = error
-        self._tell()
+        self._tell(error)  # and not kept: its traceback would hold what was asked
 
     def look(self) -> None:
         """Note the submissions that failed since the last look, and the end of it."""
         stats = self._store.stats()
         self._untold += stats.failed_envelopes - self._counted
         self._counted = stats.failed_envelopes
-        self._tell()
+        self._tell(None)
         quiet = self._loop_time() - self._told_at > LINES_APART_SECONDS
         if self.is_failing and quiet and not stats.faulty:
             self.is_failing = False
             self._log.write("commits_resumed")
 
-    def _tell(self) -> None:
+    def _tell(self, error: Exception | None) -> None:
         now = self._loop_time()
         if not self._untold or now - self._told_at < LINES_APART_SECONDS:
             return
-        self._log.write("commit_failed", failed=self._untold, error=self._error)
-        self._untold, self._error, self._told_at = 0, None, now
+        self._log.write("commit_failed", failed=self._untold, error=error)
+        self._untold, self._told_at = 0, now
         self.is_failing = True

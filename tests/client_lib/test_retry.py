@@ -1,7 +1,16 @@
 """Back-off with full jitter."""
 
 import pytest
-from hushpost.retry import RETRY_BASE_SECONDS, RETRY_CAP_SECONDS, Backoff, fraction
+from hushpost.retry import (
+    BUSY,
+    BUSY_SECONDS_MIN,
+    MOVED,
+    MOVED_BASE_SECONDS,
+    RETRY_BASE_SECONDS,
+    RETRY_CAP_SECONDS,
+    Backoff,
+    fraction,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,3 +70,18 @@ def test_impossible_bounds_are_refused(base: float, cap: float) -> None:
     """A base of nothing, or over the cap, is refused when the back-off is made."""
     with pytest.raises(ValueError, match="base_seconds"):
         Backoff(base_seconds=base, cap_seconds=cap)
+
+
+def test_who_was_sent_away_spreads_over_two_seconds_from_the_first_try() -> None:
+    """After 1012 the bound is 2, 4, 8 ... up to the cap (docs/spec/wire.md, section 9)."""
+    highest = Fixed(2**64 - 1)
+    waits = [Backoff().delay(failures, highest, MOVED) for failures in (1, 2, 3, 6, 60)]
+    assert waits == pytest.approx([2.0, 4.0, 8.0, 60.0, 60.0])
+    assert Backoff().delay(1, Fixed(0), MOVED) == 0.0
+    assert MOVED_BASE_SECONDS > RETRY_BASE_SECONDS
+
+
+def test_a_relay_that_is_full_is_left_alone_before_the_jitter() -> None:
+    """A minute at least, and then the usual wait."""
+    assert Backoff().delay(1, Fixed(0), BUSY) == BUSY_SECONDS_MIN
+    assert Backoff().delay(1, Fixed(2**64 - 1), BUSY) == pytest.approx(60.5)

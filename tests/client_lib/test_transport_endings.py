@@ -1,6 +1,7 @@
 """Why connections end, in this library's words."""
 
 import ssl
+from copy import copy
 
 import pytest
 from hushpost.errors import (
@@ -11,6 +12,7 @@ from hushpost.errors import (
     RelayUnreachable,
     RelayVersionUnknown,
 )
+from hushpost.retry import BUSY, MOVED, NO_PAUSE, Pause
 from hushpost.transport_endings import (
     hung_up,
     no_relay,
@@ -104,3 +106,31 @@ def test_what_answers_but_is_no_relay() -> None:
     assert "is the proxy running" in str(proxy_failed(HOST, OSError()))
     assert type(no_relay(HOST, "HTTP 404")) is RelayMisbehaved
     assert type(hung_up(HOST)) is RelayUnreachable
+
+
+@pytest.mark.parametrize(
+    ("code", "pause"),
+    [
+        (CloseCode.DRAIN, MOVED),
+        (CloseCode.RATE_LIMITED, BUSY),
+        (CloseCode.AT_CAPACITY, BUSY),
+        (CloseCode.GOING_AWAY, NO_PAUSE),
+        (CloseCode.SLOW_READER, NO_PAUSE),
+    ],
+)
+def test_each_close_says_how_to_come_back(code: CloseCode, pause: Pause) -> None:
+    """As the table of close codes has it; a copy of the error keeps it."""
+    error = relay_close(HOST, code)
+    assert isinstance(error, RelayUnreachable)
+    assert copy(error).pause == pause
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [("60", 60.0), ("1", 1.0), ("999999999999999", 3_600.0), ("soon", 0.0), (None, 0.0)],
+)
+def test_retry_after_is_kept_to_and_bounded(retry_after: str | None, seconds: float) -> None:
+    """Seconds as a relay writes them; a date, or a year, is somebody's mistake."""
+    error = refused_upgrade(HOST, 503, retry_after)
+    assert isinstance(error, RelayUnreachable)
+    assert error.pause.seconds_min == seconds

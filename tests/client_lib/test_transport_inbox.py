@@ -15,7 +15,7 @@ from hushpost.errors import (
     RelayMisbehaved,
     RelayUnreachable,
 )
-from hushpost.retry import Backoff
+from hushpost.retry import MOVED, NO_PAUSE, Backoff, Pause
 from hushpost.transport_dial import Dial
 from hushpost.transport_inbox import Credentials, Delivery, Inbox, log_in
 from hushpost.transport_link import Link
@@ -119,7 +119,7 @@ async def test_waits_grow_until_a_connection_was_steady(
     """A relay that lets in and closes at once is dialled ever more rarely."""
     failures: list[int] = []
 
-    def note(_self: Backoff, failed: int, _random: Random) -> float:
+    def note(_self: Backoff, failed: int, _random: Random, _pause: Pause) -> float:
         failures.append(failed)
         return 0.01
 
@@ -180,6 +180,25 @@ async def test_a_relay_away_is_tried_again() -> None:
     with pytest.raises(MisuseError, match="closed"):
         await inbox.request(lambda number: CountPrekeys(id=number))
     assert ear.ends()[-1] == Ended(None, None)
+
+
+async def test_who_is_sent_away_waits_as_the_code_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drain gives 1012, and the inbox spreads over the wider bound; a cut line does not."""
+    pauses: list[Pause] = []
+
+    def note(_self: Backoff, _failed: int, _random: Random, pause: Pause) -> float:
+        pauses.append(pause)
+        return 0.01
+
+    monkeypatch.setattr(Backoff, "delay", note)
+    settings = {"listen_port": 0, "store": "memory", "metrics": False}
+    async with AsyncExitStack() as bobs:
+        async with RelayServer(Configuration.model_validate(settings)) as relay:
+            bob = await bobs.enter_async_context(person(Host(relay.host)))
+            await reconnect(bob.inbox)
+            await bob.ear.until_heard(Welcome, 2)
+        await bob.ear.until_heard(Ended, 2)
+    assert pauses[:2] == [NO_PAUSE, MOVED]
 
 
 async def test_a_relay_that_stops_and_comes_back_is_reconnected_to(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ MEANING: Final[dict[CloseCode, str]] = {
     CloseCode.NORMAL: "the side that closed had nothing more to do",
     CloseCode.GOING_AWAY: "the program of the side that closed is ending",
     CloseCode.TOO_BIG: "a message was larger than the limit",
-    CloseCode.DRAIN: "the relay is restarting; all it accepted is durable",
+    CloseCode.DRAIN: "the relay is leaving; all it accepted is durable",
     CloseCode.PROTOCOL_ERROR: "a message broke the protocol",
     CloseCode.UNKNOWN_VERSION: "no protocol version that both sides speak",
     CloseCode.LOGIN_FAILED: "the login or the account creation was refused",
@@ -58,7 +58,8 @@ ADVICE: Final[dict[CloseCode, str]] = {
     CloseCode.NORMAL: "connect again when there is something to do; an inbox at once",
     CloseCode.GOING_AWAY: "connect again with full jitter",
     CloseCode.TOO_BIG: "do not send the same message again; it is a defect of the client",
-    CloseCode.DRAIN: "connect again with full jitter and submit again what was not answered",
+    CloseCode.DRAIN: "connect again with full jitter over two seconds at least; submit again what"
+    " was not answered",
     CloseCode.PROTOCOL_ERROR: "report it; connect again with full jitter, at most 3 times in a row",
     CloseCode.UNKNOWN_VERSION: "do not connect again before the client or the relay is updated",
     CloseCode.LOGIN_FAILED: "read the error before the close; do not try again unasked",
