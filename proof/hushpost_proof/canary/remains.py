@@ -75,13 +75,14 @@ class Remains:
     def in_memory(self, pid: int) -> Left:
         """Search the image of a process."""
         with stopped(pid):
-            return self._count(piece.data for piece in read_image(pid))
+            return self.among(piece.data for piece in read_image(pid))
 
     def in_files(self, folder: Path) -> Left:
         """Search every file of a folder."""
-        return self._count(path.read_bytes() for path in files_in(folder))
+        return self.among(path.read_bytes() for path in files_in(folder))
 
-    def _count(self, stretches: Iterable[bytes]) -> Left:
+    def among(self, stretches: Iterable[bytes]) -> Left:
+        """Search some bytes."""
         found: set[bytes] = set()
         bytes_read = 0
         for data in stretches:

@@ -7,6 +7,7 @@ machine without a relay, and every other is held until the relay is back, as by 
 """
 
 import asyncio
+import itertools
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -34,13 +35,13 @@ class RecordingProxy:
         self.url = f"ws://{self.host}"
         self.connections = 0
         self.bytes_carried = 0
-        self._relay_port = 0
+        self._relay_ports: tuple[int, ...] = (0,)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def lead_to(self, relay_port: int) -> None:
-        """Say where the relay is."""
-        self._relay_port = relay_port
+    def lead_to(self, *relay_ports: int) -> None:
+        """Say where the relay is; of several each connection gets the next one that takes it."""
+        self._relay_ports = relay_ports
 
     async def __aenter__(self) -> Self:
         self.folder.mkdir()
@@ -85,15 +86,15 @@ class RecordingProxy:
 
     async def _reach_relay(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         held = self.connections % 2 == 0
-        while True:
+        for turn in itertools.count(self.connections):
+            port = self._relay_ports[turn % len(self._relay_ports)]
             try:
-                return await asyncio.open_connection(
-                    "127.0.0.1", self._relay_port, local_addr=self._source()
-                )
+                return await asyncio.open_connection("127.0.0.1", port, local_addr=self._source())
             except OSError:
-                if not held:
+                if not held and turn - self.connections >= len(self._relay_ports) - 1:
                     raise
             await asyncio.sleep(_TRY_AGAIN_SECONDS)
+        raise AssertionError("counting has no end")
 
     def _source(self) -> tuple[str, int] | None:
         if not self.addresses:

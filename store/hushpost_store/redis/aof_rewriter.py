@@ -108,8 +108,10 @@ class AofRewriter:
             if log.mark == mark:
                 self._dirty.pop(log.run_id, None)
                 self._seen_clean[log.run_id] = began
-            elif log.run_id not in self._dirty:
-                self._dirty[log.run_id] = self._seen_clean.get(log.run_id, rewritten)
+            else:
+                since = self._dirty.get(log.run_id, self._seen_clean.get(log.run_id, rewritten))
+                # Never in the future: a clock may have been ahead, here or at another relay.
+                self._dirty[log.run_id] = min(since, began)
         if found.fault is not None:
             raise found.fault
         self._judged = None

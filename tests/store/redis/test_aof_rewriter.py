@@ -171,6 +171,23 @@ async def test_what_was_owed_outlives_every_relay(shards: Shards, single_url: st
     assert later.is_due()
 
 
+async def test_a_clock_that_was_ahead_holds_nothing_up(shards: Shards, single_url: str) -> None:
+    """A rewrite noted in the future, and a look made there, do not put off the next one."""
+    clock = Clock()
+    clock.now += 86_400
+    rewriter = await _clean(shards, single_url, clock)
+    await _delete(shards)
+    await rewriter.look()
+    clock.now -= 86_400
+    later = AofRewriter(shards, RedisOptions(single_url), clock)
+    for one in (rewriter, later):
+        await one.look()
+    clock.now += 600
+    assert [one.lag(clock.now) for one in (rewriter, later)] == [600, 600]
+    assert rewriter.is_due()
+    assert later.is_due()
+
+
 async def test_a_rewrite_of_another_relay_counts(shards: Shards, single_url: str) -> None:
     """What another relay's rewrite took out is not rewritten again; later deletions are."""
     clock = Clock()
