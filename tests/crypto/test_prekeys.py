@@ -1,8 +1,14 @@
 """Tests of hushpost_crypto.prekeys; the wrong cases by name stand in the vectors."""
 
+from pathlib import Path
+
 import pytest
 from hushpost_crypto import errors, primitives
 from hushpost_crypto.prekeys import (
+    ERASE_DAYS,
+    ONE_TIME_RECORDS,
+    REFILL_BELOW,
+    ROTATE_DAYS,
     PrekeySecret,
     SealSecret,
     make_one_time,
@@ -58,6 +64,19 @@ def test_one_time_prekeys_differ() -> None:
     assert {secret.kind for secret in batch} == {PrekeyKind.ONE_TIME}
     with pytest.raises(errors.LimitExceeded):
         make_one_time(101, today=TODAY)
+
+
+def test_numbers_are_those_of_the_specification() -> None:
+    """What content.md, section 10, says a device keeps, refills, rotates and erases, this does."""
+    page = Path(__file__).parents[2] / "docs" / "spec" / "content.md"
+    text = " ".join(page.read_text().split())
+    for sentence in (
+        f"keeps {ONE_TIME_RECORDS} one-time prekeys",
+        f"refills when fewer than {REFILL_BELOW} are left",
+        f"rotates the signed prekey and the seal key every {ROTATE_DAYS} days",
+        f"erased when it was used, and like signed prekey and seal secrets {ERASE_DAYS} days after",
+    ):
+        assert sentence in text
 
 
 def test_secrets_live_longer_than_what_is_sealed_to_them() -> None:

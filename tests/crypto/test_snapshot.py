@@ -89,6 +89,14 @@ def _checked(body: bytes) -> bytes:
     return body + labelled_sha256(SNAPSHOT_CHECK, body)
 
 
+def test_another_magic_is_no_book() -> None:
+    """What does not begin as a stored book does is none, whatever its checksum says."""
+    body = snapshot.dump(SessionBook(restarted_at=5))[:-32]
+    assert snapshot.load(_checked(body)).restarted_at == 5
+    with pytest.raises(SnapshotDamaged):
+        snapshot.load(_checked(b"HPSC" + body[4:]))
+
+
 def test_newer_format_is_said() -> None:
     """A format that this version does not know is named as such, not as damage."""
     body = snapshot.dump(SessionBook())[:-32]
@@ -100,7 +108,7 @@ def test_newer_format_is_said() -> None:
 def test_well_checked_nonsense_is_refused() -> None:
     """Even under a right checksum, bytes that no version wrote are refused as damage."""
     body = snapshot.dump(met()[0].book(Device("bob")))[:-32]
-    for other in (body + b"\0", body[:-1], body[:14] + b"\5" + body[15:], body[:15]):
+    for other in (body + b"\0", body[:-1], body[:14] + b"\5" + body[15:], body[:15], body[:5]):
         with pytest.raises(SnapshotDamaged):
             snapshot.load(_checked(other))
 
@@ -116,7 +124,9 @@ def _loads(dumped: bytes) -> bool:
 @pytest.mark.parametrize("writer", ["fields", "u8", "u32", "u64"])
 def test_nothing_stands_behind_any_part(writer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever has one thing more than this version writes, at any depth, is refused."""
-    book = _books()[-2]
+    books = _books()
+    book = SessionBook((*books[-1].sessions[:2], *books[6].sessions[:1]))
+    assert book.sessions[-1].unanswered is not None
     write: Callable[..., bytes] = getattr(snapshot, writer)
     written = 0
     longer = -1
