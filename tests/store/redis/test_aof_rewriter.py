@@ -1,6 +1,7 @@
 """Deleted envelopes leave the logs of every server, in time."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,10 +23,10 @@ from tests.store.redis.conftest import follows
 
 
 class Clock:
-    """The relay's clock, moved by hand."""
+    """The relay's clock, moved by hand; at first it is right, or no store would open."""
 
     def __init__(self) -> None:
-        self.now = NOW
+        self.now = time.time()
 
     def __call__(self) -> float:
         """Return the time."""
@@ -93,11 +94,11 @@ async def test_a_deleted_envelope_leaves_every_log(
         await _keeps_log(replica)
         store = await _used(primary.url, clock)
         await _has_all(primary, replica)
-        clock.now = NOW + 599
-        assert store.deletion_lag(clock.now) == 599
+        clock.now += 599
+        assert round(store.deletion_lag(clock.now)) == 599
         await asyncio.sleep(0.2)
         assert [_holds(server, 1) for server in (primary, replica)] == [True, True]
-        clock.now = NOW + 601
+        clock.now += 2
         async with asyncio.timeout(30):
             while (  # noqa: ASYNC110 - files of other processes
                 store.deletion_lag(clock.now) or _holds(primary, 1) or _holds(replica, 1)
@@ -114,11 +115,12 @@ async def test_much_deleted_is_rewritten_early(
 ) -> None:
     """The bytes deleted count too, whatever their age."""
     monkeypatch.setattr(aof_rewriter, "LOOK_SECONDS", 0.05)
-    store = await _used(single_url, Clock(), rewrite_after_bytes=4096)
+    clock = Clock()
+    store = await _used(single_url, clock, rewrite_after_bytes=4096)
     async with asyncio.timeout(30):
         while not store.stats().checkpoints:  # noqa: ASYNC110 - another process's work
             await asyncio.sleep(0.05)
-    assert store.deletion_lag(NOW) == 0
+    assert store.deletion_lag(clock.now) == 0
     await store.close()
 
 
@@ -136,7 +138,7 @@ async def _clean(shards: Shards, url: str, clock: Clock) -> AofRewriter:
     await rewriter.look()
     await rewriter.rewrite()
     await rewriter.look()
-    assert rewriter.lag(clock.now) == 0
+    assert round(rewriter.lag(clock.now)) == 0
     return rewriter
 
 
@@ -148,9 +150,9 @@ async def test_what_anybody_deleted_is_found(shards: Shards, single_url: str) ->
     await rewriter.look()
     clock.now += 5
     await _delete(shards)
-    assert rewriter.lag(clock.now) == 0
+    assert round(rewriter.lag(clock.now)) == 0
     await rewriter.look()
-    assert rewriter.lag(clock.now) == 5
+    assert round(rewriter.lag(clock.now)) == 5
     assert not rewriter.is_due()
     clock.now += 600
     assert rewriter.is_due()
@@ -167,7 +169,7 @@ async def test_what_was_owed_outlives_every_relay(shards: Shards, single_url: st
     clock.now += 4_000
     later = AofRewriter(shards, RedisOptions(single_url), clock)
     await later.look()
-    assert later.lag(clock.now) == 4_000
+    assert round(later.lag(clock.now)) == 4_000
     assert later.is_due()
 
 
@@ -183,7 +185,7 @@ async def test_a_clock_that_was_ahead_holds_nothing_up(shards: Shards, single_ur
     for one in (rewriter, later):
         await one.look()
     clock.now += 600
-    assert [one.lag(clock.now) for one in (rewriter, later)] == [600, 600]
+    assert [round(one.lag(clock.now)) for one in (rewriter, later)] == [600, 600]
     assert rewriter.is_due()
     assert later.is_due()
 
@@ -206,11 +208,11 @@ async def test_a_rewrite_of_another_relay_counts(shards: Shards, single_url: str
     after = await shards.ask_server(server, b"INFO", b"commandstats")
     assert _rewrites(before) == _rewrites(after)
     await other.look()
-    assert other.lag(clock.now) == 0
+    assert round(other.lag(clock.now)) == 0
     await _delete(shards)
     clock.now += 10
     await other.look()
-    assert other.lag(clock.now) == 10
+    assert round(other.lag(clock.now)) == 10
 
 
 def _rewrites(info: object) -> str:
@@ -225,9 +227,9 @@ async def test_a_note_counts_until_the_next_look(shards: Shards, single_url: str
     rewriter = await _clean(shards, single_url, clock)
     rewriter.deleted(5)
     clock.now += 3
-    assert rewriter.lag(clock.now) == 3
+    assert round(rewriter.lag(clock.now)) == 3
     await rewriter.look()
-    assert rewriter.lag(clock.now) == 0
+    assert round(rewriter.lag(clock.now)) == 0
 
 
 async def test_a_server_that_cannot_rewrite_keeps_the_lag(
@@ -248,12 +250,12 @@ async def test_a_server_that_cannot_rewrite_keeps_the_lag(
         with pytest.raises(errors.StoreFault):
             await rewriter.rewrite()
         await rewriter.look()
-        assert rewriter.lag(clock.now) == 700
+        assert round(rewriter.lag(clock.now)) == 700
         assert rewriter.is_due()
         obstacle.rmdir()
         await rewriter.rewrite()
         await rewriter.look()
-        assert rewriter.lag(clock.now) == 0
+        assert round(rewriter.lag(clock.now)) == 0
         monkeypatch.setattr(aof_rewriter, "REWRITE_SECONDS_MAX", 0.0)
         with pytest.raises(errors.StoreFault, match="does not end"):
             await rewriter.rewrite()
@@ -283,7 +285,7 @@ async def test_a_replica_that_was_away_is_rewritten_when_it_is_back(tmp_path: Pa
         await rewriter.rewrite()
         await rewriter.look()
         assert [_holds(server, 1) for server in (primary, replica)] == [False, True]
-        assert rewriter.lag(clock.now) == 0
+        assert round(rewriter.lag(clock.now)) == 0
         replica.settings = {**KEEPS, "repl-diskless-load": "disabled"}
         await replica.start()
         await cli(*follow)
