@@ -28,7 +28,7 @@ from hushpost_proof.harness.capture import read_capture
 from hushpost_proof.harness.journal import Journal
 from hushpost_proof.harness.relay_process import RelayProcess
 from hushpost_proof.harness.waiting import until
-from hushpost_proof.harness.wire_person import WirePerson
+from hushpost_proof.harness.wire_person import LoginFailed, WirePerson
 from hushpost_proof.harness.wrong_clock import CLOCK_VARIABLE, set_clock
 
 # After so long a rewrite is due, in place of ten minutes; the bound is three times that, as it is
@@ -246,7 +246,7 @@ class _Town:
 
     @asynccontextmanager
     async def _reading(self) -> AsyncGenerator[None]:
-        tasks = [asyncio.create_task(reader.listen()) for _, reader in self._pairs]
+        tasks = [asyncio.create_task(_listen(reader)) for _, reader in self._pairs]
         try:
             yield
         finally:
@@ -348,6 +348,14 @@ async def _town(folder: Path, plan: Plan) -> AsyncGenerator[_Town]:
             await writer.befriend(reader)
             pairs.append((writer, reader))
         yield _Town(folder, service, pairs)
+
+
+async def _listen(reader: WirePerson) -> None:
+    """Read, also where a relay has no server to ask for a while."""
+    while True:
+        with suppress(LoginFailed):
+            await reader.listen()
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -123,10 +123,11 @@ class AofRewriter:
         One that cannot does not keep the others from it: its fault is raised at the end.
         """
         self._bytes = 0
+        ripe = self._ripe()
         servers, fault = await self._servers()
         for server in servers:
             try:
-                await self._rewrite_at(server, is_copied=len(servers) > 1)
+                await self._rewrite_at(server, ripe, is_copied=len(servers) > 1)
             except errors.StoreFault as failed:
                 fault = fault or failed
         if fault is not None:
@@ -187,13 +188,19 @@ class AofRewriter:
                 fault = failed
         return _Found([log for log in logs if log.is_kept], fault)
 
-    async def _rewrite_at(self, server: Address, *, is_copied: bool) -> None:
+    def _ripe(self) -> frozenset[str]:
+        """Return the servers to rewrite now: while one fails, the others keep their own time."""
+        since = self._clock() - self._options.rewrite_after_seconds / 2
+        ripe = {run_id for run_id, moment in self._dirty.items() if moment <= since}
+        return frozenset(ripe or self._dirty)
+
+    async def _rewrite_at(self, server: Address, ripe: frozenset[str], *, is_copied: bool) -> None:
         try:
             async with asyncio.timeout(REWRITE_SECONDS_MAX):
                 before = await self._idle(server)
                 mark, _ = (await self._clean_marks()).get(before.run_id, ("", 0.0))
-                if not before.is_kept or before.mark == mark:
-                    return  # another relay was here meanwhile
+                if before.run_id not in ripe or before.mark == mark:
+                    return  # not yet, or another relay was here meanwhile
                 # It may have come after this relay's start.
                 await refuse_unfit(
                     self._shards, server, self._options.durability, is_copied=is_copied
