@@ -45,13 +45,17 @@ def prepare_contact(
 
 
 def seal_typing(desk: Desk, account_id: bytes, *, began: bool) -> list[OutboxEntry]:
-    """Seal a typing notice for each device of an open contact; none for any other."""
+    """Seal a typing notice for each device of an open contact; none for any other.
+
+    Nor for a device for which mail waits: a notice that overtakes it, and what answers the notice,
+    would move the ratchet on until nobody can open the mail that waited (content.md, 5).
+    """
     if contact_row(desk, account_id).stage is not ContactStage.OPEN:
         return []
     inner_id = texts.new_inner_id(desk)
     sealed: list[OutboxEntry] = []
     for device in texts.devices_ready(desk, account_id):
-        if device.typed < TYPED_MAX:
+        if device.typed < TYPED_MAX and not outbox.mail_waits(desk, device.key):
             sealed.append(outbox.seal_typing(desk, device, inner_id, began=began))
             save_device(desk, replace(device, typed=device.typed + 1))
     return sealed

@@ -140,6 +140,11 @@ def whole_outbox(desk: Desk) -> list[OutboxEntry]:
     return list(_SHELF.all(desk.ledger))
 
 
+def mail_waits(desk: Desk, device_key: bytes) -> bool:
+    """Whether anything for one device is not accepted yet."""
+    return bool(_SHELF.find(desk.ledger, device_key))
+
+
 def find_entry(desk: Desk, key: bytes) -> OutboxEntry | None:
     """Give an entry that may be gone by now."""
     return _SHELF.get(desk.ledger, key)

@@ -74,3 +74,12 @@ def test_preparing_a_contact_finds_it_or_accepts_who_knocked() -> None:
     assert bob.step(conversation.seal_typing, alice.own.account_id, began=True) == []
     room.settle()
     assert len(bob.step(conversation.seal_typing, alice.own.account_id, began=True)) == 1
+
+
+def test_nothing_is_typed_past_mail_that_waits() -> None:
+    """A notice would overtake a text that no relay took yet, and its answers outdate the text."""
+    alice, bob, room = _friends()
+    alice.send(bob, "waits")
+    assert alice.step(conversation.seal_typing, bob.own.account_id, began=True) == []
+    room.settle()
+    assert len(alice.step(conversation.seal_typing, bob.own.account_id, began=True)) == 1

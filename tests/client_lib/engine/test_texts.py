@@ -152,10 +152,10 @@ def test_a_device_that_has_not_accepted_gets_no_text(path: PostPath) -> None:
     """Texts, receipts and typing go to the devices whose contact drop stands, and no further."""
     alice, bob, _ = friends()
     _second_device_of(alice, bob, path)
-    alice.send(bob, "for one device")
-    assert {entry.device_id for entry in alice.outbox()} == {bob.own.device_id}
     (typing,) = alice.step(conversation.seal_typing, bob.own.account_id, began=True)
     assert typing.device_id == bob.own.device_id
+    alice.send(bob, "for one device")
+    assert {entry.device_id for entry in alice.outbox()} == {bob.own.device_id}
 
 
 def test_a_device_that_left_the_list_gets_no_text() -> None:
