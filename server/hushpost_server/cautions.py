@@ -6,6 +6,11 @@ About where mail is kept. What is unsafe for people is announced elsewhere (`ann
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from hushpost_store.errors import StoreError
+from hushpost_store.sqlite.migration_mark import MoveState, read_mark
 
 from hushpost_server.configuration import Configuration
 from hushpost_server.data_folder import DATABASE_FILE
@@ -20,15 +25,15 @@ class Caution:
 
 
 def cautions(configuration: Configuration) -> tuple[Caution, ...]:
-    """Return what an operator should look at; reads the data folder's list of files alone."""
+    """Return what an operator should look at; a database that was left is asked how far it is."""
     found: list[Caution] = []
     database = configuration.data_folder / DATABASE_FILE
-    if configuration.store == "redis" and database.exists():
+    way = _WAYS[_state_of(database)] if configuration.store == "redis" else ""
+    if way:
         found.append(
             Caution(
                 "database_left",
-                f'{database} lies beside store = "redis": what is in it is not served. Move it'
-                " into Redis with `hushpost-relay migrate`, or move the file away",
+                f'{database} lies beside store = "redis", and what is in it is not served. {way}',
             )
         )
     if configuration.store != "redis" and configuration.redis_url is not None:
@@ -40,3 +45,25 @@ def cautions(configuration: Configuration) -> tuple[Caution, ...]:
             )
         )
     return tuple(found)
+
+
+_ABSENT: Final = "absent"
+_WAYS: Final[dict[str | None, str]] = {
+    _ABSENT: "",
+    # What is left of it is the mark, which keeps a relay without `store` from starting empty.
+    MoveState.ERASED: "",
+    MoveState.DONE: "It was moved: if all is well, `hushpost-relay migrate --erase` overwrites it",
+    MoveState.GOING: "Its move is not finished: run the same `hushpost-relay migrate` again",
+    None: "Move it into Redis with `hushpost-relay migrate`, or move the file away",
+}
+
+
+def _state_of(database: Path) -> str | None:
+    """Return how far a database's mail has moved; None where it has not."""
+    if not database.exists():
+        return _ABSENT
+    try:
+        mark = read_mark(database)
+    except StoreError:  # damaged, or none of ours: it lies there all the same
+        return None
+    return mark.state if mark is not None else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from hushpost_server import (
     backup_command,
@@ -23,8 +24,10 @@ from hushpost_server import (
 from hushpost_server.command_arguments import Arguments
 from hushpost_server.errors import OperatorError
 from hushpost_server.logging import EventLog
-from hushpost_server.process_output import hold_exceptions
+from hushpost_server.process_output import hold_exceptions, print_no_more
 
+# As a shell says of a program that SIGPIPE ended.
+BROKEN_PIPE_STATUS: Final = 141
 _NOUNS = (
     serve_command,
     config_command,
@@ -54,12 +57,17 @@ def main(arguments: Sequence[str] | None = None, *, own_process: bool = False) -
     parsed.own_process = own_process
     run: Callable[[Arguments], int] = parsed.run
     try:
-        return run(parsed)
+        status = run(parsed)
+        sys.stdout.flush()
     except OperatorError as error:
         print(f"hushpost-relay: {error}", file=complaints)
         return 1
+    except BrokenPipeError:  # whoever read it, `head` for instance, has enough
+        print_no_more()
+        return BROKEN_PIPE_STATUS
     except KeyboardInterrupt:
         return 130
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

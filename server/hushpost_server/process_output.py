@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import os
 import sys
 import threading
 import warnings
@@ -28,6 +29,13 @@ Release = Callable[[], None]
 """Gives the process its own ways of printing back."""
 
 _UNSAFE_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def print_no_more() -> None:
+    """Let standard output go nowhere: nobody reads it, and Python would complain at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def hold_exceptions(log: EventLog) -> Release:

@@ -25,6 +25,7 @@ from hushpost_server.process_output import (
     hold_loop,
     hold_streams,
     let_libraries_log,
+    print_no_more,
 )
 from hushpost_server.relay import RelayServer
 
@@ -138,7 +139,10 @@ async def _serve_until_told(relay: RelayServer, log: EventLog, *, as_json: bool)
     with contextlib.ExitStack() as held:
         async with relay:
             _settle_memory()
-            _print_start(relay, as_json=as_json)
+            try:
+                _print_start(relay, as_json=as_json)
+            except BrokenPipeError:  # a reader that has gone is no reason to serve nobody
+                print_no_more()
             held.enter_context(_streams_of(relay.configuration, log))
             await told.wait()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from hushpost_server.command import main
 from hushpost_server.configuration import Configuration
 from hushpost_server.log_events import EVENTS
 from hushpost_server.logging import EventLog
+from hushpost_store.sqlite import SqliteStore
+from hushpost_store.sqlite.migration_mark import MigrationMark, MoveState, write_mark
 
 from tests.server.conftest import quiet
 
@@ -31,6 +35,30 @@ def test_a_database_beside_redis_is_named_with_the_way_out(tmp_path: Path) -> No
     assert "hushpost-relay migrate" in caution.sentence
     (tmp_path / "relay.db").unlink()
     assert cautions(quiet(store="redis", redis_url=URL, data_folder=tmp_path)) == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (None, "`hushpost-relay migrate`, or move the file away"),
+        (MoveState.GOING, "run the same `hushpost-relay migrate` again"),
+        (MoveState.DONE, "migrate --erase"),
+        (MoveState.ERASED, None),
+    ],
+)
+async def test_what_to_do_depends_on_how_far_the_move_is(
+    tmp_path: Path, state: MoveState | None, words: str | None
+) -> None:
+    """A real database with each mark that a migration leaves; the last one is all that is left."""
+    store = SqliteStore(tmp_path / "relay.db")
+    await store.open()
+    await store.close()
+    if state is not None:
+        with closing(sqlite3.connect(tmp_path / "relay.db", isolation_level=None)) as database:
+            write_mark(database, MigrationMark(state, bytes(16)))
+    found = cautions(quiet(store="redis", redis_url=URL, data_folder=tmp_path))
+    assert len(found) == (words is not None)
+    assert all(words in caution.sentence for caution in found if words)
 
 
 @pytest.mark.parametrize("store", ["sqlite", "memory"])

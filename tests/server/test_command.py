@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from hushpost_server import config_command
-from hushpost_server.command import main
+from hushpost_server.command import BROKEN_PIPE_STATUS, main
 
-from tests.server.relay_command import environment
+from tests.server.relay_command import COMMAND, environment
 
 SECRET = "alice@example.org"
 FAILING = f"""
@@ -73,3 +74,21 @@ def test_an_unknown_command_is_argparses_own_error() -> None:
     with pytest.raises(SystemExit) as caught:
         main(["dance"])
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("command", [["config", "--reference"], ["inventory", "--json"]])
+def test_a_reader_that_has_enough_is_no_fault(command: list[str]) -> None:
+    """`hushpost-relay ... | head`: nothing is complained about, by Python neither."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = subprocess.run(
+            [*COMMAND, *command],
+            check=False,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            env=environment(),
+        )
+    finally:
+        os.close(writing)
+    assert (ended.returncode, ended.stderr) == (BROKEN_PIPE_STATUS, b"")

@@ -145,3 +145,26 @@ def test_serve_runs_within_one_process_until_told(
     told = capsys.readouterr().out
     assert "ws://127.0.0.1:" in told
     assert ("UNSAFE" in told) == ("--json" not in more)
+
+
+def test_a_relay_whose_reader_has_gone_serves_on(tmp_path: Path) -> None:
+    """`serve | head -0`: where it listens is read by nobody, and it stops cleanly."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [*COMMAND, "serve", "--store", "memory", "--listen-port", "0", "--metrics-port", "0"]
+    with subprocess.Popen(
+        [*command, "--data-folder", str(tmp_path)],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    ) as process:
+        os.close(writing)
+        assert process.stderr is not None
+        assert "relay_started" in process.stderr.readline()
+        time.sleep(0.2)  # past the words that nobody reads
+        process.terminate()
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "relay_stopped" in errors
+    assert "BrokenPipe" not in errors
