@@ -27,7 +27,7 @@ from hushpost_store.redis.importing import RedisImport
 from hushpost_store.redis.migration_mark import ArrivalMark, ArrivalState
 from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.shards import Shards
-from hushpost_store.redis.store import FORMAT
+from hushpost_store.redis.tally import FORMAT
 from hushpost_store.sqlite import inventory
 from hushpost_store.sqlite.export import SqliteExport, opened
 from hushpost_store.sqlite.migration_mark import ID_BYTES, MigrationMark, MoveState, read_mark

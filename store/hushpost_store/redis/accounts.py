@@ -1,22 +1,28 @@
 """Accounts and prekeys, each account in one slot and its mailboxes in slots of their own.
 
-What touches an account and its mailboxes is a sequence of steps that can each be taken again:
-a mailbox is claimed before the account names it and released after it no longer does, so that a
-process that dies in between leaves at most a mailbox of nobody, which the sweep removes.
+What touches an account and its mailboxes is a sequence of steps that can each be taken again (see
+"Across slots"): a mailbox is claimed before the account names it and released after it no longer
+does, so that a process that dies in between leaves at most a mailbox of nobody, which the sweep
+removes. Other relays do the same at once: so a mailbox is released only as it was before the
+account was looked at, and claimed once more after the account names it.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 from hushpost_store import errors
 from hushpost_store.memory_accounts import DEVICE_LISTS_MAX
 from hushpost_store.quotas import Quotas
 from hushpost_store.redis import answers
+from hushpost_store.redis.command import Answer
+from hushpost_store.redis.durable_run import run_durably
 from hushpost_store.redis.figures import Figures
 from hushpost_store.redis.keys import account_keys, mailbox_keys
+from hushpost_store.redis.layout import CLAIM_BYTES, OWNER_BYTES
 from hushpost_store.redis.shards import Shards
 from hushpost_store.rows import (
     AccountRow,
@@ -39,16 +45,17 @@ class Accounts:
         self._shards = shards
         self._quotas = quotas
         self._figures = figures
-        # Mailboxes of nobody, and since when this process has seen them so.
+        # Mailboxes of nobody, and since when each sweep of this process has seen them so.
         self._orphans: dict[bytes, float] = {}
+        self._orphans_seen: dict[bytes, float] = {}
 
     async def create(self, account: AccountRow) -> None:
         """See `AccountStore.create_account`."""
         claimed = await self._claim(account.account_id, account.devices)
         listed = account.device_list
-        answer = await self._shards.run(
+        answer = await self._run_durably(
             "create_account",
-            account_keys(account.account_id),
+            account.account_id,
             account.genesis,
             account.created_day,
             listed.version,
@@ -58,9 +65,10 @@ class Accounts:
         )
         created = answers.number(answer)
         if created < 0:
-            await self._release(account.account_id, claimed)
+            await self._release_unnamed(account.account_id, claimed)
             raise errors.AccountExists("an account of this id exists and differs")
-        self._figures.accounts += created
+        await self._claim(account.account_id, account.devices)
+        self._figures.count_accounts(created)
 
     async def load(self, account_id: bytes, *, even_deleting: bool = False) -> AccountRow | None:
         """See `AccountStore.load_account`; `even_deleting` for who finishes a deletion."""
@@ -81,9 +89,9 @@ class Accounts:
         if before is None:
             raise errors.AccountUnknown("no account of this id")
         claimed = await self._claim(account_id, devices)
-        answer = await self._shards.run(
+        answer = await self._run_durably(
             "publish_list",
-            account_keys(account_id),
+            account_id,
             expected_head,
             device_list.version,
             device_list.head,
@@ -93,15 +101,17 @@ class Accounts:
         )
         outcome = answers.number(answer)
         if outcome < 0:
-            await self._release(account_id, claimed)
+            await self._release_unnamed(account_id, claimed)
             if outcome == -1:
                 raise errors.AccountUnknown("no account of this id")
             raise errors.DeviceListConflict("the stored device list is another one")
+        await self._claim(account_id, devices)
+        # Also where the list was there already: who published it may have died before this.
+        kept = {device.route for device in devices}
+        gone = [device for device in before.devices if device.route not in kept]
         if outcome:
             self._figures.on_deleted(0)
-            kept = {device.route for device in devices}
-            gone = [device for device in before.devices if device.route not in kept]
-            await self._release(account_id, gone)
+        await self._release_unnamed(account_id, gone)
 
     async def lists(self, account_id: bytes, after_version: int) -> tuple[DeviceListRow, ...]:
         """See `AccountStore.device_lists`."""
@@ -110,15 +120,16 @@ class Accounts:
 
     async def delete(self, account_id: bytes) -> bool:
         """See `AccountStore.delete_account`."""
-        account = await self.load(account_id, even_deleting=True)
-        keys = account_keys(account_id)
-        if account is None or not answers.number(await self._shards.run("mark_deleting", keys)):
-            return False
-        await self._release(account_id, account.devices)
-        gone = answers.number(await self._shards.run("remove_account", keys))
-        self._figures.accounts -= int(gone > 0)
-        self._figures.on_deleted(0)
-        return True
+        mark = secrets.token_bytes(_MARK_BYTES)
+        answer = await self._run_durably("mark_deleting", account_id, mark)
+        await self._finish(account_id, answer)
+        return bool(answers.items(answer))
+
+    async def finish_deletion(self, account_id: bytes) -> None:
+        """Go on with a deletion that was broken off, if the account is still marked."""
+        await self._finish(
+            account_id, await self._shards.run("load_account", account_keys(account_id), 1)
+        )
 
     async def publish_prekeys(
         self,
@@ -134,9 +145,9 @@ class Accounts:
         records: list[bytes | int] = []
         for prekey in one_time:
             records += (prekey.prekey_id, prekey.expiry_day, prekey.record)
-        answer = await self._shards.run(
+        answer = await self._run_durably(
             "publish_prekeys",
-            account_keys(account_id),
+            account_id,
             device_id,
             day,
             self._quotas.prekeys_max,
@@ -155,9 +166,7 @@ class Accounts:
         self, account_id: bytes, day: int, *, one_time: bool = True
     ) -> TakenPrekeys | None:
         """See `PrekeyStore`."""
-        answer = await self._shards.run(
-            "take_prekeys", account_keys(account_id), day, int(one_time)
-        )
+        answer = await self._run_durably("take_prekeys", account_id, day, int(one_time))
         taken = answers.taken_prekeys(answer)
         if taken is not None and any(bundle.one_time for bundle in taken.bundles):
             self._figures.on_deleted(0)
@@ -171,51 +180,115 @@ class Accounts:
             raise errors.DeviceUnknown("the account has no device of this id")
         return left
 
-    async def prune_prekeys(self, account_id: bytes, day: int) -> int:
-        """Remove what is past its day; returns how many records went."""
+    async def look_after(self, account_id: bytes, day: int) -> tuple[int, int]:
+        """Prune what is past its day, or finish a deletion: accounts left, records that went."""
         answer = await self._shards.run("prune_prekeys", account_keys(account_id), day)
-        if answers.number(answer):
+        pruned = answers.number(answer)
+        if pruned < 0:
+            await self.finish_deletion(account_id)
+            return 0, 0
+        if pruned:
             self._figures.on_deleted(0)
-        return answers.number(answer)
+        return 1, pruned
 
-    async def release_orphan(self, route: bytes, owner: bytes) -> bool:
-        """Remove a mailbox that its owner's account has not named for a while; whether it did."""
-        account_id, device_id = owner[:-_DEVICE_ID_BYTES], owner[-_DEVICE_ID_BYTES:]
-        account = await self.load(account_id, even_deleting=True)
-        device = account.device(device_id) if account is not None else None
-        if device is not None and device.route == route:
-            self._orphans.pop(route, None)
+    def begin_sweep(self) -> None:
+        """Forget mailboxes of nobody that the sweep before did not see."""
+        self._orphans, self._orphans_seen = self._orphans_seen, {}
+
+    async def release_orphan(self, route: bytes, claim: bytes) -> bool:
+        """Remove a mailbox that its owner's account has not named for a while; whether it did.
+
+        `claim` is what stood in the mailbox before this was called.
+        """
+        account_id, device_id = claim[:_ACCOUNT_ID_BYTES], claim[_ACCOUNT_ID_BYTES:OWNER_BYTES]
+        if await self._names(account_id, device_id, route):
             return False
         now = time.monotonic()
-        if now - self._orphans.setdefault(route, now) < ORPHAN_SECONDS:
+        since = self._orphans_seen[route] = self._orphans.get(route, now)
+        if now - since < ORPHAN_SECONDS:
             return False  # its account may be about to be made
-        del self._orphans[route]
-        await self._shards.run("release", mailbox_keys(route), owner)
-        return True
+        return await self._release_as_read(route, claim)
+
+    # -- inner ----------------------------------------------------------------------------------
+
+    async def _run_durably(self, script: str, account_id: bytes, *arguments: bytes | int) -> Answer:
+        return await run_durably(self._shards, script, account_keys(account_id), *arguments)
+
+    async def _finish(self, account_id: bytes, answer: Answer) -> None:
+        """Take the steps of a deletion after the mark; `answer` holds the account's fields."""
+        mark = answers.fields(answer).get(_MARK)
+        account = answers.account_row(account_id, answer)
+        if account is None or mark is None:
+            return
+        account_key = account_keys(account_id)[0]
+
+        async def is_marked(_device: DeviceRow) -> bool:
+            return await self._shards.ask(account_key, b"HGET", account_key, _MARK) == mark
+
+        await self._release(account_id, account.devices, is_marked)
+        gone = answers.number(await self._run_durably("remove_account", account_id, mark))
+        self._figures.count_accounts(-int(gone > 0))
+        self._figures.on_deleted(0)
 
     async def _claim(self, account_id: bytes, devices: Sequence[DeviceRow]) -> list[DeviceRow]:
-        """Make the mailboxes that are not there yet; none where a route is another's."""
-        claimed: list[DeviceRow] = []
+        """Claim the mailboxes, and return those that were made; none where a route is another's."""
+        made: list[DeviceRow] = []
         for device in devices:
-            answer = await self._shards.run(
-                "claim", mailbox_keys(device.route), _owner(account_id, device)
+            answer = await run_durably(
+                self._shards,
+                "claim",
+                mailbox_keys(device.route),
+                _owner(account_id, device),
+                secrets.token_bytes(CLAIM_BYTES),
             )
             if answers.number(answer) < 0:
-                await self._release(account_id, claimed)
+                await self._release_unnamed(account_id, made)
                 raise errors.RouteTaken("a route names a mailbox already: draw another one")
             if answers.number(answer):
-                claimed.append(device)
-        return claimed
+                made.append(device)
+        return made
 
-    async def _release(self, account_id: bytes, devices: Sequence[DeviceRow]) -> None:
+    async def _names(self, account_id: bytes, device_id: bytes, route: bytes) -> bool:
+        account = await self.load(account_id, even_deleting=True)
+        device = account.device(device_id) if account is not None else None
+        return device is not None and device.route == route
+
+    async def _release_unnamed(self, account_id: bytes, devices: Iterable[DeviceRow]) -> None:
+        """Release mailboxes that the account does not name."""
+
+        async def is_unnamed(device: DeviceRow) -> bool:
+            return not await self._names(account_id, device.device_id, device.route)
+
+        await self._release(account_id, devices, is_unnamed)
+
+    async def _release(
+        self,
+        account_id: bytes,
+        devices: Iterable[DeviceRow],
+        may_go: Callable[[DeviceRow], Awaitable[bool]],
+    ) -> None:
+        """Release the mailboxes of which `may_go` says so after their claim was read."""
         for device in devices:
-            answer = await self._shards.run(
-                "release", mailbox_keys(device.route), _owner(account_id, device)
-            )
-            self._figures.count_out(*answers.numbers(answer))
+            key = mailbox_keys(device.route)[0]
+            claim = await self._shards.ask(key, b"HGET", key, b"owner")
+            if not isinstance(claim, bytes) or claim[:OWNER_BYTES] != _owner(account_id, device):
+                continue
+            if await may_go(device):
+                await self._release_as_read(device.route, claim)
+
+    async def _release_as_read(self, route: bytes, claim: bytes) -> bool:
+        answer = await run_durably(self._shards, "release", mailbox_keys(route), claim)
+        queued, size, went = answers.numbers(answer)
+        self._figures.count_out(queued, size)
+        if went:
+            self._figures.on_deleted(0)
+        return went > 0
 
 
-_DEVICE_ID_BYTES: Final = 16
+# Random, as of a claim: two alike would have to meet within one account.
+_MARK_BYTES: Final = 8
+_MARK: Final = b"deleting"
+_ACCOUNT_ID_BYTES: Final = 32
 
 
 def _owner(account_id: bytes, device: DeviceRow) -> bytes:

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from struct import Struct
+from contextlib import suppress
 from typing import Final, TypeGuard
 
+from hushpost_store import errors
+from hushpost_store.redis import layout
 from hushpost_store.redis.command import Answer, ServerError
 from hushpost_store.rows import (
     AccountRow,
     DeviceListRow,
     DeviceRow,
-    ExpiredDrop,
     ExpiredNotice,
     PrekeyBundle,
     QueuedEnvelope,
     TakenPrekeys,
 )
-
-# As in mailbox.lua: sequence, hour of its end, size, drop reference; the envelope's tail follows.
-_HEAD: Final = Struct(">QII16s")
-_EXPIRED_DROP: Final = Struct(">16sI")
-_HEAD_OF_LIST: Final = Struct(">I")
-# How many of an envelope's last bytes lie beside its head: with them a body of a bucket's size
-# would need the allocator's next larger class, a quarter more memory.
-TAIL_BYTES: Final = 16
 
 
 def numbers(answer: Answer) -> list[int]:
@@ -62,38 +55,39 @@ def fields(answer: Answer) -> dict[bytes, bytes]:
 
 
 def queued_envelope(answer: Answer) -> QueuedEnvelope:
-    """Read one envelope of a backlog: sequence, id, head, body."""
-    _, envelope_id, head, body = items(answer)
-    packed = blob(head)
-    sequence, not_after, _, drop_ref = _HEAD.unpack_from(packed)
-    envelope = blob(body) + packed[_HEAD.size :]
-    return QueuedEnvelope(sequence, blob(envelope_id), drop_ref, not_after, envelope)
+    """Read one envelope of a backlog: sequence, id, head, body. Raises StoreDamaged."""
+    sequence, envelope_id, head, body = items(answer)
+    row = layout.unpacked_envelope(blob(envelope_id), blob(head), blob(body))
+    if row.sequence != sequence:
+        raise errors.StoreDamaged("an envelope is not where its head says")
+    return row
 
 
 def expired_notices(answer: Answer) -> tuple[ExpiredNotice, ...]:
-    """Read the notices that wait, oldest first."""
-    return tuple(
-        ExpiredNotice(
-            number(notice_id),
-            tuple(ExpiredDrop(*pair) for pair in _EXPIRED_DROP.iter_unpack(blob(packed))),
-        )
-        for notice_id, packed in (items(row) for row in items(answer))
-    )
+    """Read the notices that wait, oldest first; one that cannot be read is passed over."""
+    found: list[ExpiredNotice] = []
+    for notice_id, packed in (items(row) for row in items(answer)):
+        with suppress(errors.StoreDamaged):
+            found.append(ExpiredNotice(number(notice_id), layout.unpacked_notice(blob(packed))))
+    return tuple(found)
 
 
 def account_row(account_id: bytes, answer: Answer) -> AccountRow | None:
-    """Read an account from its fields; None where there are none."""
+    """Read an account from its fields; None where there are none. Raises StoreDamaged."""
     found = fields(answer)
     if not found:
         return None
-    devices = tuple(
-        DeviceRow(*(found[b"%s:%d" % (name, place)] for name in _DEVICE_FIELDS))
-        for place in range(1, int(found[b"devices"]) + 1)
-    )
-    device_list = DeviceListRow(int(found[b"version"]), found[b"head"], found[b"record"])
-    return AccountRow(
-        account_id, found[b"genesis"], int(found[b"created_day"]), device_list, devices
-    )
+    try:
+        devices = tuple(
+            DeviceRow(*(found[b"%s:%d" % (name, place)] for name in _DEVICE_FIELDS))
+            for place in range(1, int(found[b"devices"]) + 1)
+        )
+        device_list = DeviceListRow(int(found[b"version"]), found[b"head"], found[b"record"])
+        return AccountRow(
+            account_id, found[b"genesis"], int(found[b"created_day"]), device_list, devices
+        )
+    except (KeyError, ValueError) as fault:
+        raise errors.StoreDamaged("an account lacks what it must have") from fault
 
 
 _DEVICE_FIELDS: Final = (b"device_id", b"device_key", b"route")
@@ -103,11 +97,10 @@ def device_lists(answer: Answer) -> tuple[DeviceListRow, ...]:
     """Read the device lists that are kept, oldest first."""
     rows: list[DeviceListRow] = []
     for version, packed in fields(answer).items():
-        (size,) = _HEAD_OF_LIST.unpack_from(packed)
-        record_at = _HEAD_OF_LIST.size + size
-        rows.append(
-            DeviceListRow(int(version), packed[_HEAD_OF_LIST.size : record_at], packed[record_at:])
-        )
+        try:
+            rows.append(layout.unpacked_list(int(version), packed))
+        except ValueError as fault:
+            raise errors.StoreDamaged("the version of a list is no number") from fault
     return tuple(sorted(rows, key=lambda row: row.version))
 
 
@@ -116,9 +109,13 @@ def taken_prekeys(answer: Answer) -> TakenPrekeys | None:
     rows = items(answer)
     if not rows:
         return None
-    genesis, version, head, record = (blob(item) for item in items(rows[0]))
+    try:
+        genesis, version, head, record = (blob(item) for item in items(rows[0]))
+        listed = DeviceListRow(int(version), head, record)
+    except (ServerError, ValueError) as fault:
+        raise errors.StoreDamaged("an account lacks what it must have") from fault
     bundles = tuple(_bundle(items(bundle)) for bundle in items(rows[1]))
-    return TakenPrekeys(genesis, DeviceListRow(int(version), head, record), bundles)
+    return TakenPrekeys(genesis, listed, bundles)
 
 
 def _bundle(row: list[Answer]) -> PrekeyBundle:

@@ -16,10 +16,17 @@ OnAnswer = Callable[[Answer], None]
 
 # The slots of a cluster; a single server is one that owns them all.
 SLOTS: Final = 16_384
+# What names the life of a server, and what stands for it until a command is written to one.
+LIFE_BYTES: Final = 8
+ANY_LIFE: Final = bytes(LIFE_BYTES)
 
 
 class ServerError(errors.StoreFault):
     """A server answered with an error: its first word, and nothing that may quote a value."""
+
+
+class Unreadable(ServerError):
+    """A script met a value of another type or form than it writes."""
 
 
 class Redirected(ServerError):
@@ -53,6 +60,7 @@ class Command:
         "packed",
         "redirected_at",
         "slot",
+        "takes_life",
         "via",
     )
 
@@ -64,9 +72,12 @@ class Command:
         *,
         on_durable: Callable[[bool], None] | None = None,
         ask: Address | None = None,
+        takes_life: bool = False,
     ) -> None:
         self.packed: Final = packed(arguments)
         self.slot: Final = slot
+        self.takes_life: Final = takes_life
+        """Whether its last argument is a place for the life of the server that it goes to."""
         self.on_answer = on_answer
         self.on_durable: Final = on_durable
         self.via: Callable[[Command, Answer], None] | None = None

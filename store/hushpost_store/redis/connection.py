@@ -24,6 +24,7 @@ from hushpost_store.redis.command import (
     ConnectionLost,
     Redirected,
     ServerError,
+    Unreadable,
 )
 from hushpost_store.redis.refusals import refusal
 from hushpost_store.redis.resp import AnswerParser, Garbled, packed

@@ -86,7 +86,8 @@ class RedisExport:
             self._number(b"ZCARD", order),
             self._number(b"HLEN", bodies),
         )
-        if found.get(b"owner") != account_id + device.device_id:
+        owner = account_id + device.device_id
+        if found.get(b"owner", b"")[: layout.OWNER_BYTES] != owner:
             return None
         try:
             contents = _mailbox(device.route, found, drop_rows, expired_rows)
@@ -161,7 +162,7 @@ def _standing(name: bytes, value: bytes) -> KeptStanding:
 
 
 def _mailbox(route: bytes, found: Fields, drops: Fields, expired: Fields) -> MailboxContents:
-    owner = found[b"owner"]
+    owner = found[b"owner"][: layout.OWNER_BYTES]
     kept = tuple(layout.unpacked_drop(name, drops[name]) for name in sorted(drops))
     _require_ends_noted(kept, int(found.get(b"drop_end", 0)))
     refs = sorted(name[1:] for name in found if _counts_drop(name, b"#"))

@@ -35,19 +35,19 @@ def account_keys(account_id: bytes) -> tuple[bytes, ...]:
 
 def route_named_by(key: bytes) -> bytes | None:
     """Return the route whose mailbox this key is; None where it is no key of ours."""
-    name = _named_by(key)
-    return name if name is not None and mailbox_keys(name)[0] == key else None
+    route = _named_by(key, _ROUTE_TAG)
+    return route if route is not None and mailbox_keys(route)[0] == key else None
 
 
 def account_named_by(key: bytes) -> bytes | None:
     """Return the id of the account that this key is; None where it is no key of ours."""
-    name = _named_by(key)
-    return name if name is not None and account_keys(name)[0] == key else None
+    account_id = _named_by(key, _ACCOUNT_TAG)
+    return account_id if account_id and account_keys(account_id)[0] == key else None
 
 
-def _named_by(key: bytes) -> bytes | None:
+def _named_by(key: bytes, tag_characters: int) -> bytes | None:
     tag = key[1 : key.find(b"}")]
-    if len(tag) not in (_ROUTE_TAG, _ACCOUNT_TAG):
+    if len(tag) != tag_characters:
         return None
     try:
         return urlsafe_b64decode(tag + b"=" * (-len(tag) % 4))

@@ -43,6 +43,16 @@ class Lanes:
             await self.close()
             raise errors.StoreFault("a connection to Redis ended at once")
 
+    @property
+    def has_life(self) -> bool:
+        """Whether the server was a primary when these were opened, and since."""
+        return all(link.life is not None for link in self._links)
+
+    def forget_life(self) -> None:
+        """Note that the server is no primary now: if it is one again, it may have forgotten."""
+        for link in self._links:
+            link.life = None
+
     def teach(self) -> None:
         """Give the server our scripts, before whatever goes through any lane."""
         for link in self._links:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from struct import Struct
 from typing import Final
@@ -10,14 +11,15 @@ from hushpost_store import admission, errors
 from hushpost_store.interface import SubmissionListener
 from hushpost_store.quotas import Quotas
 from hushpost_store.redis import answers
-from hushpost_store.redis.answers import TAIL_BYTES
 from hushpost_store.redis.command import Answer
+from hushpost_store.redis.durable_run import run_durably
 from hushpost_store.redis.figures import Figures
 from hushpost_store.redis.keys import mailbox_keys
+from hushpost_store.redis.layout import TAIL_BYTES, check_sum
 from hushpost_store.redis.options import Durability, RedisOptions
 from hushpost_store.redis.posting import RETRY_SECONDS, Posting
 from hushpost_store.redis.shards import Shards
-from hushpost_store.redis.wake_ups import WakeUps
+from hushpost_store.redis.wake_ups import EPOCH_BITS, WakeUps
 from hushpost_store.rows import (
     NOTICE_DROPS_MAX,
     Admitted,
@@ -91,6 +93,7 @@ class Mailboxes:
                 envelope[:-TAIL_BYTES],
                 envelope[-TAIL_BYTES:],
                 self._bounds,
+                check_sum(envelope_id, drop_hash[: admission.DROP_REF_BYTES], not_after, envelope),
             ),
             posting.answered,
             posting.durable if self._waits_for_replicas else None,
@@ -98,7 +101,10 @@ class Mailboxes:
 
     def _tell(self, node: bytes, submission: Submission, admitted: Admitted) -> None:
         """Wake the node where the mailbox is logged in, unless it is this one."""
-        if not node or node == self._node or admitted.duplicate:
+        if node == self._node:
+            return
+        self._wake_ups.contradicted(submission.route, node)
+        if not node or admitted.duplicate:
             return
         if admitted.sequence:
             self._wake_ups.mail_waits(node, submission.route, admitted.sequence)
@@ -107,13 +113,20 @@ class Mailboxes:
 
     async def open(self, route: bytes) -> OpenedMailbox:
         """See `MailboxStore.open_mailbox`."""
-        answer = await self._shards.run("open", mailbox_keys(route), self._node, NOTICE_DROPS_MAX)
+        answer = await run_durably(
+            self._shards,
+            "open",
+            mailbox_keys(route),
+            self._node,
+            NOTICE_DROPS_MAX,
+            secrets.randbits(EPOCH_BITS),
+        )
         if answer is None:
             raise errors.MailboxUnknown("no mailbox has this route")
-        begun, last, queued, notices, before = answers.items(answer)
+        begun, last, queued, notices, before, ended = answers.items(answer)
         epoch, node = answers.number(begun), answers.blob(before)
         if node and node != self._node:
-            self._wake_ups.login_ended(node, route, epoch - 1)
+            self._wake_ups.login_ended(node, route, answers.number(ended))
         self._wake_ups.logins[route] = epoch
         return OpenedMailbox(
             epoch,
@@ -126,22 +139,41 @@ class Mailboxes:
         """See `MailboxStore.close_mailbox`; a lost answer leaves a login that the next one ends."""
         if self._wake_ups.logins.get(route) == epoch:
             del self._wake_ups.logins[route]
-        self._shards.send("close", mailbox_keys(route), (epoch,), lambda _: None)
+        self._shards.send("close", mailbox_keys(route), (epoch, self._node), lambda _: None)
 
     async def read(
         self, route: bytes, epoch: int, *, after_sequence: int, limit: int, now: float
     ) -> list[QueuedEnvelope]:
         """See `MailboxStore.read_backlog`."""
-        answer = await self._shards.run(
-            "read", mailbox_keys(route), epoch, after_sequence, limit, int(now)
-        )
-        return [answers.queued_envelope(row) for row in answers.items(answer)]
+        keys = mailbox_keys(route)
+        while True:
+            answer = await self._shards.run(
+                "read", keys, epoch, self._node, after_sequence, limit, int(now)
+            )
+            rows = answers.items(answer)
+            found = self._whole(route, rows)
+            if found or not rows:
+                return found
+            # All damaged: what follows is looked for, since an empty page would mean the end.
+            after_sequence = answers.number(answers.items(rows[-1])[0])
+
+    def _whole(self, route: bytes, rows: Sequence[Answer]) -> list[QueuedEnvelope]:
+        """Return the envelopes that are what was written; the others are counted."""
+        found: list[QueuedEnvelope] = []
+        for row in rows:
+            try:
+                found.append(answers.queued_envelope(row))
+            except errors.StoreDamaged:
+                self._figures.note_damage(route + answers.blob(answers.items(row)[1]))
+        return found
 
     def acknowledge(self, route: bytes, epoch: int, sequences: Sequence[int]) -> None:
         """See `MailboxStore`: what a lost answer leaves is delivered again."""
         if sequences:
             keys = mailbox_keys(route)
-            self._shards.send("acknowledge", keys, (epoch, *_runs(sequences)), self._gone)
+            self._shards.send(
+                "acknowledge", keys, (epoch, self._node, *_runs(sequences)), self._gone
+            )
 
     def _gone(self, answer: Answer) -> None:
         if isinstance(answer, errors.StoreFault):
@@ -164,7 +196,8 @@ class Mailboxes:
     ) -> None:
         """See `DropStore`."""
         life_end = admission.once_life_end(now, self._quotas) if kind is DropKind.ONCE else 0
-        answer = await self._shards.run(
+        answer = await run_durably(
+            self._shards,
             "register_drop",
             mailbox_keys(route),
             *_halves(drop_hash),
@@ -186,7 +219,9 @@ class Mailboxes:
 
     async def revoke_drop(self, route: bytes, drop_hash: bytes) -> None:
         """See `DropStore`."""
-        answer = await self._shards.run("revoke_drop", mailbox_keys(route), *_halves(drop_hash))
+        answer = await run_durably(
+            self._shards, "revoke_drop", mailbox_keys(route), *_halves(drop_hash)
+        )
         if answers.number(answer) < 0:
             raise errors.MailboxUnknown("no mailbox has this route")
         self._figures.on_deleted(0)

@@ -10,16 +10,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from hushpost_store.redis.barrier import Barrier
-from hushpost_store.redis.command import Answer, Command, ConnectionLost, Redirected
+from hushpost_store.redis.command import (
+    ANY_LIFE,
+    LIFE_BYTES,
+    Answer,
+    Command,
+    ConnectionLost,
+    Redirected,
+    into,
+)
 from hushpost_store.redis.connection import ServerConnection
+from hushpost_store.redis.replication import life_of
 from hushpost_store.redis.resp import packed
 from hushpost_store.redis.scripts import all_scripts
 
 _ASKING: Final = packed((b"ASKING",))
+_END: Final = b"\r\n"
+_LIFE_AT: Final = -LIFE_BYTES - len(_END)
 
 
 class NodeLink:
@@ -41,12 +52,20 @@ class NodeLink:
         self._something_waits = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.is_open = False
+        self.life: bytes | None = None
+        """The life in which the server numbers envelopes; None where it is no primary."""
 
     async def open(self) -> None:
-        """Connect. Raises ConnectionLost."""
+        """Connect, and learn the server's life. Raises StoreFault."""
         await self._connection.open()
         self.is_open = True
         self._task = asyncio.create_task(self._read())
+        self.life = await self._learn()
+
+    async def _learn(self) -> bytes | None:
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.send(Command((b"INFO", b"replication"), None, into(answer)))
+        return life_of(await answer)
 
     def teach(self) -> None:
         """Give the server our scripts; what is sent after this can name them."""
@@ -80,9 +99,20 @@ class NodeLink:
         self._waiting.extend(commands)
         self._something_waits.set()
         try:
-            self._connection.write_soon(b"".join([_bytes_of(command) for command in commands]))
+            self._connection.write_soon(b"".join(self._parts(commands)))
         except ConnectionLost:
             self.lose()
+
+    def _parts(self, commands: Iterable[Command]) -> list[bytes | memoryview]:
+        parts: list[bytes | memoryview] = []
+        for command in commands:
+            if command.ask is not None:
+                parts.append(_ASKING)
+            if command.takes_life:
+                parts += (memoryview(command.packed)[:_LIFE_AT], self.life or ANY_LIFE, _END)
+            else:
+                parts.append(command.packed)
+        return parts
 
     async def _read(self) -> None:
         while self.is_open:
@@ -132,7 +162,3 @@ class NodeLink:
         self._on_lost(self)
         for command in lost:
             self._tell(command, ConnectionLost("the connection to Redis ended before the answer"))
-
-
-def _bytes_of(command: Command) -> bytes:
-    return command.packed if command.ask is None else _ASKING + command.packed

@@ -56,12 +56,16 @@ class Posting:
             return
         reason, number, *rest = answers.items(answer)
         if reason != 0:
-            listener.refused(Refusal(answers.number(reason)), answers.number(number))
+            refusal = Refusal(answers.number(reason))
+            if refusal is Refusal.RETRY:  # half a mailbox
+                figures.note_damage(self._submission.route)
+            listener.refused(refusal, answers.number(number))
             return
         admitted = Admitted(answers.number(number), duplicate=rest[0] == 1)
-        if admitted.sequence and not admitted.duplicate:
+        if admitted.sequence:
             figures.is_faulty = False  # a refusal would not show that Redis can write
-            figures.count_in(len(self._submission.envelope))
+            if not admitted.duplicate:
+                figures.count_in(len(self._submission.envelope))
         self._on_admitted(answers.blob(rest[1]), self._submission, admitted)
         listener.admitted(admitted)
         if self._waits and admitted.sequence:

@@ -1,20 +1,41 @@
-"""Which replicas follow a primary now."""
+"""What a server says of its replication: its life as a primary, and who follows it."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hushpost_store.redis import answers
 from hushpost_store.redis.address import Address
-from hushpost_store.redis.shards import Shards
+from hushpost_store.redis.command import LIFE_BYTES, Answer
+
+if TYPE_CHECKING:
+    from hushpost_store.redis.shards import Shards
 
 
 async def replicas_of(shards: Shards, primary: Address) -> list[Address]:
     """Return the replicas that have all that the primary had. Raises StoreFault."""
     answer = await shards.ask_server(primary, b"INFO", b"replication")
     found: list[Address] = []
-    for line in answers.blob(answer).decode().splitlines():
-        name, _, value = line.partition(":")
+    for name, value in _lines(answer):
         if name.startswith("slave") and "=" in value:
             said = dict(part.split("=", 1) for part in value.split(","))
             if said.get("state") == "online":
                 found.append(Address(said["ip"], int(said["port"])))
     return found
+
+
+def life_of(answer: Answer) -> bytes | None:
+    """Return what `INFO replication` calls a primary's life; None where it is none.
+
+    Redis draws a replication id whenever a server starts, and when a replica takes over: two
+    servers, or one before and after, that may not hold the same have different ones.
+    """
+    said = dict(_lines(answer))
+    if said.get("role") != "master":
+        return None
+    return bytes.fromhex(said["master_replid"])[:LIFE_BYTES]
+
+
+def _lines(answer: Answer) -> list[tuple[str, str]]:
+    lines = answers.blob(answer).decode().splitlines()
+    return [(name, value) for name, colon, value in (x.partition(":") for x in lines) if colon]

@@ -25,22 +25,28 @@ class Script:
     name: str
     text: bytes
     sha: bytes
+    takes_life: bool
+    """Whether it numbers envelopes, and so must know the life of the server that it runs on."""
 
 
 # What frees memory, or lets somebody come and take what is there, must run on a full server too.
 _ON_FULL_SERVERS: Final = frozenset(
     {
         *("open", "close", "acknowledge", "notices", "seen", "sweep", "revoke_drop"),
+        *("tally", "swept", "renew"),
         *("release", "mark_deleting", "remove_account", "prune_prekeys", "claim_service"),
     }
 )
+
+_NUMBERING: Final = frozenset({"enqueue"})
 
 
 def _script(name: str, *before: str) -> Script:
     text = b"\n".join((_LUA / f"{part}.lua").read_bytes() for part in (*before, name))
     if name in _ON_FULL_SERVERS:
         text = b"#!lua flags=allow-oom\n" + text
-    return Script(name, text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())
+    sha = hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
+    return Script(name, text, sha, takes_life=name in _NUMBERING)
 
 
 def _of_mailbox(*names: str) -> dict[str, Script]:
@@ -62,5 +68,6 @@ def all_scripts() -> dict[str, Script]:
         "notices": _script("notices", "mailbox", "notice"),
         **_of_account("create_account", "publish_list", "load_account", "load_lists"),
         **_of_account("mark_deleting", "remove_account"),
+        **{name: _script(name) for name in ("tally", "swept", "renew")},
         **_of_account("publish_prekeys", "take_prekeys", "count_prekeys", "prune_prekeys"),
     }

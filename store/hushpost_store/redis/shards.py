@@ -20,6 +20,7 @@ from hushpost_store import errors
 from hushpost_store.redis.address import Address
 from hushpost_store.redis.barrier import Barrier
 from hushpost_store.redis.command import (
+    ANY_LIFE,
     Answer,
     Command,
     ConnectionLost,
@@ -108,9 +109,13 @@ class Shards:
 
         `on_durable` is then told whether replicas have it; never where `on_answer` got a fault.
         """
-        sha = all_scripts()[script].sha
-        whole = (b"EVALSHA", sha, len(keys), *keys, *arguments)
-        self._give(Command(whole, slot_of(keys[0]), on_answer, on_durable=on_durable))
+        known = all_scripts()[script]
+        takes_life = known.takes_life
+        whole = (b"EVALSHA", known.sha, len(keys), *keys, *arguments)
+        if takes_life:
+            whole += (ANY_LIFE,)
+        slot = slot_of(keys[0])
+        self._give(Command(whole, slot, on_answer, on_durable=on_durable, takes_life=takes_life))
 
     def send_command(
         self,
@@ -218,6 +223,9 @@ class Shards:
                 command.ask = target
             else:
                 self._topology = self._known().moved(slot, target)
+        elif redirected.word == "READONLY":
+            # It follows another one now; its name may lead elsewhere when it is looked up anew.
+            self._drop(command.ask or self._known().owners[slot])
         elif redirected.word == "NOSCRIPT":
             # Flushed by an operator, or a replica that took over.
             for link in self._links.values():
@@ -238,8 +246,7 @@ class Shards:
         takes the next.
         """
         await asyncio.sleep(REDIRECTED_PAUSE_SECONDS)
-        with suppress(errors.StoreFault):
-            self._topology = await self._look()
+        await self._look_anew()
         held = self._held.setdefault(slot, [])
         held.sort(key=lambda command: command.ordinal)
         too_old = time.monotonic() - REDIRECTED_SECONDS_MAX
@@ -260,6 +267,10 @@ class Shards:
 
     def _send_to(self, address: Address, command: Command) -> None:
         link = self._links.get(address)
+        if link is not None and command.takes_life and not link.has_life:
+            # Connected while it was a replica: what it was called then says nothing now.
+            self._drop(address)
+            link = None
         if link is not None:
             link.send(command)
         elif self._is_closed:
@@ -277,8 +288,7 @@ class Shards:
         except errors.StoreFault as fault:
             del self._opening[address]
             _fail(self._before_open.pop(address, []), fault)
-            with suppress(errors.StoreFault):
-                self._topology = await self._look()
+            await self._look_anew()
             return
         del self._opening[address]
         for command in self._before_open.pop(address, []):
@@ -303,7 +313,22 @@ class Shards:
             del self._links[address]
             self._in_background(link.close())
 
+    def _drop(self, address: Address | None) -> None:
+        """Close the connections to a server, to open others; what waits there is told so."""
+        link = self._links.pop(address, None) if address is not None else None
+        if link is not None:
+            self._in_background(link.close())
+
     # -- who owns what --------------------------------------------------------------------------
+
+    async def _look_anew(self) -> None:
+        """Learn who owns what now, or leave it at what was known."""
+        with suppress(errors.StoreFault):
+            self._topology = await self._look()
+            primaries = self._topology.primaries
+            for address, link in self._links.items():
+                if address not in primaries:
+                    link.forget_life()
 
     def _known(self) -> Topology:
         if self._topology is None:

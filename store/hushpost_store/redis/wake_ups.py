@@ -39,6 +39,9 @@ ENDED_LOOK_SECONDS: Final = 0.25
 # Mailboxes that one look asks for at once.
 LOOKS_AT_ONCE: Final = 500
 
+# The lower bits of an epoch are drawn at random, and say nothing of which one came first.
+EPOCH_BITS: Final = 20
+
 _WAITS: Final = Struct(">c16sQ")
 _ENDED: Final = Struct(">c16sQ")
 _EPHEMERAL: Final = Struct(">c16s16s16sI")
@@ -100,6 +103,16 @@ class WakeUps:
     def login_ended(self, node: bytes, route: bytes, epoch: int) -> None:
         """Tell a node that a device that was logged in there is logged in elsewhere."""
         self._tell(node, _ENDED.pack(b"d", route, epoch))
+
+    def contradicted(self, route: bytes, node: bytes) -> None:
+        """Learn from a script's answer whose login stands (b"": nobody's): not one of this node."""
+        held = self.logins.get(route)
+        if held is None or self._watcher is None:
+            return
+        if node:
+            self._watcher.login_moved(route, held)
+        else:
+            self._watcher.login_lost(route, held)
 
     def _tell_all(self) -> None:
         to_tell, self._to_tell = self._to_tell, {}
@@ -196,10 +209,12 @@ class WakeUps:
         """Tell what became of a login, by the mailbox's epoch, last sequence and node."""
         epoch, last, node = answers.items(answer)
         stands = 0 if epoch is None else int(answers.blob(epoch))
-        if stands == held and node == self._options.node.encode():
+        is_ours = node == self._options.node.encode()
+        later = (stands >> EPOCH_BITS) - (held >> EPOCH_BITS)
+        if stands == held and is_ours:
             if last is not None:
                 watcher.mail_waits(route, int(answers.blob(last)))
-        elif stands >= held and node is not None:
+        elif node is not None and (later > 0 or (later == 0 and not is_ours)):
             watcher.login_moved(route, held)
         else:
             # A failover took it back, or who was logged in after it is gone again, or the mailbox.

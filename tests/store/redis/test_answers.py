@@ -3,9 +3,12 @@
 from struct import pack
 
 import pytest
-from hushpost_store.redis import answers
+from hushpost_store import errors
+from hushpost_store.redis import answers, layout
 from hushpost_store.redis.command import ServerError
-from hushpost_store.rows import DeviceListRow, ExpiredDrop
+from hushpost_store.rows import DeviceListRow, ExpiredDrop, QueuedEnvelope
+from hypothesis import given
+from hypothesis import strategies as st
 
 ID = b"i" * 16
 REF = b"r" * 16
@@ -13,10 +16,22 @@ REF = b"r" * 16
 
 def test_an_envelope_is_put_together_from_body_and_tail() -> None:
     """The head carries the place and the envelope's last bytes."""
-    head = pack(">QII16s", 7, 480_024, 20, REF) + b"tail" * 4
-    row = answers.queued_envelope([7, ID, head, b"body"])
-    assert (row.sequence, row.envelope_id, row.drop_ref, row.not_after) == (7, ID, REF, 480_024)
-    assert row.envelope == b"body" + b"tail" * 4
+    sent = QueuedEnvelope(7, ID, REF, 480_024, b"body" + b"tail" * 4)
+    assert answers.queued_envelope([7, ID, layout.packed_head(sent), b"body"]) == sent
+
+
+@given(st.integers(0, 18 + 36 + 16), st.integers(0, 7))
+def test_an_envelope_with_a_flipped_bit_is_damaged(place: int, bit: int) -> None:
+    """In its id, its head, its body or its tail; so is one that lies under another sequence."""
+    sent = QueuedEnvelope(7, ID, REF, 480_024, b"bod" + b"tail" * 4)
+    parts = bytearray(ID + b"bod" + layout.packed_head(sent))
+    parts[place] ^= 1 << bit
+    with pytest.raises(errors.StoreDamaged):
+        answers.queued_envelope([7, bytes(parts[:16]), bytes(parts[19:]), bytes(parts[16:19])])
+    with pytest.raises(errors.StoreDamaged):
+        answers.queued_envelope([8, ID, layout.packed_head(sent), b"bod"])
+    with pytest.raises(errors.StoreDamaged):
+        answers.queued_envelope([7, ID, b"short", b"bod"])
 
 
 def test_notices_are_read_with_their_drops() -> None:
@@ -71,3 +86,26 @@ def test_what_is_of_another_kind_is_a_fault(read: object) -> None:
         read(1.5)
     with pytest.raises(ServerError):
         answers.numbers([b"x"])
+
+
+@pytest.mark.parametrize("field", [b"devices", b"version", b"genesis", b"route:1"])
+def test_half_an_account_is_damaged(field: bytes) -> None:
+    """What lacks a field, or has no number where one belongs, is no account and no absence."""
+    flat = {
+        b"genesis": b"g", b"created_day": b"20000", b"version": b"2", b"head": b"h",
+        b"record": b"rec", b"devices": b"1", b"device_id:1": ID, b"device_key:1": b"k",
+        b"route:1": REF,
+    }  # fmt: skip
+    less = [part for name, value in flat.items() if name != field for part in (name, value)]
+    with pytest.raises(errors.StoreDamaged):
+        answers.account_row(b"a" * 32, less)
+
+
+def test_half_a_list_or_bundle_is_damaged() -> None:
+    """It is a fault that can be asked again, and never an older list."""
+    for flat in ([b"1", b"\0"], [b"one", pack(">I", 0)]):
+        with pytest.raises(errors.StoreDamaged):
+            answers.device_lists(flat)
+    with pytest.raises(errors.StoreDamaged):
+        answers.taken_prekeys([[b"g", None, b"h", b"r"], []])
+    assert answers.expired_notices([[3, b"odd"]]) == ()

@@ -55,7 +55,7 @@ async def _pair(folder: Path) -> AsyncGenerator[tuple[RedisServer, RedisServer]]
 
 
 async def _opened(primary: RedisServer) -> RedisStore:
-    options = RedisOptions(primary.url, Durability.REPLICATED, replica_seconds_max=0.3)
+    options = RedisOptions(primary.url, Durability.REPLICATED, replica_seconds_max=1.0)
     store = RedisStore(options, Quotas())
     await store.open()
     return store

@@ -22,7 +22,7 @@ from hushpost_store.redis.barrier import Barrier
 from hushpost_store.redis.importing import RedisImport, write
 from hushpost_store.redis.keys import mailbox_keys
 from hushpost_store.redis.shards import Shards
-from hushpost_store.redis.store import FORMAT
+from hushpost_store.redis.tally import FORMAT
 from hushpost_store.rows import OneTimePrekey, Refusal
 
 from tests.store.redis.conftest import opened as opened_store

@@ -35,7 +35,7 @@ async def test_scripts_that_were_flushed_are_taught_again(shards: Shards) -> Non
     """An operator who flushes scripts loses no command."""
     (address,) = shards.primaries
     await shards.ask_server(address, b"SCRIPT", b"FLUSH")
-    answers = await asyncio.gather(*(shards.run("claim", KEYS, b"me") for _ in range(5)))
+    answers = await asyncio.gather(*(shards.run("claim", KEYS, b"me", b"c" * 8) for _ in range(5)))
     assert answers == [1, 0, 0, 0, 0]
 
 
@@ -44,17 +44,17 @@ async def test_a_server_that_died_is_found_again(tmp_path: Path) -> None:
     async with redis_server(tmp_path) as server:
         shards = Shards(RedisUrl.parse(server.url), RedisOptions(server.url))
         await shards.open()
-        assert await shards.run("claim", KEYS, b"me") == 1
+        assert await shards.run("claim", KEYS, b"me", b"c" * 8) == 1
         server.kill()
         with pytest.raises(errors.StoreFault):
-            await shards.run("claim", KEYS, b"me")
+            await shards.run("claim", KEYS, b"me", b"c" * 8)
         with pytest.raises(errors.StoreFault):
-            await shards.run("claim", KEYS, b"me")
+            await shards.run("claim", KEYS, b"me", b"c" * 8)
         await server.start()
-        assert await shards.run("claim", KEYS, b"me") == 0
+        assert await shards.run("claim", KEYS, b"me", b"c" * 8) == 0
         await shards.close()
         with pytest.raises(errors.StoreFault):
-            await shards.run("claim", KEYS, b"me")
+            await shards.run("claim", KEYS, b"me", b"c" * 8)
 
 
 async def test_no_seed_that_answers_is_said() -> None:
@@ -67,7 +67,9 @@ async def test_no_seed_that_answers_is_said() -> None:
 
 async def test_waiting_bytes_fall_back_to_nothing(shards: Shards) -> None:
     """Whoever waits for less pressure is woken by the answers."""
-    asked = [asyncio.create_task(shards.run("claim", KEYS, b"x" * 1_000)) for _ in range(50)]
+    asked = [
+        asyncio.create_task(shards.run("claim", KEYS, b"x" * 1_000, b"c" * 8)) for _ in range(50)
+    ]
     await asyncio.sleep(0)
     assert shards.waiting_bytes > 50_000
     await asyncio.wait_for(shards.below(0), 10)

@@ -102,16 +102,16 @@ async def test_a_sweep_finishes_what_a_crash_broke_off(
 ) -> None:
     """A half deleted account is finished; a mailbox of nobody goes, but not at first sight."""
     await with_drops(redis_store, "alice")
-    await shards.run("claim", mailbox_keys(b"r" * 16), digest("nobody") + b"d" * 16)
+    await shards.run("claim", mailbox_keys(b"r" * 16), digest("nobody") + b"d" * 16, b"c" * 8)
     await redis_store.create_account(account("carol"))
-    await shards.run("mark_deleting", account_keys(digest("carol")))
+    await shards.run("mark_deleting", account_keys(digest("carol")), b"m" * 8)
     assert await redis_store.load_account(digest("carol")) is None
     await redis_store.sweep(NOW)
-    assert await shards.run("open", mailbox_keys(b"r" * 16), b"node", 9) is not None
+    assert await shards.run("open", mailbox_keys(b"r" * 16), b"node", 9, 1) is not None
     monkeypatch.setattr(accounts, "ORPHAN_SECONDS", 0.0)
     await redis_store.sweep(NOW)
-    assert await shards.run("open", mailbox_keys(b"r" * 16), b"node", 9) is None
-    assert await shards.run("open", mailbox_keys(route("carol")), b"node", 9) is None
+    assert await shards.run("open", mailbox_keys(b"r" * 16), b"node", 9, 1) is None
+    assert await shards.run("open", mailbox_keys(route("carol")), b"node", 9, 1) is None
     assert await redis_store.load_account(digest("bob")) is not None
     assert redis_store.stats().accounts == 1
 
@@ -202,11 +202,3 @@ async def test_a_full_redis_frees_itself(single_url: str) -> None:
     finally:
         await cli("-p", port, "config", "set", "maxmemory", "0")
         await store.close()
-
-
-async def test_what_an_earlier_life_deleted_is_owed_by_the_next(single_url: str) -> None:
-    """A store that opens counts as if something had been deleted: the log may still hold it."""
-    store = RedisStore(RedisOptions(single_url), QUOTAS, lambda: NOW)
-    await store.open()
-    assert store.deletion_lag(NOW + 100) == 100
-    await store.close()

@@ -1,7 +1,8 @@
 -- Makes a mailbox for its owner: 1 made, 0 it was the owner's already, -1 it is another's.
-local owner = redis.call('HGET', mailbox, 'owner')
-if owner then
-  return owner == ARGV[1] and 0 or -1
+-- ARGV: the owner, and random bytes that make this claim another one than those before.
+local known = redis.call('HGET', mailbox, 'owner')
+if known and string.sub(known, 1, #ARGV[1]) ~= ARGV[1] then
+  return -1
 end
-redis.call('HSET', mailbox, 'owner', ARGV[1])
-return 1
+redis.call('HSET', mailbox, 'owner', ARGV[1] .. ARGV[2])
+return known and 0 or 1

@@ -1,5 +1,5 @@
 -- Ends a login epoch, if it is still the present one.
-if redis.call('HGET', mailbox, 'epoch') == ARGV[1] then
+if is_present(ARGV[1], ARGV[2]) then
   redis.call('HDEL', mailbox, 'node')
 end
 return 1

@@ -9,6 +9,10 @@ if redis.call('EXISTS', account) == 1 then
     local device = redis.call('HMGET', account, 'device_id:' .. place, 'device_key:' .. place, 'route:' .. place)
     same = same and device[1] == ARGV[at] and device[2] == ARGV[at + 1] and device[3] == ARGV[at + 2]
   end
+  if same then
+    -- Written again, so that waiting for replicas waits for what the first one wrote.
+    redis.call('HSET', account, 'created_day', redis.call('HGET', account, 'created_day'))
+  end
   return same and 0 or -1
 end
 redis.call('HSET', account, 'genesis', ARGV[1], 'created_day', ARGV[2])

@@ -3,12 +3,14 @@
 -- {reason, seconds until it is worth trying again}. Each call into Redis costs a microsecond or
 -- two: what is known of the mailbox is read by one and written by one.
 local call = redis.call
-local NO_DROP, FULL = 1, 2
+local NO_DROP, FULL, RETRY = 1, 2, 3
 local ref, rest, id = ARGV[1], ARGV[2], ARGV[3]
 local is_ephemeral, not_after, now = ARGV[4] == '1', tonumber(ARGV[5]), tonumber(ARGV[6])
 local size, body, tail = tonumber(ARGV[7]), ARGV[8], ARGV[9]
 local envelopes_max, bytes_max, drop_envelopes_max, drop_bytes_max,
   knocks_max, knock_bytes_max, retry_seconds = struct.unpack(QUOTAS, ARGV[10])
+-- The last one names the life of the server that this runs on.
+local sum, life = tonumber(ARGV[11]), ARGV[12]
 
 local drop = call('HGET', drops, ref)
 if not drop or string.sub(drop, 1, 16) ~= rest then
@@ -19,9 +21,12 @@ local used_by = string.sub(drop, USED_BY_AT)
 
 local function look()
   return call('HMGET', mailbox, 'queued', 'node', 'bytes', '#' .. ref, '%' .. ref, 'last',
-    'earliest', 'latest')
+    'earliest', 'latest', 'owner', 'life')
 end
 local found = look()
+if not found[9] then
+  return {RETRY, 0} -- half a mailbox: damaged, and for the operator to look at
+end
 local queued = tonumber(found[1]) or 0
 local node = found[2] or ''
 if is_ephemeral then
@@ -60,6 +65,8 @@ local today = math.floor(now / DAY)
 local knocks = 0
 if kind == KNOCK then
   -- Refilled by the day and never by draining; contacts' mail cannot use it up.
+  -- A relay whose clock is behind goes on with the later day: two could start it again in turn.
+  today = math.max(today, figure('knock_day'))
   knocks = figure('knock_day') == today and figure('knocks') or 0
   if knocks >= knocks_max then
     return {FULL, (today + 1) * DAY - math.floor(now) + 1}
@@ -72,18 +79,23 @@ elseif queued >= envelopes_max or bytes + size > bytes_max
   return {FULL, retry_seconds}
 end
 
-sequence = (tonumber(found[6]) or 0) + 1
+-- A server that took over may not know the last numbers: none of them is given again.
+local is_new_life = found[10] and found[10] ~= life
+sequence = (tonumber(found[6]) or 0) + (is_new_life and LOST_MAX or 0) + 1
 local earliest, latest = not_after, not_after
 if queued > 0 then
   earliest = math.min(tonumber(found[7]) or 0, not_after)
   latest = math.max(tonumber(found[8]) or 0, not_after)
 end
-call('HSET', heads, id, struct.pack(HEAD, sequence, not_after, size, ref) .. tail)
+call('HSET', heads, id, struct.pack(HEAD, sequence, not_after, size, ref, sum) .. tail)
 call('HSET', bodies, id, body)
 call('ZADD', order, sequence, id)
 call('HSET', mailbox, 'last', sequence, 'queued', queued + 1, 'bytes', bytes + size,
   '#' .. ref, through + 1, '%' .. ref, through_bytes + size, 'earliest', earliest,
   'latest', latest)
+if found[10] ~= life then
+  call('HSET', mailbox, 'life', life)
+end
 if kind == KNOCK then
   call('HSET', mailbox, 'knock_day', today, 'knocks', knocks + 1)
 elseif kind == ONCE then
@@ -91,7 +103,8 @@ elseif kind == ONCE then
   call('HSET', mailbox, 'drop_end', math.min(figure('drop_end'), not_after))
 end
 if queued == 0 or latest > (tonumber(found[8]) or 0) then
-  local seconds = not_after * HOUR - math.floor(now) + GRACE
+  -- From whichever clock is behind, so that a wrong one ends nothing early.
+  local seconds = latest * HOUR - math.min(math.floor(now), tonumber(call('TIME')[1])) + GRACE
   call('EXPIRE', heads, seconds)
   call('EXPIRE', bodies, seconds)
   call('EXPIRE', order, seconds)

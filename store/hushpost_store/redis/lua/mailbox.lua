@@ -2,9 +2,10 @@
 -- A script sees one mailbox at one moment; nothing else runs in between.
 local mailbox, drops, heads, order, bodies, expired = unpack(KEYS)
 
--- One queued envelope: sequence, hour of its end, size, drop reference, its last bytes.
-local HEAD = '>I8I4I4c16'
-local TAIL_AT = 33
+-- One queued envelope: sequence, hour of its end, size, drop reference, check sum; its last bytes
+-- follow.
+local HEAD = '>I8I4I4c16I4'
+local HEAD_BYTES = 36
 -- One drop: the half of its hash that is not its name, kind, hour of its end, who used it.
 local DROP = '>c16I1I4'
 local USED_BY_AT = 22
@@ -14,9 +15,23 @@ local CONTACT, ONCE, KNOCK = 1, 2, 3
 local HOUR, DAY = 3600, 86400
 -- Longer than any relay takes between two sweeps: Redis expires only what nobody swept.
 local GRACE = 2 * HOUR
+-- How far the sequence rises where a server that took over may not know the last ones: more than can
+-- be under way. Above 1e14 Lua would round what it writes; that is 1e8 such steps.
+local LOST_MAX = 1048576
 
 local function figure(field)
   return tonumber(redis.call('HGET', mailbox, field)) or 0
+end
+
+-- Whether the login that calls is the present one.
+local function is_present(epoch, node)
+  local present = redis.call('HMGET', mailbox, 'epoch', 'node')
+  return present[1] == epoch and present[2] == node
+end
+
+-- Whether a head is as long as one is; what cannot be read is left as it is.
+local function is_whole(head)
+  return head and #head >= HEAD_BYTES
 end
 
 local function count_out(ref, size)
@@ -32,7 +47,7 @@ end
 -- Takes an envelope out; returns its size and its drop, or nil where it is not there.
 local function forget(id)
   local head = redis.call('HGET', heads, id)
-  if not head then
+  if not is_whole(head) then
     return nil
   end
   local _, _, size, ref = struct.unpack(HEAD, head)
@@ -51,7 +66,7 @@ local function take_rows(ids)
   local packed = redis.call('HMGET', heads, unpack(ids))
   local gone, freed, refs, through = 0, 0, {}, {}
   for at = 1, #ids do
-    if packed[at] then
+    if is_whole(packed[at]) then
       local _, _, size, ref = struct.unpack(HEAD, packed[at])
       gone, freed = gone + 1, freed + size
       if not through[ref] then

@@ -1,10 +1,13 @@
 -- Begins a login epoch on a node; the one before ends. False where there is no mailbox.
--- {epoch, last sequence, queued, notices, node of the login that ended}; see notices.lua.
+-- ARGV: node, most drops of a notice, random bits of the epoch.
+-- {epoch, last sequence, queued, notices, node and epoch of the login that ended}; see notices.lua.
+local EPOCH_STEP = 1048576
 if redis.call('HEXISTS', mailbox, 'owner') == 0 then
   return false
 end
 settle()
-local epoch = redis.call('HINCRBY', mailbox, 'epoch', 1)
-local before = redis.call('HGET', mailbox, 'node') or ''
-redis.call('HSET', mailbox, 'node', ARGV[1])
-return {epoch, figure('last'), figure('queued'), close_notice(tonumber(ARGV[2])), before}
+local before = redis.call('HMGET', mailbox, 'node', 'epoch')
+local epoch = (math.floor((tonumber(before[2]) or 0) / EPOCH_STEP) + 1) * EPOCH_STEP + tonumber(ARGV[3])
+redis.call('HSET', mailbox, 'epoch', string.format('%.0f', epoch), 'node', ARGV[1])
+return {epoch, figure('last'), figure('queued'), close_notice(tonumber(ARGV[2])), before[1] or '',
+  tonumber(before[2]) or 0}

@@ -12,6 +12,8 @@ if known[1] == ARGV[2] and known[2] == ARGV[3] and known[3] == ARGV[4] then
     same = same and device[1] == ARGV[at] and device[2] == ARGV[at + 1] and device[3] == ARGV[at + 2]
   end
   if same then
+    -- Written again, so that waiting for replicas waits for what the first one wrote.
+    redis.call('HSET', account, 'version', known[1])
     return 0
   end
 end

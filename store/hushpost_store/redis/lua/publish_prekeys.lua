@@ -18,9 +18,12 @@ if next(new) and left(stock, day) + valid > most then
   return -2
 end
 for member, at in pairs(new) do
-  redis.call('ZADD', fresh, stock + tonumber(ARGV[at + 1]), member)
+  -- A day beyond the step would be another device's.
+  redis.call('ZADD', fresh, stock + math.min(tonumber(ARGV[at + 1]), DEVICE_STEP - 1), member)
   redis.call('HSET', records, member, ARGV[at + 2])
 end
+-- Also where all were there: waiting for replicas waits for what wrote them.
+redis.call('HSET', account, 'devices', redis.call('HGET', account, 'devices'))
 for kind = 1, 2 do
   if ARGV[kind * 2 + 2] ~= '' then
     -- A deletion of its own, so that it counts as one: what is replaced leaves the logs too.

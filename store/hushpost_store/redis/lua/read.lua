@@ -1,8 +1,9 @@
 -- Up to a limit of envelopes after a sequence, in order, for the present login; none expired.
--- Each as sequence, id, head, body.
-local after, limit, now = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+-- Each as sequence, id, head, body. ARGV: epoch, node, sequence, limit, now. What cannot be read is
+-- handed out all the same, for the relay to count.
+local after, limit, now = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local found = {}
-if redis.call('HGET', mailbox, 'epoch') ~= ARGV[1] or redis.call('HEXISTS', mailbox, 'node') == 0 then
+if not is_present(ARGV[1], ARGV[2]) then
   return found
 end
 while #found < limit do
@@ -12,10 +13,13 @@ while #found < limit do
   end
   for at = 1, #page, 2 do
     local id, head = page[at], redis.call('HGET', heads, page[at])
-    after = tonumber(page[at + 1])
-    local _, not_after = struct.unpack('>I8I4', head)
-    if not_after * HOUR > now and #found < limit then
-      found[#found + 1] = {after, id, head, redis.call('HGET', bodies, id)}
+    after = page[at + 1]
+    local _, not_after
+    if is_whole(head) then
+      _, not_after = struct.unpack('>I8I4', head)
+    end
+    if (not not_after or not_after * HOUR > now) and #found < limit then
+      found[#found + 1] = {tonumber(after), id, head or '', redis.call('HGET', bodies, id) or ''}
     end
   end
 end

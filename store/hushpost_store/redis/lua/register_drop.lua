@@ -7,7 +7,12 @@ end
 local known = redis.call('HGET', drops, ref)
 if known then
   local same, known_kind = struct.unpack('>c16I1', known)
-  return same == rest and known_kind == kind and 0 or -2
+  if same ~= rest or known_kind ~= kind then
+    return -2
+  end
+  -- Written again, so that waiting for replicas waits for what the first one wrote.
+  redis.call('HSET', drops, ref, known)
+  return 0
 end
 if redis.call('HLEN', drops) >= drops_max then
   return -3

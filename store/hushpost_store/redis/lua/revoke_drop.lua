@@ -4,6 +4,8 @@ if redis.call('HEXISTS', mailbox, 'owner') == 0 then
 end
 local drop = redis.call('HGET', drops, ARGV[1])
 if not drop or string.sub(drop, 1, 16) ~= ARGV[2] then
+  -- Something is written all the same, so that waiting for replicas waits for the first one.
+  redis.call('HSET', mailbox, 'owner', redis.call('HGET', mailbox, 'owner'))
   return 0
 end
 return redis.call('HDEL', drops, ARGV[1])
