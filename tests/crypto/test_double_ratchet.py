@@ -26,6 +26,20 @@ def test_duty(duty: Callable[[], None]) -> None:
     duty()
 
 
+def test_what_was_late_in_several_chains_still_opens() -> None:
+    """A late message takes nothing from other chains that wait for theirs."""
+    pair = Pair()
+    pair.turn()
+    late: list[bytes] = []
+    for number in range(4):
+        late += [pair.send("alice", b"%d.%d" % (number, part)) for part in range(2)]
+        pair.turn()
+    for number in (2, 0, 3, 1):
+        for part in (1, 0):
+            message = late[2 * number + part]
+            assert pair.receive("bob", message) == b"%d.%d" % (number, part)
+
+
 def test_most_headers_open_at_the_first_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     """What continues a chain costs one trial, and so does the answer to what was sent."""
     trials: list[bytes] = []

@@ -86,6 +86,13 @@ def test_no_other_size_is_an_envelope(size: int) -> None:
             assemble(Commitment(data[:32]), data[32:])
 
 
+@pytest.mark.parametrize("size", [0, 31, 33])
+def test_a_commitment_has_one_length(size: int) -> None:
+    """What would fill the bucket with a longer or shorter commitment is no envelope either."""
+    with pytest.raises(errors.BadLength, match="a commitment is 32 bytes"):
+        assemble(Commitment(bytes(size)), bytes(Bucket.SMALL - size))
+
+
 def test_id_that_does_not_match_is_refused() -> None:
     """An envelope under an id that differs in any one bit is refused."""
     envelope = bytes(4096)

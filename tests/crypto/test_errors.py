@@ -7,6 +7,7 @@ from hushpost_crypto import errors
 def test_a_bad_ciphertext_says_one_thing_whatever_was_wrong() -> None:
     """The error takes no detail, so that no cause can be told from another."""
     assert str(errors.Undecryptable()) == str(errors.Undecryptable())
+    assert "does not open" in str(errors.Undecryptable())
     with pytest.raises(TypeError):
         errors.Undecryptable("the tag is wrong")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]  # what must not be possible
 

@@ -6,13 +6,27 @@ from dataclasses import replace
 import pytest
 from hushpost_crypto.kem_ratchet import NO_STEP, ORDINARY, KemFields, KemRatchet, begin_receiving
 
-from tests.crypto.pairwise_duties import DUTIES
+from tests.crypto.pairwise_duties import DUTIES, Pair
 
 
 @pytest.mark.parametrize("duty", DUTIES["kem_ratchet"], ids=lambda duty: duty.__name__)
 def test_duty(duty: Callable[[], None]) -> None:
     """Each demand of pairwise_duties, whose docstring says it, is met."""
     duty()
+
+
+def test_key_and_secret_stand_or_fall_together() -> None:
+    """After an answer neither is left, and while one is outstanding both are there."""
+    beginning = KemRatchet.begin(0.0)
+    assert (beginning.own_secret, beginning.own_key, beginning.peer_key) == (None, b"", b"")
+    pair = Pair()
+    seen: set[bool] = set()
+    for _ in range(6):
+        pair.turn()
+        for kem in (pair.alice.root.kem, pair.bob.root.kem):
+            assert bool(kem.own_key) == (kem.own_secret is not None)
+            seen.add(bool(kem.own_key))
+    assert seen == {False, True}
 
 
 def test_a_chain_without_fields_changes_nothing() -> None:

@@ -62,8 +62,10 @@ def test_one_time_prekeys_differ() -> None:
     assert len({secret.prekey_id for secret in batch}) == 100
     assert len({secret.x25519_secret + secret.mlkem_seed for secret in batch}) == 100
     assert {secret.kind for secret in batch} == {PrekeyKind.ONE_TIME}
-    with pytest.raises(errors.LimitExceeded):
-        make_one_time(101, today=TODAY)
+    assert make_one_time(0, today=TODAY) == ()
+    for count in (-1, 101):
+        with pytest.raises(errors.LimitExceeded):
+            make_one_time(count, today=TODAY)
 
 
 def test_numbers_are_those_of_the_specification() -> None:
@@ -83,6 +85,7 @@ def test_secrets_live_longer_than_what_is_sealed_to_them() -> None:
     """Last day of use, fourteen days of life, rounding and skew end before the erasure."""
     record = read_prekey(RECORD, PrekeyKind.SIGNED, ACCOUNT_ID, ENTRY, today=TODAY)
     assert record.expiry_day + 14 + 1 + 1 <= SIGNED.erase_day == TODAY + 37
+    assert SEAL.erase_day == SIGNED.erase_day
 
 
 def test_repr_hides_the_secrets() -> None:

@@ -147,6 +147,17 @@ def test_nothing_stands_behind_any_part(writer: str, monkeypatch: pytest.MonkeyP
         assert not _loads(snapshot.dump(book)), f"{writer} number {longer}"
 
 
+def test_old_chains_are_kept_without_a_current_one() -> None:
+    """Whichever chains a ratchet has, it comes back with those."""
+    (session,) = _books()[3].sessions
+    chain = session.ratchet.receiving
+    assert chain is not None
+    for receiving, old in ((None, ()), (None, (chain,)), (chain, (chain, chain))):
+        ratchet = replace(session.ratchet, receiving=receiving, old=old)
+        book = SessionBook((replace(session, ratchet=ratchet),))
+        assert snapshot.load(snapshot.dump(book)) == book
+
+
 def test_a_chain_has_a_shape_that_there_is() -> None:
     """A receiving chain whose headers would have unknown fields was never written."""
     (session,) = _books()[3].sessions
