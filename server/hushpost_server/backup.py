@@ -91,7 +91,13 @@ def restore_backup(configuration: Configuration, source: Path) -> bool:
 
 def _database(configuration: Configuration) -> Path:
     if configuration.store != "sqlite":
-        kept = {"redis": "in Redis: back it up there, and keep a copy of identity.json"}
+        kept = {
+            "redis": (
+                "in Redis, of which no copy is made: a file of Redis holds envelopes and prekeys,"
+                " and would bring back what was deleted. Give each server a replica, keep a copy of"
+                " identity.json, and see docs/operating.md, 'What an operator keeps of Redis'"
+            )
+        }
         place = kept.get(configuration.store, "in memory: nothing is on disk")
         raise BackupFailed(f"this relay keeps its mail {place}")
     return configuration.data_folder / DATABASE_FILE

@@ -25,6 +25,7 @@ from hushpost_server.configuration import Configuration
 from hushpost_server.data_folder import DATABASE_FILE
 from hushpost_server.errors import CheckFailed, IdentityUnusable
 from hushpost_server.identity import load_identity
+from hushpost_server.redis_place import require_packages
 
 # Below the deletion bound: while somebody reads, a running relay cannot cut its log.
 CHECK_SECONDS_MAX = 20.0
@@ -47,6 +48,8 @@ def add(commands: Commands) -> None:
 def _check(arguments: Arguments) -> int:
     configuration = configuration_of(arguments)
     print_cautions(configuration)
+    if configuration.store == "redis":
+        return _check_redis(configuration, repairs=arguments.repair)
     database = _database(configuration)
     if arguments.repair:
         _repair(database)
@@ -57,6 +60,30 @@ def _check(arguments: Arguments) -> int:
         print(f"{database}: every row is what was written")
         return 0
     print(_ADVICE, file=sys.stderr)
+    return 1
+
+
+def _check_redis(configuration: Configuration, *, repairs: bool) -> int:
+    if repairs:
+        raise CheckFailed(
+            "--repair takes rows out of a database; Redis repairs its own files"
+            " (redis-check-aof), and a relay serves nothing that does not fit"
+        )
+    require_packages()
+    from hushpost_server import redis_looks  # noqa: PLC0415 - of an extra, see there
+
+    damaged = redis_looks.damage(configuration)
+    problems = [*_identity(configuration.data_folder), *damaged.sentences]
+    for problem in problems:
+        print(problem)
+    if not problems:
+        print(f"Redis: {damaged.looked_at} accounts with their mailboxes, all as written")
+        return 0
+    print(
+        f"{damaged.accounts} accounts and {damaged.mailboxes} mailboxes are not as written:"
+        " docs/operating.md, 'What an operator keeps of Redis'",
+        file=sys.stderr,
+    )
     return 1
 
 

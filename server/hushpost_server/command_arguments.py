@@ -12,7 +12,6 @@ from hushpost_server.cautions import cautions
 from hushpost_server.configuration import Configuration
 from hushpost_server.configuration_loading import load_configuration
 from hushpost_server.default_folders import default_file
-from hushpost_server.errors import StoreUnfit
 
 Arguments = argparse.Namespace
 Commands = Any
@@ -38,18 +37,6 @@ def configuration_of(arguments: Arguments) -> Configuration:
         key: value for key, value in vars(arguments).items() if key in Configuration.model_fields
     }
     return load_configuration(arguments.config, **given)
-
-
-def refuse_shared_store(configuration: Configuration, command: str) -> None:
-    """Raise StoreUnfit where a command reads a relay's own database and there is none.
-
-    Empty answers of such a command would be taken for the whole truth.
-    """
-    if configuration.store == "redis":
-        raise StoreUnfit(
-            f"`{command}` reads a relay's own database, and this one keeps its mail in Redis: it"
-            " cannot answer for that yet"
-        )
 
 
 def print_cautions(configuration: Configuration) -> None:

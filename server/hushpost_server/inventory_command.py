@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from hushpost_server.command_arguments import (
-    Arguments,
-    Commands,
-    add_command,
-    configuration_of,
-    refuse_shared_store,
-)
+from hushpost_server.command_arguments import Arguments, Commands, add_command, configuration_of
 from hushpost_server.configuration import Configuration
 from hushpost_server.data_folder import DATABASE_FILE
 from hushpost_server.errors import FolderUnusable
@@ -18,6 +12,7 @@ from hushpost_server.file_inventory import DATA
 from hushpost_server.inventory import Inventory, take_inventory
 from hushpost_server.inventory_check import undeclared_in_folder
 from hushpost_server.published_schema import as_json, schema_of
+from hushpost_server.redis_place import require_packages
 
 SCHEMA_TITLE = "hushpost-relay inventory --json"
 
@@ -56,18 +51,32 @@ def _rendered(arguments: Arguments) -> str:
 
 
 def _check(configuration: Configuration) -> int:
-    refuse_shared_store(configuration, "inventory --check")
     folder = configuration.data_folder
     if not folder.is_dir():
         raise FolderUnusable(f"there is no data folder {folder}: name it with --data-folder")
+    if configuration.store == "redis":
+        return _told(
+            (*_undeclared_in_redis(configuration), *undeclared_in_folder(folder, DATA)),
+            f"{folder} and Redis",
+        )
     if not (folder / DATABASE_FILE).is_file():
         raise FolderUnusable(
             f"there is no database in {folder}, so nothing would be looked at: name the folder of a"
             " relay with --data-folder"
         )
-    odd = undeclared_in_folder(folder, DATA)
+    return _told(undeclared_in_folder(folder, DATA), str(folder))
+
+
+def _told(odd: tuple[str, ...], where: str) -> int:
     for name in odd:
         print(f"undeclared: {name}", file=sys.stderr)
     if not odd:
-        print(f"{folder}: all that is in it is declared")
+        print(f"{where}: all that is in it is declared")
     return 1 if odd else 0
+
+
+def _undeclared_in_redis(configuration: Configuration) -> tuple[str, ...]:
+    require_packages()
+    from hushpost_server import redis_looks  # noqa: PLC0415 - of an extra, see there
+
+    return redis_looks.undeclared(configuration)

@@ -104,7 +104,7 @@ def produce(
         address=address_of(reference.account_id, host),
         is_known=is_known,
         relay_runs=relay_runs,
-        facts=(*_preamble(reference, host, has_database=database is not None), *facts_of(owned)),
+        facts=(*preamble(reference, host, has_store=database is not None), *facts_of(owned)),
         stored=tuple(map(_table, owned)),
         rows_of_nobody=of_nobody,
         memory=tuple(Remembered(h.name, h.tells, h.retention) for h in HELD if h.tells),
@@ -114,9 +114,10 @@ def produce(
     )
 
 
-def _preamble(reference: AccountReference, host: str, *, has_database: bool) -> tuple[str, ...]:
+def preamble(reference: AccountReference, host: str, *, has_store: bool = True) -> tuple[str, ...]:
+    """Return what must be said first: that nothing is stored, or that another relay was named."""
     facts: list[str] = []
-    if not has_database:
+    if not has_store:
         facts.append(
             'This relay keeps its store in memory (store = "memory"): nothing is on disk, and'
             " nothing of it can be produced."

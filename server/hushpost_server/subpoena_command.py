@@ -5,19 +5,14 @@ from __future__ import annotations
 import sys
 import time
 
-from hushpost_server.account_reference import read_reference
+from hushpost_server.account_reference import AccountReference, read_reference
 from hushpost_server.clock import day_of
-from hushpost_server.command_arguments import (
-    Arguments,
-    Commands,
-    add_command,
-    configuration_of,
-    refuse_shared_store,
-)
+from hushpost_server.command_arguments import Arguments, Commands, add_command, configuration_of
 from hushpost_server.configuration import Configuration
 from hushpost_server.data_folder import DATABASE_FILE
 from hushpost_server.errors import AccountUnclear
 from hushpost_server.published_schema import as_json, schema_of
+from hushpost_server.redis_place import require_packages
 from hushpost_server.subpoena import Subpoena, produce
 from hushpost_server.subpoena_page import page_of
 
@@ -46,13 +41,7 @@ def _run(arguments: Arguments) -> int:
         raise AccountUnclear("subpoena needs an ACCOUNT: an address, or an account id")
     reference = read_reference(arguments.account)
     configuration = configuration_of(arguments)
-    refuse_shared_store(configuration, "subpoena")
-    database = (
-        configuration.data_folder / DATABASE_FILE if configuration.store == "sqlite" else None
-    )
-    subpoena = produce(
-        reference, database=database, host=_host(configuration), today=day_of(time.time())
-    )
+    subpoena = _produced(configuration, reference)
     print(_rendered(subpoena, arguments.format), end="")
     if subpoena.is_known:
         return 0
@@ -62,6 +51,19 @@ def _run(arguments: Arguments) -> int:
         file=sys.stderr,
     )
     return UNKNOWN_ACCOUNT
+
+
+def _produced(configuration: Configuration, reference: AccountReference) -> Subpoena:
+    host, today = _host(configuration), day_of(time.time())
+    if configuration.store == "redis":
+        require_packages()
+        from hushpost_server import redis_looks  # noqa: PLC0415 - of an extra, see there
+
+        return redis_looks.produce(configuration, reference, host=host, today=today)
+    database = (
+        configuration.data_folder / DATABASE_FILE if configuration.store == "sqlite" else None
+    )
+    return produce(reference, database=database, host=host, today=today)
 
 
 def _rendered(subpoena: Subpoena, form: str) -> str:

@@ -1,9 +1,7 @@
 """Where mail is kept: what may be asked for, and that a password shows nowhere."""
 
 import pytest
-from hushpost_server.command_arguments import refuse_shared_store
 from hushpost_server.configuration_store import StoreSettings
-from hushpost_server.errors import StoreUnfit
 from pydantic import ValidationError
 
 from tests.server.conftest import quiet
@@ -20,13 +18,6 @@ def test_a_relay_keeps_mail_in_sqlite_unless_told_otherwise() -> None:
 def test_the_redis_password_is_in_no_repr() -> None:
     """Neither the part nor the whole configuration shows it."""
     assert "secret" not in repr(quiet(store="redis", redis_url="redis://u:secret@h"))
-
-
-def test_commands_that_read_a_database_refuse_redis() -> None:
-    """An empty answer would look like the whole truth."""
-    refuse_shared_store(quiet(store="sqlite"), "subpoena")
-    with pytest.raises(StoreUnfit, match=r"subpoena.*Redis"):
-        refuse_shared_store(quiet(store="redis", redis_url="redis://h"), "subpoena")
 
 
 @pytest.mark.parametrize("given", [{}, {"redis_url": ""}])

@@ -53,4 +53,4 @@ def test_where_there_is_nothing_to_look_at_nothing_is_called_in_order(
     assert "there is no database" in capsys.readouterr().err
     monkeypatch.setenv("HUSHPOST_RELAY_STORE", "redis")
     assert main(check) == 1
-    assert "Redis" in capsys.readouterr().err
+    assert "redis_url" in capsys.readouterr().err

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final
 
 from hushpost_store import errors
@@ -24,7 +25,8 @@ from hushpost_store.redis.url import RedisUrl
 
 _SCAN_COUNT: Final = 1_000
 _REMOVED_AT_ONCE: Final = 256
-_OWN_TAG: Final = b"{hushpost}:"
+# What describes the store, and the zeros that pass through a server's memory.
+_OF_NO_ACCOUNT: Final = (b"{hushpost}:", b"{blank-")
 _WAKE_CHANNELS: Final = b"{*}:wake"
 
 
@@ -61,7 +63,7 @@ async def every_key(shards: Shards) -> AsyncIterator[list[bytes]]:
 async def holds_anything(shards: Shards) -> bool:
     """Whether there is any key but those that describe an empty store."""
     async for keys in every_key(shards):
-        if any(not key.startswith(_OWN_TAG) for key in keys):
+        if any(not key.startswith(_OF_NO_ACCOUNT) for key in keys):
             return True
     return False
 
@@ -104,14 +106,16 @@ async def remove_all(shards: Shards, options: RedisOptions) -> int:
     """
     removed = 0
     async for keys in every_key(shards):
-        ours = [key for key in keys if not key.startswith(_OWN_TAG)]
+        ours = [key for key in keys if not key.startswith(_OF_NO_ACCOUNT)]
         for start in range(0, len(ours), _REMOVED_AT_ONCE):
             batch = ours[start : start + _REMOVED_AT_ONCE]
             gone = await asyncio.gather(*(write(shards, key, b"UNLINK", key) for key in batch))
             removed += sum(map(answers.number, gone))
-    rewriter = AofRewriter(shards, options, time.time)
+    # Now, and not when it would be due.
+    rewriter = AofRewriter(shards, replace(options, rewrite_after_seconds=0.0), time.time)
     rewriter.deleted()
     try:
+        await rewriter.look()
         await rewriter.rewrite()
     except TimeoutError:
         raise errors.StoreFault("a server does not finish rewriting its log") from None

@@ -140,19 +140,30 @@ _TAGS: Final = {
 }
 
 
+_PATTERNS: Final = tuple(
+    (
+        re.compile(
+            _TAGS[key.name[: key.name.index("}") + 1]] + re.escape(key.name.partition("}")[2])
+        ),
+        key,
+    )
+    for key in KEYS
+    if key.kind != "channel"
+)
+
+
+def declaration_of(name: bytes, kind: str) -> RedisKey | None:
+    """Return what declares a key of this name and type; None where nothing does."""
+    text = name.decode("ascii", "backslashreplace")
+    return next(
+        (key for pattern, key in _PATTERNS if key.kind == kind and pattern.fullmatch(text)), None
+    )
+
+
 def undeclared(found: Iterable[tuple[bytes, str]]) -> tuple[str, ...]:
     """Name the keys, given with their types, that are not declared."""
-    patterns = [
-        (re.compile(_TAGS[tag] + re.escape(rest)), key.kind)
-        for key in KEYS
-        if key.kind != "channel"
-        for tag, rest in [(key.name[: key.name.index("}") + 1], key.name.partition("}")[2])]
-    ]
     return tuple(
         f"{kind} {name.decode('ascii', 'backslashreplace')}"
         for name, kind in found
-        if not any(
-            kind == declared and pattern.fullmatch(name.decode("ascii", "backslashreplace"))
-            for pattern, declared in patterns
-        )
+        if declaration_of(name, kind) is None
     )

@@ -1,0 +1,107 @@
+"""`hushpost-relay migrate` as an operator types it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from hushpost_demo.redis_servers import RedisServer, free_ports, is_installed
+from hushpost_server.command import main
+from hushpost_server.errors import MigrationFailed
+from hushpost_server.identity import new_identity, save_identity
+from hushpost_server.migrate_command import database_at
+from hushpost_store.sqlite.migration_mark import MoveState, read_mark
+
+from tests.conftest import require_or_skip
+from tests.server.conftest import quiet
+from tests.store.redis.moving import filled
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Give the data folder of a stopped relay."""
+    asyncio.run(filled(tmp_path))
+    save_identity(tmp_path, new_identity(lambda count: bytes(range(count))))
+    return tmp_path
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Generator[RedisServer]:
+    """Run an empty server."""
+    require_or_skip(is_installed(), "Redis is not installed: apt-get install redis-server")
+    server = RedisServer(tmp_path / "redis", free_ports(1)[0])
+    asyncio.run(server.start())
+    yield server
+    server.kill()
+
+
+def test_a_store_is_moved_undone_moved_and_erased(
+    folder: Path, redis: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each step says what it did and what comes next; a relay is not started on what has moved."""
+    there = ["--from", f"sqlite:{folder}", "--to", redis.url]
+    assert main(["migrate", *there]) == 0
+    told = capsys.readouterr()
+    assert "copied: 3 of 3 accounts" in told.out
+    assert "12 expired envelopes deleted" in told.out
+    assert "moved: 3 accounts, 0 envelopes" in told.out
+    assert "read back whole from Redis and equal: BLAKE2b" in told.out
+    assert 'set store = "redis"' in told.err
+    assert main(["serve", "--data-folder", str(folder), "--listen-port", "0"]) == 1
+    assert 'moved to Redis: set store = "redis"' in capsys.readouterr().err
+    assert main(["migrate", *there, "--undo"]) == 0
+    assert "undone" in capsys.readouterr().out
+    assert main(["migrate", "--from", f"sqlite:{folder}", "--erase"]) == 1
+    assert "nothing was erased" in capsys.readouterr().err
+    assert main(["migrate", *there]) == 0
+    assert main(["migrate", "--from", f"sqlite:{folder}", "--erase"]) == 0
+    assert "bytes overwritten and removed" in capsys.readouterr().out
+    mark = read_mark(folder / "relay.db")
+    assert mark is not None
+    assert mark.state is MoveState.ERASED
+    assert main(["serve", "--data-folder", str(folder), "--listen-port", "0"]) == 1
+
+
+def test_places_come_from_the_configuration_too(
+    folder: Path,
+    redis: RedisServer,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So that no password stands in the list of processes."""
+    monkeypatch.setenv("HUSHPOST_RELAY_REDIS_URL", redis.url)
+    assert main(["migrate", "--data-folder", str(folder)]) == 0
+    assert "moved: 3 accounts" in capsys.readouterr().out
+
+
+def test_a_database_is_named_in_every_natural_way(folder: Path) -> None:
+    """By its folder, by its file, with one slash or three, or by the configuration."""
+    database = folder / "relay.db"
+    configuration = quiet(store="sqlite", data_folder=folder)
+    for given in (None, f"sqlite:{folder}", f"sqlite:{database}", f"sqlite://{database}"):
+        assert database_at(given, configuration) == database
+    for wrong in ("relay.db", "sqlite:", f"sqlite:{folder}/nowhere", "redis://h"):
+        with pytest.raises(MigrationFailed):
+            database_at(wrong, configuration)
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("10.0.0.5:6379", "redis://host:port"),
+        ("redis://h:secret@", "host:port"),
+        ("redis://u:secret@127.0.0.1:1", "goes on where it was"),
+    ],
+)
+def test_a_target_that_cannot_be_used_is_one_line_without_its_password(
+    folder: Path, capsys: pytest.CaptureFixture[str], target: str, said: str
+) -> None:
+    """Status 1, what to write, and the old store as it was."""
+    assert main(["migrate", "--from", f"sqlite:{folder}", "--to", target]) == 1
+    told = capsys.readouterr().err
+    assert said in told
+    assert "secret" not in told
+    assert len(told.strip().splitlines()) == 1
+    assert read_mark(folder / "relay.db") is None
