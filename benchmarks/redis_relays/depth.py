@@ -2,11 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Final
 
+from hushpost_store.interface import Store
 from hushpost_store.quotas import Quotas
 from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.store import RedisStore
@@ -28,7 +30,6 @@ PHASE_SECONDS: Final = 2.0
 REWRITE_SECONDS_MAX: Final = 120.0
 # Redis deletes, and its allocator tidies up, at its own pace.
 _SETTLE_SECONDS: Final = 1.0
-_PASSING: Final = ("mem_clients_normal", "mem_aof_buffer")
 
 
 def redis_depth(report: Report, effort: Effort) -> None:
@@ -42,39 +43,34 @@ def redis_depth(report: Report, effort: Effort) -> None:
 
 
 def _fill(report: Report, title: str, store: Redis, mailboxes: int, size: int) -> None:
+    filling = Filling(mailboxes)
     empty = _memory(store)
-    seconds, made, made_log = asyncio.run(_filled(store, mailboxes, size))
-    envelopes = mailboxes * EACH
+    asyncio.run(_by_keeper(store, filling.make_mailboxes))
+    made, made_log = _memory(store), store.figure("persistence", "aof_current_size")
+    seconds = asyncio.run(_by_keeper(store, partial(filling.put, EACH, size)))
     full, full_log = _memory(store), store.figure("persistence", "aof_current_size")
+    envelopes = mailboxes * EACH
     report.row(f"{title}, put in", envelopes / seconds, "/s")
     report.row(f"{title}, memory an account with mailbox", (made - empty) / mailboxes, "B")
-    report.row(f"{title}, memory an envelope", (full - made) / envelopes, "B")
     report.row(f"{title}, memory an envelope beside its size", (full - made) / envelopes, "B", size)
     resident = store.figure("memory", "used_memory_rss") / full
     report.row(f"{title}, resident beside used", resident, "x")
     report.row(f"{title}, log an envelope", (full_log - made_log) / envelopes, "B")
 
 
-async def _filled(store: Redis, mailboxes: int, size: int) -> tuple[float, float, float]:
-    """Fill; returns the seconds it took, and memory and log before the envelopes."""
+async def _by_keeper(store: Redis, work: Callable[[Store], Awaitable[float]]) -> float:
+    """Do some work through a store whose connections end before anything is weighed."""
     keeper = RedisStore(RedisOptions(store.url), Quotas())
     await keeper.open()
     try:
-        filling = Filling(keeper, mailboxes)
-        await filling.make_mailboxes()
-        made = await asyncio.to_thread(_memory, store)
-        log = await asyncio.to_thread(store.figure, "persistence", "aof_current_size")
-        seconds = await filling.put(EACH, size)
+        return await work(keeper)
     finally:
         await keeper.close()
-    return seconds, made, log
 
 
 def _memory(store: Redis) -> float:
-    """Return what the store takes, without what its connections have under way."""
     time.sleep(_SETTLE_SECONDS)
-    passing = sum(store.figure("memory", name) for name in _PASSING)
-    return store.figure("memory", "used_memory") - passing
+    return store.figure("memory", "used_memory")
 
 
 def _live(report: Report, title: str, store: Redis, folder: Path, size: int) -> None:
@@ -144,13 +140,10 @@ def _rewritten(store: Redis) -> float:
 
 
 def _swept(store: Redis) -> float:
-    async def sweep() -> float:
-        keeper = RedisStore(RedisOptions(store.url), Quotas())
-        await keeper.open()
-        start = time.perf_counter()
-        await keeper.sweep(time.time())
-        taken = time.perf_counter() - start
-        await keeper.close()
-        return taken
+    return asyncio.run(_by_keeper(store, _sweep))
 
-    return asyncio.run(sweep())
+
+async def _sweep(keeper: Store) -> float:
+    start = time.perf_counter()
+    await keeper.sweep(time.time())
+    return time.perf_counter() - start

@@ -12,9 +12,9 @@ async def test_every_mailbox_gets_its_share() -> None:
     """So many accounts, and so many envelopes of that size in each."""
     store = MemoryStore(Quotas())
     await store.open()
-    filling = Filling(store, 7)
-    await filling.make_mailboxes()
-    assert await filling.put(3, 64) > 0
+    filling = Filling(7)
+    await filling.make_mailboxes(store)
+    assert await filling.put(3, 64, store) > 0
     stats = store.stats()
     assert (stats.accounts, stats.queued_envelopes, stats.queued_bytes) == (7, 21, 21 * 64)
     await store.close()
@@ -24,8 +24,8 @@ async def test_a_refusal_stops_the_run() -> None:
     """What does not fit is no figure."""
     store = MemoryStore(Quotas(mailbox_envelopes_max=2))
     await store.open()
-    filling = Filling(store, 1)
-    await filling.make_mailboxes()
+    filling = Filling(1)
+    await filling.make_mailboxes(store)
     with pytest.raises(LoadFailure, match="FULL"):
-        await filling.put(3, 64)
+        await filling.put(3, 64, store)
     await store.close()
