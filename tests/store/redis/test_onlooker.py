@@ -1,0 +1,108 @@
+"""Looking at a Redis: everything of an account and nothing else, and what does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import pytest
+from hushpost_store import Quotas, errors
+from hushpost_store.admission import HOUR_SECONDS
+from hushpost_store.conformance.stage import NOW, account, digest, route
+from hushpost_store.redis import onlooker
+from hushpost_store.redis.keys import account_keys, mailbox_keys
+from hushpost_store.redis.onlooker import damaged_parts, held_account, looked_into
+from hushpost_store.redis.options import RedisOptions
+from hushpost_store.redis.shards import Shards
+
+from tests.store.redis.conftest import opened
+from tests.store.sqlite.full_store import fill
+
+BOB = account("bob", devices=2)
+MAILBOX, DROPS, HEADS, ORDER, BODIES, _ = mailbox_keys(route("bob"))
+
+
+@pytest.fixture
+async def shards(single_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Shards]:
+    """Look into a Redis in which three people have everything; what does not fit fits never."""
+    store = await opened(single_url, Quotas())
+    await fill(store)
+    await store.sweep(NOW + 2 * HOUR_SECONDS)
+    await store.close()
+    monkeypatch.setattr(onlooker, "_PAUSE_SECONDS", 0.0)
+    async with looked_into(RedisOptions(single_url)) as every:
+        yield every
+
+
+async def test_an_account_is_given_with_all_its_keys(shards: Shards) -> None:
+    """Its own and those of each of its mailboxes, and what a relay would read from them."""
+    held = await held_account(shards, BOB.account_id)
+    assert held.account is not None
+    assert held.account.account.devices == BOB.devices
+    assert [len(one.envelopes) for one in held.mailboxes] == [4, 0]
+    keys = {row.key for part in held.keys for row in part.rows}
+    known = {key.decode() for device in BOB.devices for key in mailbox_keys(device.route)}
+    known |= {key.decode() for key in account_keys(BOB.account_id)}
+    assert keys <= known
+    assert len(keys) == len([key for key in known if await shards.ask(*_exists(key))])
+    assert (held.keys_of_nobody, held.relays) == (0, 0)
+
+
+def _exists(key: str) -> tuple[bytes, ...]:
+    return (key.encode(), b"EXISTS", key.encode())
+
+
+async def test_an_unknown_account_has_no_row(shards: Shards) -> None:
+    """And nothing is read for it."""
+    held = await held_account(shards, bytes(32))
+    assert not any(part.rows for part in held.keys)
+    assert held.account is None
+
+
+async def test_what_stays_unreadable_is_still_produced(shards: Shards) -> None:
+    """The rows are there; what they mean is not guessed."""
+    await shards.ask(MAILBOX, b"HSET", MAILBOX, b"queued", b"9")
+    held = await held_account(shards, BOB.account_id)
+    assert (held.account, held.mailboxes) == (None, ())
+    assert any(part.rows for part in held.keys)
+
+
+async def test_a_redis_with_anything_undeclared_is_not_produced_from(shards: Shards) -> None:
+    """Of that nobody could say whose it is."""
+    await shards.ask(b"x", b"SET", b"x", b"1")
+    with pytest.raises(errors.StoreDamaged, match="never declared"):
+        await held_account(shards, BOB.account_id)
+
+
+async def test_an_intact_store_has_no_damage(shards: Shards) -> None:
+    """All accounts were looked at."""
+    found = await damaged_parts(shards)
+    assert (found.accounts, found.mailboxes, found.sentences, found.looked_at) == (0, 0, (), 3)
+
+
+_PLANTED = {
+    "a wrong count": (b"HSET", MAILBOX, b"queued", 9),
+    "a count by drop": (b"HSET", MAILBOX, b"#" + digest("bob contact")[:16], 1),
+    "a late first end": (b"HSET", MAILBOX, b"earliest", 9_999_999),
+    "a number to come": (b"HSET", MAILBOX, b"last", 1),
+    "a lost mailbox": (b"DEL", MAILBOX),
+    "a lost body": (b"DEL", BODIES),
+    "a broken drop": (b"HSET", DROPS, bytes(16), b"x"),
+    "a lost list of prekeys": (b"DEL", account_keys(BOB.account_id)[3]),
+}
+
+
+async def test_each_planted_damage_is_told(shards: Shards) -> None:
+    """By how many accounts and mailboxes; each is met alone."""
+    missed: list[str] = []
+    for name, planted in _PLANTED.items():
+        key = planted[1]
+        assert isinstance(key, bytes)
+        before = await shards.ask(key, b"DUMP", key)
+        assert isinstance(before, bytes)
+        await shards.ask(key, *planted)
+        found = await damaged_parts(shards)
+        if (found.accounts, found.mailboxes) not in {(0, 1), (1, 0)} or not found.sentences:
+            missed.append(name)
+        await shards.ask(key, b"RESTORE", key, 0, before, b"REPLACE")
+    assert not missed
+    assert not (await damaged_parts(shards)).sentences
