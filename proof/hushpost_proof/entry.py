@@ -83,12 +83,24 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="hushpost-prove", description=__doc__)
-    parser.add_argument("--only", action="append", metavar="NAME", help="this claim (repeatable)")
-    parser.add_argument("--shard", type=_shard, default=(1, 1), metavar="I/N", help="one share")
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 32))
-    parser.add_argument("--long", action="store_true", help="hours instead of minutes")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the findings there")
+    parser = argparse.ArgumentParser(
+        prog="hushpost-prove",
+        description=(
+            "Try to break what hushpost claims, and end with one table. Each claim is tried with a"
+            " defect planted too, which must be found. Ends with status 1 when a claim is broken or"
+            " an experiment could not be made."
+        ),
+    )
+    seed_help = "repeat a run: the number that it printed first"
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", help="try this claim alone; may be repeated"
+    )
+    parser.add_argument(
+        "--shard", type=_shard, default=(1, 1), metavar="I/N", help="try the Ith of N shares"
+    )
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 32), help=seed_help)
+    parser.add_argument("--long", action="store_true", help="try for hours instead of minutes")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings there")
     parser.add_argument("--list", action="store_true", help="name the claims and stop")
     return parser
 

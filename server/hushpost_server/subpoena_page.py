@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from hushpost_server.page import Page, Section, Table
@@ -9,6 +10,8 @@ from hushpost_server.subpoena import StoredCell, StoredTable, Subpoena
 
 # Longer values (records, envelopes) are shown by their size; the JSON has them whole.
 SHOWN_CHARACTERS_MAX: Final = 128
+# What stored days and hours count from.
+_FIRST_DAY: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def page_of(subpoena: Subpoena) -> Page:
@@ -49,14 +52,20 @@ def page_of(subpoena: Subpoena) -> Page:
 
 def _stored(table: StoredTable) -> Section:
     names = tuple(column.name for column in table.columns)
-    rows = tuple(tuple(_shown(row[name]) for name in names) for row in table.rows)
-    sentence = f"{table.purpose} ({table.clause}): {len(rows)} rows."
+    rows = tuple(tuple(_shown(name, row[name]) for name in names) for row in table.rows)
+    counted = "1 row" if len(rows) == 1 else f"{len(rows)} rows"
+    sentence = f"{table.purpose} ({table.clause}): {counted}."
     return Section(f"Stored: {table.table}", (sentence,), Table(names, rows))
 
 
-def _shown(cell: StoredCell) -> str:
+def _shown(name: str, cell: StoredCell) -> str:
     if cell is None:
         return "none"
+    if isinstance(cell, int) and cell:
+        if name.endswith("_day"):
+            return f"{_FIRST_DAY + timedelta(days=cell):%Y-%m-%d} (day {cell})"
+        if name == "not_after":
+            return f"{_FIRST_DAY + timedelta(hours=cell):%Y-%m-%d %H:00} UTC (hour {cell})"
     if isinstance(cell, str) and len(cell) > SHOWN_CHARACTERS_MAX:
         return f"{cell[:32]}... ({len(cell) // 2} bytes)"
     return str(cell)

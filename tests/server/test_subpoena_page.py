@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from html import unescape
 from pathlib import Path
 
@@ -49,6 +50,20 @@ async def test_long_values_are_shown_by_their_size(bob: Subpoena) -> None:
     text = page_of(bob).as_text()
     assert "(16384 bytes)" in text
     assert max(map(len, text.split())) <= SHOWN_CHARACTERS_MAX
+
+
+async def test_days_and_hours_are_shown_as_dates(bob: Subpoena) -> None:
+    """A person reads a date; the number stands beside it, as the database has it."""
+    text = " ".join(page_of(bob).as_text().split())
+    assert f"{date.fromordinal(date(1970, 1, 1).toordinal() + DAY):%Y-%m-%d} (day {DAY})" in text
+    assert ":00 UTC (hour " in text
+
+
+async def test_one_row_is_counted_as_one(bob: Subpoena) -> None:
+    """The account is a single row, its envelopes are several."""
+    text = page_of(bob).as_text()
+    assert ": 1 row." in text
+    assert "1 rows" not in text
 
 
 async def test_rows_of_nobody_have_their_section(bob: Subpoena) -> None:
