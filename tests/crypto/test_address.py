@@ -73,6 +73,13 @@ def test_message_names_the_part_and_the_remedy() -> None:
             parse(text)
 
 
+def test_too_long_is_said_of_what_is_too_long_alone() -> None:
+    """Up to 512 characters are read, whatever then is wrong with them."""
+    for size, complaint in ((512, "begins with hushpost://"), (513, "too long")):
+        with pytest.raises(BadAddress, match=complaint):
+            parse(" " + "x" * size + "\n")
+
+
 def test_invitation_is_not_taken_for_an_address() -> None:
     """Where one is wanted the other is refused with its name."""
     address = Address(Host("a.example"), AccountId(bytes(32)))

@@ -26,6 +26,19 @@ def test_duty(duty: Callable[[], None]) -> None:
     duty()
 
 
+def test_each_side_counts_the_chains_that_it_received() -> None:
+    """A first message is one chain, and each answer one more: what a link secret is judged by."""
+    pair = Pair()
+    assert pair.bob.root.chains_received == 0
+    for turns in range(1, 4):
+        for _ in range(3):
+            pair.receive("bob", pair.send("alice"))
+        assert pair.bob.root.chains_received == turns
+        pair.turn()
+        assert pair.bob.root.chains_received == turns
+        assert pair.alice.root.chains_received == turns
+
+
 def test_what_was_late_in_several_chains_still_opens() -> None:
     """A late message takes nothing from other chains that wait for theirs."""
     pair = Pair()
