@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hushpost_store import errors
-from hushpost_store.redis import answers, server_log
+from hushpost_store.redis import answers, backlog, server_log
 from hushpost_store.redis.address import Address
 from hushpost_store.redis.command import ServerError
 from hushpost_store.redis.keys import STORE_KEY
@@ -205,7 +205,8 @@ class AofRewriter:
                 await refuse_unfit(
                     self._shards, server, self._options.durability, is_copied=is_copied
                 )
-                began = self._clock()
+                await backlog.overwrite(self._shards, server)
+                began, before = self._clock(), await self._idle(server)
                 await self._shards.ask_server(server, b"BGREWRITEAOF")
                 after = await self._idle(server)
         except TimeoutError:

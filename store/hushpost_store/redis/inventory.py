@@ -109,7 +109,8 @@ KEYS: Final = (
     RedisKey(
         "{hushpost}:store",
         "hash",
-        "format and random generation of the store; public key and host name of its relays",
+        "format and random generation of the store; public key and host name of its relays; how far"
+        " each server's log is rewritten",
         Clause.SERVICE,
         "as long as the store",
     ),
@@ -122,6 +123,13 @@ KEYS: Final = (
         "how far a move from SQLite has come: state, random id, last account, how many",
         Clause.SERVICE,
         "until the first relay starts after the move",
+    ),
+    RedisKey(
+        "{blank}:blank",
+        "string",
+        "zeros, which overwrite what a server keeps in memory for replicas that fall behind",
+        Clause.SECURITY,
+        "less than a second; if the relay dies meanwhile a minute",
     ),
     RedisKey(
         "{node}:wake",
@@ -137,6 +145,7 @@ _TAGS: Final = {
     "{route}": r"\{[A-Za-z0-9_-]{22}\}",
     "{account}": r"\{[A-Za-z0-9_-]{43}\}",
     "{hushpost}": r"\{hushpost\}",
+    "{blank}": r"\{blank-[0-9]{1,5}\}",
 }
 
 

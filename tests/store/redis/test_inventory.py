@@ -15,6 +15,9 @@ from hushpost_store.redis.keys import STORE_KEY, SWEEP_KEY, account_keys, mailbo
 from tests.store.redis.conftest import opened
 from tests.store.sqlite.full_store import fill
 
+# There while mail moves from SQLite, and while a log is rewritten.
+PASSING = {":migration", ":blank"}
+
 
 def server_at(url: str) -> Any:
     """Return a client of redis-py, whose types say little."""
@@ -37,7 +40,7 @@ async def test_a_redis_that_was_used_holds_declared_keys_alone(single_url: str) 
         assert undeclared(keys) == ()
         left = {key.partition(b"}")[2].decode() for key, _ in keys}
         declared = {key.name.partition("}")[2] for key in KEYS if key.kind != "channel"}
-        assert left == declared
+        assert left == declared - PASSING
         with server_at(single_url) as server:
             server.set("visitors", "alice")
             server.hset(mailbox_keys(bytes(16))[0].replace(b":mailbox", b":senders"), "a", "b")
@@ -50,7 +53,9 @@ def test_every_name_that_scripts_are_given_is_declared() -> None:
     """Those of a mailbox, of an account and of the store; each with purpose and end."""
     given = [*mailbox_keys(bytes(16)), *account_keys(bytes(32)), STORE_KEY, SWEEP_KEY]
     declared = {key.name.partition("}")[2].encode() for key in KEYS}
-    assert {name.partition(b"}")[2] for name in given} | {b":wake"} == declared
+    assert {name.partition(b"}")[2] for name in given} | {b":wake"} | {
+        name.encode() for name in PASSING
+    } == declared
     assert all(key.purpose and key.retention for key in KEYS)
 
 
