@@ -1,0 +1,1 @@
+"""Relays on Redis under faults: what is lost, doubled, overtaken and delayed, by the history."""

@@ -1,0 +1,114 @@
+"""Two networks joined by a cable that can be pulled: real interfaces, in namespaces of their own.
+
+    this process's namespace                            the island's
+    10.99.0.1  on a bridge ----- the cable (veth) ----- 10.99.0.2      servers and relays
+    10.99.1.1  ----------------- a second one --------- 10.99.1.2      this program's own way
+
+Pulled, the cable ends at no bridge: packets vanish, nobody is told, and connections hang as they do
+when a switch dies. Through the second cable the experiment talks to servers and relays of the
+island as its clients there do; servers and relays do not know of it. Needs Linux, root, iproute2,
+and a namespace of the process's own (`unshare --net`), which takes everything away at its end.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+from typing import IO, Final
+
+from hushpost_proof.harness.lives import Life
+
+HERE: Final = "10.99.0.1"
+THERE: Final = "10.99.0.2"
+# Where this program reaches the island whatever becomes of the cable.
+THERE_FOR_US: Final = "10.99.1.2"
+_ENTERED_SECONDS: Final = 0.2
+
+
+def absent() -> str:
+    """Say what is missing to make such networks, or nothing."""
+    for program in ("unshare", "nsenter", "ip"):
+        if which(program) is None:
+            return f"{program} is missing (apt-get install iproute2 util-linux)"
+    tried = subprocess.run(
+        ["unshare", "--net", "ip", "link", "add", "bridge0", "type", "bridge"],
+        capture_output=True,
+        check=False,
+        timeout=30,
+    )
+    return "" if tried.returncode == 0 else "network namespaces and bridges need Linux and root"
+
+
+@dataclass(frozen=True, slots=True)
+class Island:
+    """The other network. `before` stands before a command that is to run there."""
+
+    before: tuple[str, ...]
+
+    def cut(self) -> None:
+        """Pull the cable."""
+        _do("ip", "link", "set", "cable0", "nomaster")
+
+    def join(self) -> None:
+        """Plug the cable in again."""
+        _do("ip", "link", "set", "cable0", "master", "bridge0")
+
+    async def begin(
+        self,
+        program: str,
+        arguments: Sequence[str],
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        errors: IO[bytes],
+    ) -> Life:
+        """Start a program of the harness there; a `Beginner`."""
+        return await asyncio.create_subprocess_exec(
+            *self.before,
+            sys.executable,
+            *("-m", program),
+            *arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            env=dict(environment),
+            cwd=folder,
+        )
+
+
+@asynccontextmanager
+async def island() -> AsyncGenerator[Island]:
+    """Have the other network for the time of a block; this one must be ours alone."""
+    holder = await asyncio.create_subprocess_exec("unshare", "--net", "sleep", "infinity")
+    try:
+        await asyncio.sleep(_ENTERED_SECONDS)
+        made = Island(("nsenter", "--target", str(holder.pid), "--net"))
+        _join(made.before, str(holder.pid))
+        yield made
+    finally:
+        holder.kill()
+        await holder.wait()
+
+
+def _join(there: Sequence[str], pid: str) -> None:
+    _do("ip", "link", "set", "lo", "up")
+    _do("ip", "link", "add", "bridge0", "type", "bridge")
+    for name in ("cable", "ours"):
+        peer = ("peer", "name", f"{name}1", "netns", pid)
+        _do("ip", "link", "add", f"{name}0", "type", "veth", *peer)
+        _do("ip", "link", "set", f"{name}0", "up")
+    _do("ip", "link", "set", "cable0", "master", "bridge0")
+    _do("ip", "addr", "add", f"{HERE}/24", "dev", "bridge0")
+    _do("ip", "link", "set", "bridge0", "up")
+    _do("ip", "addr", "add", "10.99.1.1/24", "dev", "ours0")
+    _do(*there, "ip", "link", "set", "lo", "up")
+    for name, address in (("cable1", THERE), ("ours1", THERE_FOR_US)):
+        _do(*there, "ip", "addr", "add", f"{address}/24", "dev", name)
+        _do(*there, "ip", "link", "set", name, "up")
+
+
+def _do(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)
