@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 
 import pytest
 from hushpost_demo.redis_servers import is_installed, redis_server
+from hushpost_proof.harness.device import dial, envelope_for
 from hushpost_server.logging import EventLog
 from hushpost_server.relay import RelayServer
 from hushpost_server.store_watch import REPLACED, StoreWatch
 from hushpost_store.errors import StoreFault
 from hushpost_store.interface import LoginWatcher
 from hushpost_store.rows import ServiceMark
+from hushpost_wire.frames import RefusalReason, Refused
 
 from tests.conftest import require_or_skip
 from tests.server.conftest import quiet
@@ -119,6 +122,14 @@ async def test_another_identity_in_the_store_is_noticed(
     assert watch.problems() == ()
 
 
+async def submit_one(relay: RelayServer) -> None:
+    """Submit an envelope, which Redis cannot take."""
+    async with dial(relay.url, "/v1/post") as wire:
+        verdict = await wire.submit(envelope_for(bytes(16), bytes(32), now=time.time()))
+        assert isinstance(verdict, Refused)
+        assert verdict.reason is RefusalReason.RETRY
+
+
 async def test_an_idle_relay_turns_red_and_green_with_its_redis(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,5 +147,7 @@ async def test_an_idle_relay_turns_red_and_green_with_its_redis(
             (said,) = relay.health().problems
             assert f"127.0.0.1:{redis.port}" in said
             assert "geheim" not in relay.health().render()
+            await submit_one(relay)  # and somebody sends something after all
+            assert relay.store.stats().faulty
             await redis.start()
             await until(lambda: relay.health().is_well)

@@ -29,6 +29,10 @@ class Unreadable(ServerError):
     """A script met a value of another type or form than it writes."""
 
 
+class CommandRefused(ServerError):
+    """A server refused a command for what it is, or is short of: it will do so again."""
+
+
 class Redirected(ServerError):
     """The server cannot answer this now, or another one can: its word, and where to go."""
 

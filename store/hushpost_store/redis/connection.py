@@ -21,9 +21,9 @@ from hushpost_store.redis.address import Address
 from hushpost_store.redis.command import (
     SLOTS,
     Answer,
+    CommandRefused,
     ConnectionLost,
     Redirected,
-    ServerError,
     Unreadable,
 )
 from hushpost_store.redis.refusals import refusal
@@ -174,4 +174,4 @@ def _meaning(error: str) -> errors.StoreFault:
         return Redirected(word, words[-1] if word in _POINTING else "")
     if word == "WRONGTYPE" or (word == "ERR" and _SCRIPT in error):
         return Unreadable("a value in Redis is not of the form that was written")
-    return ServerError(f"Redis refused a command: {word}")
+    return CommandRefused(f"Redis refused a command: {word}")

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from hushpost_store import errors
+from hushpost_store.redis.command import CommandRefused
+
 # Damaged things that are told apart; a store that has more needs its operator all the same.
 _DAMAGED_MAX: Final = 10_000
 
@@ -40,6 +43,8 @@ class Figures:
     committed: int = 0
     failed: int = 0
     is_faulty: bool = False
+    # Whether a server refused what was written last; otherwise it was away, or found by nobody.
+    was_refused: bool = False
     # Names of what was met and is not what was written.
     damaged: set[bytes] = field(default_factory=set[bytes])
     # Told of every deletion: how many bytes of envelopes went.
@@ -51,6 +56,16 @@ class Figures:
         sums = replace(self.known)
         sums.add(self.unsaid)
         return Sums(max(0, sums.accounts), max(0, sums.envelopes), max(0, sums.envelope_bytes))
+
+    def fail(self, fault: errors.StoreFault) -> None:
+        """Note that what was written was not taken."""
+        self.is_faulty = True
+        self.was_refused = isinstance(fault, CommandRefused)
+
+    def reached(self) -> None:
+        """Note that all servers answer: who was away is back; who was full may be full still."""
+        if not self.was_refused:
+            self.is_faulty = False
 
     def count_accounts(self, accounts: int) -> None:
         """Note that accounts came, or went where negative."""

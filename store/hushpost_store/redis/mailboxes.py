@@ -177,7 +177,7 @@ class Mailboxes:
 
     def _gone(self, answer: Answer) -> None:
         if isinstance(answer, errors.StoreFault):
-            self._figures.is_faulty = True
+            self._figures.fail(answer)
             return
         self._figures.count_out(*answers.numbers(answer))
 

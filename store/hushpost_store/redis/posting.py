@@ -51,7 +51,7 @@ class Posting:
         if isinstance(answer, errors.StoreFault):
             # It may be queued all the same: the same bytes that come again are then a repetition.
             figures.failed += 1
-            figures.is_faulty = True
+            figures.fail(answer)
             listener.refused(Refusal.RETRY, RETRY_SECONDS)
             return
         reason, number, *rest = answers.items(answer)

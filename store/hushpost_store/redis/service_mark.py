@@ -11,6 +11,7 @@ from typing import Final
 
 from hushpost_store import errors
 from hushpost_store.redis import answers
+from hushpost_store.redis.durable_run import run_durably
 from hushpost_store.redis.keys import STORE_KEY
 from hushpost_store.redis.shards import Shards
 from hushpost_store.rows import ServiceMark
@@ -28,7 +29,7 @@ async def read(shards: Shards) -> ServiceMark | None:
 async def claim(shards: Shards, mine: ServiceMark, instead_of: ServiceMark | None) -> ServiceMark:
     """Compare and swap; return what stands afterwards. Raises StoreFault."""
     expected = b"" if instead_of is None else _encoded(instead_of)
-    stands = await shards.run("claim_service", (STORE_KEY,), expected, _encoded(mine))
+    stands = await run_durably(shards, "claim_service", (STORE_KEY,), expected, _encoded(mine))
     return _decoded(answers.blob(stands))
 
 

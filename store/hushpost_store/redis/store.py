@@ -134,6 +134,7 @@ class RedisStore:
     async def reach(self) -> None:
         """See `Shared`."""
         await reach(self._shards, self._options)
+        self._figures.reached()
 
     # Accounts and prekeys
 

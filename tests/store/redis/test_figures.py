@@ -1,5 +1,8 @@
 """Sums of what one process has seen come and go."""
 
+import pytest
+from hushpost_store.errors import StoreFault
+from hushpost_store.redis.command import CommandRefused, ConnectionLost, ServerError
 from hushpost_store.redis.figures import Figures, Sums
 
 
@@ -34,3 +37,20 @@ def test_damage_is_counted_once_however_often_it_is_met() -> None:
     for number in range(20_000):
         figures.note_damage(b"%d" % number)
     assert len(figures.damaged) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("fault", "stays"),
+    [
+        (ConnectionLost("away"), False),
+        (ServerError("no server owns the slot"), False),
+        (CommandRefused("Redis refused a command: OOM"), True),
+    ],
+)
+def test_a_server_that_answers_again_ends_its_absence_alone(fault: StoreFault, stays: bool) -> None:
+    """One that refused may refuse again: only what it takes shows that it takes something."""
+    figures = Figures()
+    figures.fail(fault)
+    assert figures.is_faulty
+    figures.reached()
+    assert figures.is_faulty is stays
