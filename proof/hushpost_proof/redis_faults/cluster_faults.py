@@ -45,7 +45,7 @@ class ClusterFaults:
         """Ask a server that runs how it sees the cluster."""
         server = asked or next(one for one in self._servers.values() if one.is_running)
         text = await _cli(server, "cluster", "nodes")
-        return [_member(line) for line in text.splitlines() if line]
+        return [read_member(line) for line in text.splitlines() if line]
 
     async def primary_of(self, slots: Iterable[int]) -> RedisServer:
         """Return the server that owns the most of these slots."""
@@ -154,7 +154,8 @@ async def _cli(server: RedisServer, *arguments: str) -> str:
     return await cli("-h", server.host, "-p", str(server.port), *arguments)
 
 
-def _member(line: str) -> Member:
+def read_member(line: str) -> Member:
+    """Read a line of `CLUSTER NODES`."""
     node_id, address, flags, primary_id, _, _, _, link, *slots = line.split()
     said = flags.split(",")
     ranges = [slot.split("-") for slot in slots if not slot.startswith("[")]

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any, Final
 
@@ -39,7 +40,7 @@ def _no_fence() -> None:
         if times != 1:
             raise DefectNotPlanted(f"{name}.lua holds its fence {times} times")
         sha = scripts.hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
-        return scripts.Script(name, text, sha)
+        return replace(script, text=text, sha=sha)
 
     scripts._script = unfenced
 
