@@ -65,8 +65,9 @@ fuzz: $(INSTALLED) ## Fuzz every target, guided by coverage where that is possib
 model: $(INSTALLED) ## Hold the stores and the relay against their models for long (TIMES=50)
 	HUSHPOST_MODEL_TIMES=$(or $(TIMES),50) $(BIN)/pytest -q tests/model --timeout 0 -k does_what_the_model_does
 
-mutants: $(INSTALLED) ## Change wire and crypto where they changed, and see that tests notice (BASE=HEAD~1, ALL=1)
-	$(BIN)/python -m tools.mutants $(if $(ALL),--all,--base $(or $(BASE),HEAD~1))
+mutants: $(INSTALLED) ## Change wire and crypto where they changed, and see that tests notice (BASE=HEAD~1, ALL=1, SHARD=1/4, RECORD=FILE)
+	$(BIN)/python -m tools.mutants $(if $(ALL),--all,--base $(or $(BASE),HEAD~1)) \
+	  $(if $(SHARD),--shard $(SHARD)) $(if $(RECORD),--record $(RECORD))
 
 bench: $(INSTALLED) ## Measure speed and memory beside a bare forwarder
 	$(BIN)/python -m benchmarks
