@@ -39,12 +39,16 @@ _ON_FULL_SERVERS: Final = frozenset(
 )
 
 _NUMBERING: Final = frozenset({"enqueue"})
+# Names mailboxes of any slot of its server as arguments, and writes nothing.
+_ACROSS_SLOTS: Final = frozenset({"look"})
 
 
 def _script(name: str, *before: str) -> Script:
     text = b"\n".join((_LUA / f"{part}.lua").read_bytes() for part in (*before, name))
     if name in _ON_FULL_SERVERS:
         text = b"#!lua flags=allow-oom\n" + text
+    if name in _ACROSS_SLOTS:
+        text = b"#!lua flags=no-writes,allow-cross-slot-keys\n" + text
     sha = hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
     return Script(name, text, sha, takes_life=name in _NUMBERING)
 
@@ -68,6 +72,6 @@ def all_scripts() -> dict[str, Script]:
         "notices": _script("notices", "mailbox", "notice"),
         **_of_account("create_account", "publish_list", "load_account", "load_lists"),
         **_of_account("mark_deleting", "remove_account"),
-        **{name: _script(name) for name in ("tally", "swept", "renew")},
+        **{name: _script(name) for name in ("tally", "swept", "renew", "look")},
         **_of_account("publish_prekeys", "take_prekeys", "count_prekeys", "prune_prekeys"),
     }

@@ -12,7 +12,6 @@ every node also looks, once a second, at each mailbox that is logged in on it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from contextlib import suppress
 from struct import Struct
 from struct import error as struct_error
@@ -21,9 +20,9 @@ from typing import Final
 from hushpost_store import errors
 from hushpost_store.interface import LoginWatcher
 from hushpost_store.redis import answers
-from hushpost_store.redis.command import Answer, ConnectionLost
+from hushpost_store.redis.command import ConnectionLost
 from hushpost_store.redis.connection import ServerConnection
-from hushpost_store.redis.keys import mailbox_keys
+from hushpost_store.redis.look import Look, Standing
 from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.url import RedisUrl
@@ -36,8 +35,6 @@ PING_SECONDS: Final = 3.0
 LISTEN_AGAIN_SECONDS: Final = 0.2
 # Who logged in late at another node, and was given up meanwhile, is gone from there by then.
 ENDED_LOOK_SECONDS: Final = 0.25
-# Mailboxes that one look asks for at once.
-LOOKS_AT_ONCE: Final = 500
 
 # The lower bits of an epoch are drawn at random, and say nothing of which one came first.
 EPOCH_BITS: Final = 20
@@ -59,6 +56,7 @@ class WakeUps:
         self._is_started = False
         self._to_tell: dict[bytes, dict[bytes, int]] = {}
         self._looks: set[asyncio.Task[None]] = set()
+        self._looking = Look(shards, options.node)
         self.logins: dict[bytes, int] = {}
 
     def watch(self, watcher: LoginWatcher) -> None:
@@ -185,44 +183,37 @@ class WakeUps:
     async def _look_after_end(self, route: bytes, watcher: LoginWatcher) -> None:
         """Look whether a login that a hint calls ended has moved, or whom it moved to is gone."""
         await asyncio.sleep(ENDED_LOOK_SECONDS)
-        with suppress(errors.StoreFault, ValueError):
-            await self._look_at((route,), watcher)
+        held = self.logins.get(route)
+        if held is not None:
+            with suppress(errors.StoreFault):
+                self._judge(await self._looking.one(route, held), watcher)
 
     async def _look(self, watcher: LoginWatcher) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            routes = [*self.logins]
-            for start in range(0, len(routes), LOOKS_AT_ONCE):
-                # A figure that is no number is damage, which the scripts report.
-                with suppress(errors.StoreFault, ValueError):
-                    await self._look_at(routes[start : start + LOOKS_AT_ONCE], watcher)
+            with suppress(errors.StoreFault):
+                for standing in await self._looking.changed(self.logins):
+                    self._judge(standing, watcher)
 
-    async def _look_at(self, routes: Iterable[bytes], watcher: LoginWatcher) -> None:
-        looked = [(route, self._ask(route)) for route in routes]
-        found = await asyncio.gather(*(asked for _, asked in looked))
-        for (route, _), answer in zip(looked, found, strict=True):
-            held = self.logins.get(route)
-            if held is not None:
-                self._judge(route, held, answer, watcher)
-
-    def _judge(self, route: bytes, held: int, answer: Answer, watcher: LoginWatcher) -> None:
+    def _judge(self, standing: Standing, watcher: LoginWatcher) -> None:
         """Tell what became of a login, by the mailbox's epoch, last sequence and node."""
-        epoch, last, node = answers.items(answer)
-        stands = 0 if epoch is None else int(answers.blob(epoch))
+        route, held, epoch, last, node = standing
+        if self.logins.get(route) != held:
+            return
+        try:
+            stands = 0 if epoch is None else int(answers.blob(epoch))
+            waits = 0 if last is None else int(answers.blob(last))
+        except ValueError:
+            return  # a figure that is no number is damage, which the scripts report
         is_ours = node == self._options.node.encode()
         later = (stands >> EPOCH_BITS) - (held >> EPOCH_BITS)
         if stands == held and is_ours:
-            if last is not None:
-                watcher.mail_waits(route, int(answers.blob(last)))
+            watcher.mail_waits(route, waits)
         elif node is not None and (later > 0 or (later == 0 and not is_ours)):
             watcher.login_moved(route, held)
         else:
             # A failover took it back, or who was logged in after it is gone again, or the mailbox.
             watcher.login_lost(route, held)
-
-    async def _ask(self, route: bytes) -> Answer:
-        key = mailbox_keys(route)[0]
-        return await self._shards.ask(key, b"HMGET", key, b"epoch", b"last", b"node")
 
 
 def _channel(node: bytes) -> bytes:

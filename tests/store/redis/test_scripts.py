@@ -17,5 +17,10 @@ def test_every_script_says_what_it_answers() -> None:
     """Each begins with a comment, after what all scripts of its kind begin with."""
     all_scripts.cache_clear()
     for script in all_scripts().values():
-        assert script.text.startswith((b"--", b"#!lua flags=allow-oom\n--"))
+        heads = (
+            b"--",
+            b"#!lua flags=allow-oom\n--",
+            b"#!lua flags=no-writes,allow-cross-slot-keys\n--",
+        )
+        assert script.text.startswith(heads)
     assert "order" in MAILBOX_KEYS
