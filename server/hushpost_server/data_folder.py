@@ -77,7 +77,11 @@ class DataFolder:
             ) from None
 
     def find_identity(self) -> RelayIdentity | None:
-        """Load the identity key; None where there is none yet. Raises `IdentityUnusable`."""
+        """Load the identity key; None where a shared store must be asked before the first is made.
+
+        Beside a database of its own the key comes first: a crash between the two leaves a key that
+        the next start uses, and never a database whose key is missing. Raises `IdentityUnusable`.
+        """
         if self._configuration.store == "memory":
             return new_identity(self._random)
         self.prepare()
@@ -86,14 +90,20 @@ class DataFolder:
             if '"public_key"' not in (self.path / IDENTITY_FILE).read_text("ascii"):
                 # Written by a release that could not tell a damaged seed.
                 save_identity(self.path, identity)
-        elif self._configuration.store == "sqlite" and self.database.exists():
+            return identity
+        if self._configuration.store == "redis":
+            return None
+        if self.database.exists():
             raise self._missing("an existing database")
-        return identity
+        return self._new_identity()
 
     def make_identity(self, store: Store) -> RelayIdentity:
-        """Make the first identity key, for a store that opened; raises `IdentityUnusable`."""
+        """Make the first identity key beside a store that opened; raises `IdentityUnusable`."""
         if store.stats().accounts:
             raise self._missing("a store that has accounts")
+        return self._new_identity()
+
+    def _new_identity(self) -> RelayIdentity:
         identity = new_identity(self._random)
         save_identity(self.path, identity)
         self._log.write("identity_created")

@@ -44,11 +44,11 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
         folder_of(quiet(store="sqlite", data_folder=tmp_path / "file" / "x")).prepare()
 
 
-async def test_the_identity_is_made_once_and_never_replaced(tmp_path: Path) -> None:
+def test_the_identity_is_made_once_and_never_replaced(tmp_path: Path) -> None:
     """The first start makes a key; later ones load it; a lost one beside a database is an error."""
     folder = folder_of(quiet(store="sqlite", data_folder=tmp_path))
-    assert folder.find_identity() is None
-    made = folder.make_identity(await opened())
+    made = folder.find_identity()
+    assert made is not None
     assert folder.find_identity() == made
     (tmp_path / "identity.json").unlink()
     folder.database.touch()
@@ -149,11 +149,10 @@ async def test_each_fault_of_opening_says_what_to_do(
     await folder.close()
 
 
-async def test_an_identity_of_an_older_release_is_completed(tmp_path: Path) -> None:
+def test_an_identity_of_an_older_release_is_completed(tmp_path: Path) -> None:
     """The public key is written beside the seed, so that a damaged seed is noticed from now on."""
     folder = folder_of(quiet(store="sqlite", data_folder=tmp_path))
-    folder.prepare()
-    made = folder.make_identity(await opened())
+    made = folder.find_identity()
     path = tmp_path / "identity.json"
     old = {k: v for k, v in json.loads(path.read_text()).items() if k != "public_key"}
     path.write_text(json.dumps(old))
