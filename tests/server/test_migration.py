@@ -18,7 +18,7 @@ from hushpost_server.migration import Migration, Moved
 from hushpost_store import Quotas, SqliteStore, errors
 from hushpost_store.admission import HOUR_SECONDS
 from hushpost_store.conformance.stage import NOW, account, digest, envelope, post, route
-from hushpost_store.redis import arrival, migration_mark
+from hushpost_store.redis import answers, arrival, migration_mark
 from hushpost_store.redis.keys import MIGRATION_KEY, STORE_KEY, account_keys, mailbox_keys
 from hushpost_store.redis.migration_mark import ArrivalState
 from hushpost_store.redis.options import RedisOptions
@@ -175,11 +175,11 @@ async def _stop_before_reading_back(there: Scene, planted: tuple[bytes | int, ..
     async with connections(there.redis.url) as shards:
 
         async def plant(*_: object) -> None:
-            first = await shards.ask(ORDER, b"ZRANGE", ORDER, 0, 0)
+            (first,) = answers.items(await shards.ask(ORDER, b"ZRANGE", ORDER, 0, 0))
             drop = await shards.ask(DROPS, b"HGET", DROPS, digest("alice used")[:16])
-            assert isinstance(first, list)
+            assert isinstance(first, bytes)
             assert isinstance(drop, bytes)
-            stands_for = {b"%first": first[0], b"%cut": drop[:21]}
+            stands_for = {b"%first": first, b"%cut": drop[:21]}
             parts = [stands_for.get(p, p) if isinstance(p, bytes) else p for p in planted]
             assert isinstance(parts[1], bytes)
             await shards.ask(parts[1], *parts)

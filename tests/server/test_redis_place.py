@@ -33,7 +33,11 @@ def test_an_address_that_cannot_be_used_is_refused_without_its_password() -> Non
 def test_missing_packages_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """It says what to install."""
     require_packages()
-    monkeypatch.setattr(redis_place, "find_spec", lambda name: None)
+
+    def find_nothing(_name: str) -> None:
+        return None
+
+    monkeypatch.setattr(redis_place, "find_spec", find_nothing)
     with pytest.raises(StoreUnfit, match=r"hushpost\[redis\]"):
         require_packages()
     assert util.find_spec("redis") is not None

@@ -54,7 +54,7 @@ def envelope_with(**changes: object) -> Callable[[Held], None]:
 _FULL = full()
 _BOX: MailboxContents = _FULL.mailboxes[ROUTE]
 _ACCOUNT = _FULL.accounts[ID]
-CHANGES = {
+CHANGES: dict[str, Callable[[Held], object]] = {
     "a used mark": mailbox_with(drops=(_BOX.drops[0], replace(_BOX.drops[1], used_by=None))),
     "a kind": mailbox_with(drops=(replace(_BOX.drops[0], kind=DropKind.KNOCK), _BOX.drops[1])),
     "an end": mailbox_with(drops=(_BOX.drops[0], replace(_BOX.drops[1], life_end=1))),
@@ -95,7 +95,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 async def test_each_change_gives_another_digest_and_is_named_by_its_place(
-    change: Callable[[Held], None],
+    change: Callable[[Held], object],
 ) -> None:
     """Whatever differs differs in the digest, and the sentence about it names nobody."""
     before, held = await digest_of(full()), full()

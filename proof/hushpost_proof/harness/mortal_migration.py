@@ -3,9 +3,10 @@
     HUSHPOST_PROOF_KILL_AT=N HUSHPOST_PROOF_STEPS=FILE
     python -m hushpost_proof.harness.mortal_migration migrate --from ... --to ...
 
-A step is a command given to Redis, an answer that came, or a mark of the database before and after
-it is set. Without N it lives, and writes into FILE how many steps it took. A defect may be planted
-(HUSHPOST_PROOF_DEFECT), of which the experiment must show that it finds it.
+A step is a command given to Redis, an answer that came, a mark of the database before and after it
+is set, and the like for what an erasure does to files. Without N it lives, and writes into FILE how
+many steps it took. A defect may be planted (HUSHPOST_PROOF_DEFECT), of which the experiment must
+show that it finds it.
 """
 
 import os
@@ -64,6 +65,19 @@ class Steps:
             self.step()
 
         shards.send_command, export.set_mark = send_command, mark
+        for place, name in ((os, "link"), (os, "fsync"), (Path, "replace"), (Path, "unlink")):
+            self._watch_call(cast("Any", place), name)
+
+    def _watch_call(self, place: Any, name: str) -> None:
+        call = getattr(place, name)
+
+        def watched(*arguments: Any, **named: Any) -> Any:
+            self.step()
+            done = call(*arguments, **named)
+            self.step()
+            return done
+
+        setattr(place, name, watched)
 
 
 def _lose_a_row() -> None:
