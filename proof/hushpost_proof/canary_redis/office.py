@@ -67,13 +67,14 @@ class Office:
     async def replace_second(self, plan: Plan) -> RelayProcess:
         """Put another relay in the place of the second one."""
         await self.relays[1].kill()
-        self.relays[1] = _relay(self.folder / "two", self.proxy.host, plan, self._url)
+        self.relays[1] = _relay(self.folder / "two", self.proxy.host, plan, self.url)
         await self.relays[1].start()
         self.proxy.lead_to(*(relay.port for relay in self.relays))
         return self.relays[1]
 
     @property
-    def _url(self) -> str:
+    def url(self) -> str:
+        """Where the relays find Redis."""
         return (self.folder / "redis-url").read_text()
 
 

@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,7 @@ from hushpost_proof.canary.people import Company
 from hushpost_proof.canary.relay_scan import GONE_SECONDS_MAX
 from hushpost_proof.canary.scan import CanaryScan, Sighting
 from hushpost_proof.canary_redis import redis_controls, redis_surfaces
+from hushpost_proof.canary_redis.declared import Declared, judge
 from hushpost_proof.canary_redis.images import look_at_image
 from hushpost_proof.canary_redis.office import TALKATIVE, Office, Plan, is_replica, office
 from hushpost_proof.canary_redis.redis_controls import Controls
@@ -52,7 +53,7 @@ class Outcome:
     bad_connections: int = 0
     servers: int = 0
     gone_after: float = 0.0
-    watched: set[str] = field(default_factory=set[str])
+    declared: Declared | None = None
 
     @property
     def surfaces(self) -> tuple[str, ...]:
@@ -141,6 +142,7 @@ class _Visit:
         await self._misbehave()
         await company.leave_all()
         await self._await_gone()
+        self._outcome.declared = await judge(self._service.url)
         await self._look()
         await look_at_processes(self._scan, self._service.servers)
 

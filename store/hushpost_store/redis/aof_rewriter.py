@@ -2,8 +2,8 @@
 
 Redis appends what was deleted as a deletion and keeps the envelope in its log until the log is
 rewritten from what is in memory. Here that is asked for when the oldest deletion is old enough, or
-when enough was deleted, of every server that has a copy: primaries, then replicas, one at a time,
-so that no two of them are busy with it.
+when a log has grown enough, of every server that has a copy: of all primaries side by side, and of
+the replicas of each after it, so that no two who have the same mail are busy with it.
 
 What was deleted is learned from the servers, not from this relay's own doing: so nobody has to
 live for it. What a relay deleted that died, what a replica learns that was away, and what a new
@@ -36,6 +36,8 @@ _LOOKS_PER_WAIT: Final = 20
 # A rewrite copies what is in memory; a server that is not done after this long is stuck.
 REWRITE_SECONDS_MAX: Final = 300.0
 REWRITE_LOOK_SECONDS: Final = 0.1
+# A log that grows fast is not rewritten all the time: in between it grows by the disk's speed.
+GROWN_PAUSE_SECONDS: Final = 30.0
 # Each try that fails leaves a server with one more file until one succeeds.
 RETRY_SECONDS_MAX: Final = 240.0
 # Field of the store's key for each server: its mark when its last rewrite began, and when.
@@ -49,13 +51,14 @@ class AofRewriter:
         self._shards = shards
         self._options = options
         self._clock = clock
-        self._bytes = 0
         # When this relay first deleted something since it looked last, and what a look that is
         # under way took of that.
         self._noted: float | None = None
         self._judged: float | None = None
         # Servers in whose log something deleted is, by run id, and since when.
         self._dirty: dict[str, float] = {}
+        # Those whose log has grown so much that its rewrite is due whatever its age.
+        self._grown: set[str] = set()
         # When each server was last seen with nothing deleted in its log.
         self._seen_clean: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
@@ -73,11 +76,10 @@ class AofRewriter:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
-    def deleted(self, deleted_bytes: int = 0) -> None:
+    def deleted(self, _deleted_bytes: int = 0) -> None:
         """Note that this relay deleted something now: more exact than the next look."""
         if self._noted is None:
             self._noted = self._clock()
-        self._bytes += deleted_bytes
 
     def lag(self, now: float) -> float:
         """Return the seconds since the oldest deletion that may still be in a log."""
@@ -85,12 +87,9 @@ class AofRewriter:
         return 0.0 if oldest is None else max(0.0, now - oldest)
 
     def is_due(self) -> bool:
-        """Whether the oldest deletion that a look found is old enough, or enough was deleted."""
-        options = self._options
-        return bool(self._dirty) and (
-            self._clock() - min(self._dirty.values()) >= options.rewrite_after_seconds
-            or self._bytes >= options.rewrite_after_bytes
-        )
+        """Whether the oldest deletion that a look found is old enough, or a log is too large."""
+        due = self._clock() - self._options.rewrite_after_seconds
+        return bool(self._grown) or any(since <= due for since in self._dirty.values())
 
     async def look(self) -> None:
         """Learn from the servers in which logs something deleted is.
@@ -107,33 +106,52 @@ class AofRewriter:
             mark, rewritten = clean.get(log.run_id, ("", began if noted is None else noted))
             if log.mark == mark:
                 self._dirty.pop(log.run_id, None)
+                self._grown.discard(log.run_id)
                 self._seen_clean[log.run_id] = began
             else:
                 since = self._dirty.get(log.run_id, self._seen_clean.get(log.run_id, rewritten))
                 # Never in the future: a clock may have been ahead, here or at another relay.
                 self._dirty[log.run_id] = min(since, began)
+                is_rested = not mark or abs(began - rewritten) >= GROWN_PAUSE_SECONDS
+                if is_rested and log.grown >= self._options.rewrite_after_bytes:
+                    self._grown.add(log.run_id)
         if found.fault is not None:
             raise found.fault
         self._judged = None
         self._forget_but({log.run_id for log in found.logs})
 
     async def rewrite(self) -> None:
-        """Have every server rewrite its log in which something deleted is. Raises StoreFault.
+        """Have the servers rewrite their logs whose time has come. Raises StoreFault.
 
-        One that cannot does not keep the others from it: its fault is raised at the end.
+        Primaries go on side by side, each with its replicas one after the other, so that nobody's
+        mail waits for two rewrites. One that cannot keeps no other from it: its fault is raised at
+        the end.
         """
-        self._bytes = 0
         ripe = self._ripe()
-        servers, fault = await self._servers()
-        for server in servers:
-            try:
-                await self._rewrite_at(server, ripe, is_copied=len(servers) > 1)
-            except errors.StoreFault as failed:
-                fault = fault or failed
-        if fault is not None:
-            raise fault
+        faults = await asyncio.gather(
+            *(self._rewrite_group(primary, ripe) for primary in self._shards.primaries)
+        )
+        for fault in faults:
+            if fault is not None:
+                raise fault
         await self._drop_marks_of_others()
         self.rewrites += 1
+
+    async def _rewrite_group(
+        self, primary: Address, ripe: frozenset[str]
+    ) -> errors.StoreFault | None:
+        servers, fault = [primary], None
+        try:
+            servers += await replicas_of(self._shards, primary)
+        except errors.StoreFault as failed:
+            fault = failed
+        is_copied = self._shards.is_cluster or len(servers) > 1
+        for server in servers:
+            try:
+                await self._rewrite_at(server, ripe, is_copied=is_copied)
+            except errors.StoreFault as failed:
+                fault = fault or failed
+        return fault
 
     async def _look_always(self) -> None:
         pause = self._look_seconds
@@ -192,7 +210,7 @@ class AofRewriter:
         """Return the servers to rewrite now: while one fails, the others keep their own time."""
         since = self._clock() - self._options.rewrite_after_seconds / 2
         ripe = {run_id for run_id, moment in self._dirty.items() if moment <= since}
-        return frozenset(ripe or self._dirty)
+        return frozenset((ripe | self._grown) or self._dirty)
 
     async def _rewrite_at(self, server: Address, ripe: frozenset[str], *, is_copied: bool) -> None:
         try:
@@ -241,6 +259,7 @@ class AofRewriter:
             await self._shards.ask(STORE_KEY, b"HDEL", STORE_KEY, *names)
 
     def _forget_but(self, run_ids: set[str]) -> None:
+        self._grown &= run_ids
         for known in (self._dirty, self._seen_clean):
             for run_id in known.keys() - run_ids:
                 del known[run_id]

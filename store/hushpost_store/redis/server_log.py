@@ -28,6 +28,8 @@ class ServerLog:
     is_idle: bool
     # Whether the last rewrite, if there was one, was written to its end.
     is_whole: bool
+    # Bytes appended since the last rewrite.
+    grown: int
     # Changes with every deletion, and never comes back while the server runs.
     mark: str
 
@@ -41,9 +43,11 @@ class ServerLog:
                 said["aof_enabled"] == "1",
                 said["aof_rewrite_in_progress"] == said["aof_rewrite_scheduled"] == "0",
                 said["aof_last_bgrewrite_status"] == "ok",
+                # Told only where a log is kept.
+                int(said.get("aof_current_size", 0)) - int(said.get("aof_base_size", 0)),
                 "/".join([said["expired_keys"], *(_calls(said, name) for name in _DELETING)]),
             )
-        except KeyError as error:
+        except (KeyError, ValueError) as error:
             raise ServerError("a server does not say how its log stands") from error
 
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hushpost_demo.redis_servers import KEEPS, RedisServer, cli, redis_server
+from hushpost_demo.redis_servers import KEEPS, RedisCluster, RedisServer, cli, redis_server
 from hushpost_store import errors
 from hushpost_store.conformance import NOW, QUOTAS, envelope, post, route, with_drops
 from hushpost_store.redis import answers, aof_rewriter
+from hushpost_store.redis.address import Address
 from hushpost_store.redis.aof_rewriter import AofRewriter
 from hushpost_store.redis.keys import STORE_KEY
 from hushpost_store.redis.options import RedisOptions
@@ -322,3 +323,53 @@ def test_the_default_bound_leaves_time_to_try_again() -> None:
     assert options.deletion_seconds_max == 15 * 60
     tries = aof_rewriter.LOOK_SECONDS * (1 + 2 + 4 + 8 + 16)
     assert options.rewrite_after_seconds + 2 * aof_rewriter.LOOK_SECONDS + tries < 15 * 60
+
+
+async def test_primaries_go_on_side_by_side_and_replicas_after_theirs(
+    running_cluster: RedisCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large cluster is done in the time of its slowest part; nobody's mail waits twice."""
+    shards = Shards(RedisUrl.parse(running_cluster.url), RedisOptions(running_cluster.url))
+    await shards.open()
+    rewriter = AofRewriter(shards, RedisOptions(running_cluster.url), Clock())
+    busy: set[Address] = set()
+    together: list[set[Address]] = []
+
+    async def noted(
+        _self: AofRewriter, server: Address, _ripe: frozenset[str], *, is_copied: bool
+    ) -> None:
+        assert is_copied
+        busy.add(server)
+        await asyncio.sleep(0.2)
+        together.append(set(busy))
+        busy.remove(server)
+
+    monkeypatch.setattr(AofRewriter, "_rewrite_at", noted)
+    await rewriter.rewrite()
+    assert len(together) == 6
+    primaries = set(shards.primaries)
+    assert together[0] == primaries
+    assert not together[-1] & primaries
+    await shards.close()
+
+
+async def test_a_log_that_grew_is_rewritten_at_most_twice_a_minute(
+    shards: Shards, single_url: str
+) -> None:
+    """However much comes and goes: the bytes are the server's, whichever relay brought them."""
+    clock = Clock()
+    await _clean(shards, single_url, clock)
+    options = replace(RedisOptions(single_url), rewrite_after_bytes=10_000)
+    rewriter = AofRewriter(shards, options, clock)
+    (server,) = shards.primaries
+    await shards.ask_server(server, b"SET", b"{gone}:large", bytes(20_000))
+    await _delete(shards)
+    clock.now += aof_rewriter.GROWN_PAUSE_SECONDS - 1
+    await rewriter.look()
+    assert not rewriter.is_due()
+    clock.now += 1
+    await rewriter.look()
+    assert rewriter.is_due()
+    await rewriter.rewrite()
+    await rewriter.look()
+    assert not rewriter.is_due()

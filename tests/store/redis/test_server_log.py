@@ -17,6 +17,8 @@ aof_enabled:1
 aof_rewrite_in_progress:0
 aof_rewrite_scheduled:0
 aof_last_bgrewrite_status:ok
+aof_current_size:700
+aof_base_size:100
 # Stats
 expired_keys:3
 # Commandstats
@@ -28,6 +30,7 @@ def test_what_a_server_says_is_read() -> None:
     """Counts of commands that were never run are zero."""
     log = ServerLog.read(INFO)
     assert (log.run_id, log.is_kept, log.is_idle, log.is_whole) == ("abc", True, True, True)
+    assert log.grown == 600
     assert log.mark == "3/7/0/0/0/0/0/0"
 
 
