@@ -126,7 +126,7 @@ class Assumptions:
         24, "GiB", ASSUMED, "data of one primary, on 64 GiB: room for a rewrite's copies", most=1024
     )
     rewrite_mib_per_second: float = _given(
-        200, "MiB/s", ASSUMED, "at which a server writes its log anew"
+        200, "MiB/s", ASSUMED, "at which a server writes its log, and writes it anew"
     )
     rewrite_after_seconds: float = _given(600, "s", SETTING, "after the oldest deletion")
     deletion_seconds_max: float = _given(900, "s", SETTING, "the promise: out of the logs by then")

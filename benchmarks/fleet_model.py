@@ -151,6 +151,11 @@ def redis_needs(load: Load, given: Assumptions) -> tuple[Need, ...]:
             load.connections * given.redis_us_per_connection_second * MICRO,
         ),
         Need("processor: logins", load.logins_per_second * given.redis_us_per_login * MICRO),
+        # Written as it comes, and synced; what is deleted is a line of a few bytes.
+        Need(
+            "disk",
+            load.envelopes_per_second * given.envelope_bytes / (given.rewrite_mib_per_second * MIB),
+        ),
         # Out: to relays for delivery, and to each replica.
         Need("network", wire * (1 + given.replicas) * 8 / (given.network_mbit * 1e6)),
     )

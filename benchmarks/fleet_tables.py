@@ -26,6 +26,7 @@ ADVICE: Final = {
     "relay: network": "put relays on more machines",
     "Redis: memory": "add primaries with their replicas and move slots to them",
     "Redis: processor": "add primaries with their replicas and move slots to them",
+    "Redis: disk": "add primaries on disks of their own",
     "Redis: network": "add primaries on machines of their own",
 }
 # Times the connections of a relay that the setting allows by default.

@@ -12,7 +12,9 @@ from click.testing import CliRunner
 from hushpost_demo import demo_command
 from hushpost_demo.demo_command import demo
 from hushpost_demo.errors import RelayNotStarted
+from hushpost_demo.redis_servers import is_installed
 
+from tests.conftest import require_or_skip
 from tests.demo.typing_hands import COMMAND
 
 SECONDS_MAX = 60.0
@@ -69,6 +71,47 @@ def test_ctrl_c_clears_up(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ProcessLookupError):
         os.kill(int(frame["relay"]["pid"]), 0)
+
+
+def test_ctrl_c_clears_a_cluster_up(tmp_path: Path) -> None:
+    """An interrupted demo on Redis leaves no folder, no trace, no relay and no server behind."""
+    require_or_skip(is_installed(), "Redis is not installed: apt-get install redis-server")
+    process = subprocess.Popen(
+        [*COMMAND, "demo", "--store", "redis", "--json"],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    facts = (json.loads(line) for line in process.stdout)
+    started = next(fact for fact in facts if fact["kind"] == "processes")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == ""
+    assert list(tmp_path.iterdir()) == []
+    pids = [*started["relays"].values(), *started["servers"]]
+    assert len(pids) == 8
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_without_redis_it_says_what_to_install(tmp_path: Path) -> None:
+    """In one sentence, with status 1; the demo without a cluster needs none."""
+    run = subprocess.run(
+        [*COMMAND, "demo", "--store", "redis", "--json"],
+        env={**os.environ, "PATH": str(tmp_path), "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    error = json.loads(run.stderr)
+    assert error["error"] == "RedisMissing"
+    assert "apt-get install redis-server" in error["message"]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
