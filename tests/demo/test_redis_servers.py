@@ -1,10 +1,12 @@
 """Redis servers of one's own: they start on what was left, answer, and end with their context."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 from hushpost_demo.redis_servers import (
+    OVERWRITES_FREED,
     RedisAbsent,
     RedisDidNotStart,
     RedisServer,
@@ -16,6 +18,8 @@ from hushpost_demo.redis_servers import (
 )
 
 from tests.conftest import require_or_skip
+
+DROP_IN = Path(__file__).parents[2] / "docs" / "deploy" / "redis-forgets.conf"
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +89,18 @@ async def test_what_a_server_frees_is_overwritten(tmp_path: Path) -> None:
     async with redis_server(tmp_path) as server:
         said = await cli("-p", str(server.port), "memory", "malloc-stats")
         assert "jemalloc" not in said or 'opt.junk: "free"' in said
+
+
+def test_the_drop_in_for_systemd_does_what_these_servers_do(tmp_path: Path) -> None:
+    """Its lines set the same variables, and its command deletes the same files."""
+    lines = DROP_IN.read_text().splitlines()
+    for name, value in OVERWRITES_FREED.items():
+        assert f'Environment="{name}={value}"' in lines
+    (before,) = [line for line in lines if line.startswith("ExecStartPre=")]
+    command = before.partition("=-")[2].replace("/var/lib/redis", str(tmp_path)).split()
+    folder = tmp_path / "appendonlydir"
+    folder.mkdir()
+    for path in (tmp_path / "temp-rewriteaof-bg-1.aof", folder / "temp-1.rdb", folder / "kept.aof"):
+        path.touch()
+    subprocess.run(command, check=True)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["kept.aof"]

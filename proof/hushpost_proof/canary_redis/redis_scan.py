@@ -127,7 +127,9 @@ class _Visit:
         await company.befriend()
         await company.knock()
         talk = asyncio.create_task(company.chat())
-        await asyncio.to_thread(self._look_at_relays, surfaces.MEMORY)
+        # Of one relay, and of both when nobody is connected any more.
+        busy = pid_of(self._service.relays[0])
+        await asyncio.to_thread(look_at_image, self._scan, busy, surfaces.MEMORY)
         await look_at_processes(self._scan, self._service.servers)
         await talk
         await company.step_ratchets()
@@ -175,13 +177,10 @@ class _Visit:
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
             self._scan.forget(surfaces.REST, shown)
             waited = self._outcome.gone_after = time.monotonic() - began
-            await asyncio.to_thread(self._look_at_relays, surfaces.REST)
+            for relay in self._service.relays:
+                await asyncio.to_thread(look_at_image, self._scan, pid_of(relay), surfaces.REST)
             if waited >= GONE_SECONDS_MAX or not self._scan.seen(surfaces.REST):
                 return
-
-    def _look_at_relays(self, surface: str) -> None:
-        for relay in self._service.relays:
-            look_at_image(self._scan, pid_of(relay), surface)
 
     async def _look(self) -> None:
         """Read servers, files and pages, as they are now."""
