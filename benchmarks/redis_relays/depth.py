@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -15,7 +16,7 @@ from hushpost_store.redis.store import RedisStore
 
 from benchmarks.comparison import PAIRS, Comparison, Effort, scratch
 from benchmarks.orders import OpenLoop
-from benchmarks.processes import Load, load, relay
+from benchmarks.processes import Load, Server, load, relay
 from benchmarks.redis_relays.field import SYNCED, Contestant, redis_environment
 from benchmarks.redis_relays.filling import Filling
 from benchmarks.redis_relays.servers import Redis, single
@@ -38,6 +39,8 @@ def redis_depth(report: Report, effort: Effort) -> None:
     for size in SIZES:
         with scratch() as folder, single(folder / "redis") as store:
             title = f"redis depth {size} B, {mailboxes * EACH:,} in {mailboxes:,}"
+            with _relay(store, folder, size):
+                pass  # its identity must be known before there are accounts
             _fill(report, title, store, mailboxes, size)
             _live(report, title, store, folder, size)
 
@@ -75,12 +78,7 @@ def _memory(store: Redis) -> float:
 
 def _live(report: Report, title: str, store: Redis, folder: Path, size: int) -> None:
     start = time.perf_counter()
-    running = relay(
-        folder / "relay",
-        enforce_buckets=size == SIZES[-1],
-        environment=redis_environment(store, SYNCED),
-    )
-    with load() as loader, running as server:
+    with load() as loader, _relay(store, folder, size) as server:
         report.row(f"{title}, a relay starts in", time.perf_counter() - start, "s")
         one = Contestant("relay", server, store)
         loader.ask(one.connect(size))
@@ -105,6 +103,14 @@ def _live(report: Report, title: str, store: Redis, folder: Path, size: int) -> 
             said = f"{phase}, ACCEPTED {what.split('_')[1]}"
             value, usual = measured.of(phase, "relay")[what], measured.of("before", "relay")[what]
             report.row(f"{title}, {PER_SECOND:,}/s, {said}", value, "ms", usual)
+
+
+def _relay(store: Redis, folder: Path, size: int) -> AbstractContextManager[Server]:
+    return relay(
+        folder / "relay",
+        enforce_buckets=size == SIZES[-1],
+        environment=redis_environment(store, SYNCED),
+    )
 
 
 def _while(measured: Comparison, phase: str, loader: Load, work: Callable[[], float]) -> float:

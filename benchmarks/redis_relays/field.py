@@ -118,6 +118,8 @@ def field(
 def redis_environment(redis: Redis, durability: str) -> dict[str, str]:
     """Return the settings of a relay on this Redis."""
     return {
+        # All relays of one Redis, and all lives of one relay, are known by one name.
+        "HUSHPOST_RELAY_PUBLIC_HOST": "relay.example",
         "HUSHPOST_RELAY_STORE": "redis",
         "HUSHPOST_RELAY_REDIS_URL": redis.url,
         "HUSHPOST_RELAY_REDIS_DURABILITY": durability,

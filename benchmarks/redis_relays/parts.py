@@ -1,5 +1,9 @@
 """The parts of a run that concern Redis, each from phases to rows of the table."""
 
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from benchmarks.comparison import PAIRS, Comparison, Effort, scratch
@@ -106,7 +110,7 @@ def redis_wake_up(report: Report, effort: Effort) -> None:
         settings = redis_environment(store, SYNCED)
         here = relay(folder / "a", enforce_buckets=True, environment=settings)
         there = relay(folder / "b", enforce_buckets=True, environment=settings)
-        with load() as loader, here as one, there as other:
+        with load() as loader, here as one, _known_as(folder / "a", folder / "b"), there as other:
             measured = Comparison(size, probe(folder))
             for name, post_url in (("same relay", one.url), ("other relay", other.url)):
                 order = Connect(
@@ -120,6 +124,14 @@ def redis_wake_up(report: Report, effort: Effort) -> None:
                 )
                 loader.ask(order)
             _wake_ups(report, measured, loader, effort)
+
+
+@contextmanager
+def _known_as(one: Path, other: Path) -> Generator[None]:
+    """Give a relay that is to start the identity of one that runs: they are one service."""
+    other.mkdir(mode=0o700)
+    shutil.copy(one / "identity.json", other)
+    yield
 
 
 def _wake_ups(report: Report, measured: Comparison, loader: Load, effort: Effort) -> None:
