@@ -1,6 +1,7 @@
 """Couriers post in order, again and again, until a relay has everything (content.md, 5 and 7)."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from hushpost.engine.desk import Desk
 from hushpost.engine.outbox import whole_outbox
 from hushpost.engine.posting_results import posting_accepted, posting_refused
 from hushpost.engine.seen import REPEATS_MAX
-from hushpost.errors import VaultFull
+from hushpost.errors import RelayUnreachable, VaultFull
+from hushpost.retry import MOVED, Backoff, Pause
+from hushpost.transport_post import PostOffice
+from hushpost.transport_posting import Posting, Verdict
 from hushpost_server.configuration import Configuration
 from hushpost_server.relay import RelayServer
 from hushpost_store.interface import SubmissionListener
@@ -19,6 +23,7 @@ from hushpost_store.memory import MemoryStore
 from hushpost_store.quotas import Quotas
 from hushpost_store.rows import Submission
 from hushpost_wire.frames import RefusalReason
+from hushpost_wire.host import Host
 
 from tests.client_lib.client_world import (
     MovedClock,
@@ -202,3 +207,41 @@ async def _online(folder: Path, clock: MovedClock) -> Client:
     alice = await again(folder, "alice", clock=clock)
     await alice.online()
     return alice
+
+
+async def test_a_courier_comes_back_as_the_relay_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sent away before a connection or between its verdicts, it waits as 1012 says; then posts."""
+    pauses: list[Pause] = []
+    real = PostOffice.submit_all
+
+    async def sent_away(
+        office: PostOffice, contact: bytes, host: Host, postings: Sequence[Posting]
+    ) -> list[asyncio.Future[Verdict]]:
+        error = RelayUnreachable("the relay is leaving")
+        error.pause = MOVED
+        if not pauses:
+            raise error
+        if len(pauses) == 1:
+            verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+            verdict.set_exception(error)
+            return [verdict]
+        return await real(office, contact, host, postings)
+
+    def note(_self: Backoff, _failed: int, _random: Callable[[int], bytes], pause: Pause) -> float:
+        pauses.append(pause)
+        return 0.01
+
+    async with (
+        relay() as server,
+        await person(tmp_path, "alice", server.url) as alice,
+        await person(tmp_path, "bob", server.url) as bob,
+    ):
+        contact, _ = await befriend(alice, bob)
+        assert await alice.settled(timeout=60)
+        monkeypatch.setattr(Backoff, "delay", note)
+        monkeypatch.setattr(PostOffice, "submit_all", sent_away)
+        message = await alice.send(contact, "on the way")
+        await message.reached("accepted", timeout=60)
+    assert pauses[:2] == [MOVED, MOVED]

@@ -91,7 +91,7 @@ async def test_a_wrong_password_is_told(running_server: RedisServer, scheme_and_
 )
 async def test_what_is_no_redis_or_not_ready_is_told(answer: bytes, words: str) -> None:
     """A web server, another service, one that starts, and one that is silent."""
-    async with saying(answer) as port:
+    async with saying(answer) as port, asyncio.timeout(4):  # four times the bound of a connection
         text = await told(url_of(port))
         assert words in text
         assert f"127.0.0.1:{port}" in text
