@@ -1,6 +1,7 @@
 """Deleted envelopes leave the logs of every server, in time."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hushpost_demo.redis_servers import KEEPS, RedisCluster, RedisServer, cli, redis_server
+from hushpost_proof.harness.small_disk import absent, small_disk
 from hushpost_store import errors
 from hushpost_store.conformance import NOW, QUOTAS, envelope, post, route, with_drops
 from hushpost_store.redis import answers, aof_rewriter
@@ -20,6 +22,7 @@ from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.store import RedisStore
 from hushpost_store.redis.url import RedisUrl
 
+from tests.conftest import require_or_skip
 from tests.store.redis.conftest import follows
 
 
@@ -367,9 +370,37 @@ async def test_a_log_that_grew_is_rewritten_at_most_twice_a_minute(
     clock.now += aof_rewriter.GROWN_PAUSE_SECONDS - 1
     await rewriter.look()
     assert not rewriter.is_due()
-    clock.now += 1
+    clock.now += 1.01
     await rewriter.look()
     assert rewriter.is_due()
     await rewriter.rewrite()
     await rewriter.look()
     assert not rewriter.is_due()
+
+
+async def test_a_disk_without_room_for_the_rewrite_keeps_the_lag(tmp_path: Path) -> None:
+    """What is appended still fits; when there is room again the rewrite is made good."""
+    require_or_skip(not absent(), absent())
+    clock = Clock()
+    with small_disk(tmp_path / "disk", 8 << 20) as disk:
+        async with redis_server(disk.folder / "redis", KEEPS) as server:
+            shards = Shards(RedisUrl.parse(server.url), RedisOptions(server.url))
+            await shards.open()
+            rewriter = await _clean(shards, server.url, clock)
+            (address,) = shards.primaries
+            await shards.ask_server(address, b"SET", b"{kept}:mail", os.urandom(1 << 20))
+            disk.fill()
+            with (disk.folder / "ballast").open("r+b") as ballast:
+                ballast.truncate(ballast.seek(0, os.SEEK_END) - (256 << 10))
+            await _delete(shards)
+            await rewriter.look()
+            clock.now += 700
+            with pytest.raises(errors.StoreFault):
+                await rewriter.rewrite()
+            await rewriter.look()
+            assert round(rewriter.lag(clock.now)) == 700
+            disk.empty()
+            await rewriter.rewrite()
+            await rewriter.look()
+            assert rewriter.lag(clock.now) == 0
+            await shards.close()
