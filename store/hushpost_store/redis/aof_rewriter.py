@@ -224,6 +224,7 @@ class AofRewriter:
                     self._shards, server, self._options.durability, is_copied=is_copied
                 )
                 await backlog.overwrite(self._shards, server)
+                await backlog.collect(self._shards, server)
                 began, before = self._clock(), await self._idle(server)
                 await self._shards.ask_server(server, b"BGREWRITEAOF")
                 after = await self._idle(server)

@@ -1,12 +1,14 @@
-"""What a primary keeps in memory for replicas that fall behind: the last of all that was written.
+"""What a server keeps in memory of what was written, long after it was deleted.
 
-Deleted envelopes stay in that backlog (`repl-backlog-size`, a megabyte by default) until as much
-was written after them; on a quiet server that is never. So it is filled with zeros, which replicas
-take into theirs.
+A primary keeps the last of it for replicas that fall behind (`repl-backlog-size`, a megabyte by
+default), until as much was written after it; on a quiet server that is never. So it is filled with
+zeros, which replicas take into theirs. And what scripts were given stays with their interpreter
+until its collector comes by, which takes fifty scripts and more.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from hushpost_store.redis import answers
@@ -42,6 +44,12 @@ async def overwrite(shards: Shards, primary: Address) -> int:
     finally:
         await shards.ask(key, b"UNLINK", key)
     return filled
+
+
+async def collect(shards: Shards, server: Address) -> None:
+    """Have a server free what its scripts no longer use: some milliseconds. Raises StoreFault."""
+    with suppress(ServerError):  # a server or a user of it that may not: it comes by itself
+        await shards.ask_server(server, b"EVAL", b"collectgarbage() return 1", 0)
 
 
 def key_at(shards: Shards, primary: Address) -> bytes:

@@ -63,6 +63,22 @@ async def test_without_replicas_nothing_is_written(shards: Shards) -> None:
     assert await backlog.overwrite(shards, address) == 0
 
 
+async def test_what_scripts_were_given_is_freed(tmp_path: Path) -> None:
+    """It stays with the interpreter until it is told; a user who may not tell it is no fault."""
+    async with redis_server(tmp_path) as server:
+        shards = Shards(RedisUrl.parse(server.url), RedisOptions(server.url))
+        await shards.open()
+        (address,) = shards.primaries
+        given = (PIECE * 100).decode()
+        await cli("-p", str(server.port), "eval", "return #ARGV[1]", "0", given)
+        assert _times_in_memory(server) >= 100
+        await backlog.collect(shards, address)
+        assert _times_in_memory(server) == 0
+        await cli("-p", str(server.port), "acl", "setuser", "default", "-eval")
+        await backlog.collect(shards, address)
+        await shards.close()
+
+
 async def test_a_full_server_is_no_fault(tmp_path: Path) -> None:
     """It cannot take the zeros, and what frees room goes on."""
     async with redis_server(tmp_path / "p") as primary, redis_server(tmp_path / "r") as replica:
