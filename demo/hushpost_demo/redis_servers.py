@@ -22,6 +22,7 @@ KEEPS = {
     "appendonly": "yes",
     "appendfsync": "always",
     "no-appendfsync-on-rewrite": "no",
+    "auto-aof-rewrite-percentage": "0",
     "maxmemory-policy": "noeviction",
     "save": "",
     "slowlog-log-slower-than": "-1",
