@@ -101,11 +101,12 @@ class AofRewriter:
         self._noted = None
         clean = await self._clean_marks()
         found = await self._ask_all()
+        is_rid = False
         for log in found.logs:
             # Of a server that nobody rewrote yet: dirty since its deletions are known of.
             mark, rewritten = clean.get(log.run_id, ("", began if noted is None else noted))
             if log.mark == mark:
-                self._dirty.pop(log.run_id, None)
+                is_rid |= self._dirty.pop(log.run_id, None) is not None
                 self._grown.discard(log.run_id)
                 self._seen_clean[log.run_id] = began
             else:
@@ -115,6 +116,9 @@ class AofRewriter:
                 is_rested = not mark or abs(began - rewritten) >= GROWN_PAUSE_SECONDS
                 if is_rested and log.grown >= self._options.rewrite_after_bytes:
                     self._grown.add(log.run_id)
+        if is_rid:
+            # Rewritten, by whichever relay; what is left is in the buffers of each one's own.
+            self._shards.overwrite_buffers()
         if found.fault is not None:
             raise found.fault
         self._judged = None

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from hushpost_store import errors
 from hushpost_store.redis.command import Command
 from hushpost_store.redis.node_link import NodeLink
+
+# More than a server reads at once, and less than what it takes for large and reads aside (32 KiB).
+_ZEROS: Final = bytes(30_000)
 
 
 class Lanes:
@@ -58,6 +62,11 @@ class Lanes:
         for link in self._links:
             link.teach()
 
+    def overwrite_buffers(self) -> None:
+        """Send zeros each way: what went last stays in the server's buffers of a connection."""
+        for link in self._links:
+            link.send(Command((b"ECHO", _ZEROS), None, _no_matter))
+
     def send(self, command: Command) -> None:
         """See `NodeLink.send`."""
         slot = command.slot
@@ -75,3 +84,7 @@ class Lanes:
             self._on_lost(self)
             for link in self._links:
                 link.lose()
+
+
+def _no_matter(_answer: object) -> None:
+    """Take an answer that nobody waits for."""

@@ -153,6 +153,11 @@ class Shards:
         self._send_to(address, Command(arguments, None, into(future)))
         return await future
 
+    def overwrite_buffers(self) -> None:
+        """Have every server write over what its buffers of our connections held last."""
+        for lanes in self._links.values():
+            lanes.overwrite_buffers()
+
     async def below(self, waiting_bytes: int) -> None:
         """Return once no more than this waits for answers."""
         if self.waiting_bytes > waiting_bytes:

@@ -79,6 +79,24 @@ async def test_what_scripts_were_given_is_freed(tmp_path: Path) -> None:
         await shards.close()
 
 
+async def test_what_connections_took_last_is_overwritten(tmp_path: Path) -> None:
+    """A server keeps it in the buffers of each of them until something else comes that way."""
+    async with redis_server(tmp_path) as server:
+        shards = Shards(RedisUrl.parse(server.url), RedisOptions(server.url))
+        await shards.open()
+        for number in range(40):
+            key = b"{%d}:mail" % number
+            await shards.ask(key, b"SET", key, PIECE * 60)
+            await shards.ask(key, b"GET", key)
+            await shards.ask(key, b"DEL", key)
+        assert _times_in_memory(server) > 60
+        shards.overwrite_buffers()
+        async with asyncio.timeout(20):
+            while _times_in_memory(server):  # noqa: ASYNC110 - another process's work
+                await asyncio.sleep(0.1)
+        await shards.close()
+
+
 async def test_a_full_server_is_no_fault(tmp_path: Path) -> None:
     """It cannot take the zeros, and what frees room goes on."""
     async with redis_server(tmp_path / "p") as primary, redis_server(tmp_path / "r") as replica:
