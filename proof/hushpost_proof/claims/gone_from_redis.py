@@ -10,8 +10,8 @@ from hushpost_proof.canary_redis import deletion
 from hushpost_proof.canary_redis.deletion import BOUND_SECONDS, REWRITE_SECONDS, Course, Stage
 from hushpost_proof.claim import Claim, Effort, Half, Row
 
-# What stays is the last that a connection's buffers took: sixteen connections a relay and server.
-_PIECES_IN_MEMORY_MAX = 0.25
+# What stays is the last that the buffers of some connections took: a piece here, an envelope there.
+_PIECES_IN_MEMORY_MAX = 0.15
 
 
 async def _prove(effort: Effort) -> Sequence[Row]:
