@@ -74,6 +74,6 @@ CLAIM = Claim(
     name="gone-from-redis",
     half=Half.KEPT,
     sentence="Acknowledged or expired envelopes leave every file of Redis within the bound",
-    seconds=40,
+    seconds=30,
     prove=_prove,
 )
