@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         for name in parts:
             print(f"measuring: {name}", file=sys.stderr, flush=True)
             PARTS[name](report, effort)
+            _write(asked, report, busy)
     except BenchmarkFailure as failure:
         print(f"benchmarks: {failure}", file=sys.stderr)
         return 2
@@ -48,11 +49,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"DOUBTFUL  {doubt}")
     taken = time.monotonic() - began
     print(f"{taken:.0f} s; load average {busy} at the start, {machine.load_average()} at the end")
-    _write(
-        asked.out,
-        report,
-        {"parts": parts, "quick": asked.quick, "real_time": asked.real_time, "load_average": busy},
-    )
     print(f"written: {asked.out}")
     return 1 if any(result.met is False for result in report.results) else 0
 
@@ -70,9 +66,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _write(out: Path, report: Report, run: dict[str, object]) -> None:
+def _write(asked: argparse.Namespace, report: Report, busy: float) -> None:
+    """Write what there is, after each part: a later one may fail."""
+    out: Path = asked.out
     results = {
-        "run": run,
+        "run": {
+            "parts": asked.only or list(USUAL),
+            "quick": asked.quick,
+            "real_time": asked.real_time,
+            "load_average": busy,
+        },
         "machine": machine.describe(),
         "doubts": report.doubts,
         "results": [result.to_json() for result in report.results],
