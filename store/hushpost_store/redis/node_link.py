@@ -1,9 +1,11 @@
 """One connection to one server: commands go out together, answers come back in their order.
 
 All that was given within one turn of the event loop is written at once, and nothing waits for an
-answer before more is written. A command in flight is never cancelled: its answer would be taken
-for the next one's. What does not answer in time ends the connection, and with it every command
-that waits (`ConnectionLost`).
+answer before more is written, but for that of a barrier: the server carries nothing out behind it
+until its replicas have answered, and what is given meanwhile makes one group instead of many.
+
+A command in flight is never cancelled: its answer would be taken for the next one's. What does not
+answer in time ends the connection, and with it every command that waits (`ConnectionLost`).
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ class NodeLink:
         self._on_lost = on_lost
         self._barrier = barrier
         self._to_write: list[Command] = []
+        self._under_way: Command | None = None
         self._waiting: deque[Command] = deque()
         self._something_waits = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -91,11 +94,15 @@ class NodeLink:
         await self._connection.close()
 
     def _write(self) -> None:
+        if self._under_way is not None:
+            return  # the server takes nothing more from here until its replicas have answered
         commands, self._to_write = self._to_write, []
         if not commands:
             return  # lost meanwhile: who waited has been told
         if self._barrier is not None:
-            commands += self._barrier.after(commands)
+            for barrier in self._barrier.after(commands):
+                self._under_way = barrier
+                commands.append(barrier)
         self._waiting.extend(commands)
         self._something_waits.set()
         try:
@@ -141,6 +148,9 @@ class NodeLink:
             return
         command.is_answered = not isinstance(answer, Redirected)
         self._tell(command, answer)
+        if command is self._under_way:
+            self._under_way = None
+            self._write()
 
     def _tell(self, command: Command, answer: Answer) -> None:
         """Hand an answer on; whoever fails over it must not keep the others from theirs."""

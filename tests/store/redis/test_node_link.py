@@ -3,8 +3,9 @@
 import asyncio
 
 import pytest
-from hushpost_demo.redis_servers import RedisServer
+from hushpost_demo.redis_servers import RedisServer, cli
 from hushpost_store.redis.address import Address
+from hushpost_store.redis.barrier import Barrier
 from hushpost_store.redis.command import Answer, Command, ConnectionLost, OnAnswer
 from hushpost_store.redis.connection import ServerConnection
 from hushpost_store.redis.node_link import NodeLink
@@ -115,4 +116,39 @@ async def test_who_fails_over_an_answer_keeps_nobody_from_theirs(
     await asyncio.wait_for(done.wait(), 10)
     assert answers == [b"b"]
     assert [type(error) for error in reported] == [ZeroDivisionError]
+    await link.close()
+
+
+async def test_what_comes_while_replicas_are_waited_for_is_one_group(
+    running_server: RedisServer,
+) -> None:
+    """Turns that pass during a barrier share the next one, and nothing is told out of order."""
+    url = RedisUrl.parse(running_server.url)
+    connection = ServerConnection(url, Address("127.0.0.1", running_server.port), 1.0)
+    # Nobody follows this server: it waits for as long as it may.
+    link = NodeLink(connection, 1.0, lambda _: None, Barrier(1, 200, has_waitaof=False))
+    await link.open()
+    await cli("-p", str(running_server.port), "config", "resetstat")
+    told: list[str] = []
+    done = asyncio.Event()
+    for name in "abcd":
+
+        def durable(held: bool, name: str = name) -> None:
+            told.append(f"{name} {held}")
+            if name == "d":
+                done.set()
+
+        def answered(answer: Answer) -> None:
+            told.append(str(answer))
+
+        echo = (b"ECHO", name.encode())
+        link.send(Command(echo, None, answered, on_durable=durable))
+        await asyncio.sleep(0.01)
+    await asyncio.wait_for(done.wait(), 5)
+    assert told == [
+        *("b'a'", "a False"),
+        *("b'b'", "b'c'", "b'd'", "b False", "c False", "d False"),
+    ]
+    counted = await cli("-p", str(running_server.port), "info", "commandstats")
+    assert "cmdstat_wait:calls=2," in counted
     await link.close()
