@@ -1,8 +1,9 @@
 """Relays and forwarder side by side, each with its own store, all loaded in turn."""
 
+import shutil
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -109,6 +110,8 @@ def field(
                 case _:
                     clustered = clustered or stack.enter_context(cluster(place / "redis"))
                     redis = clustered
+            if clustered is not None:
+                _known_as(folder, place)
             contestants.append(_relay(stack, name, place, redis, envelope_bytes))
         running = Field(load, tuple(contestants), envelope_bytes)
         yield running, Comparison(envelope_bytes, probe(folder))
@@ -137,6 +140,10 @@ def _relay(
     return Contestant(name, stack.enter_context(running), redis)
 
 
-def beside(contestant: Contestant, server: Server) -> Contestant:
-    """Return the same store behind another relay."""
-    return replace(contestant, server=server)
+def _known_as(folder: Path, place: Path) -> None:
+    """Give a relay the identity of one that serves on the same Redis: they are one service."""
+    clustered = folder.glob("cluster-*/relay/identity.json")
+    for identity in clustered:
+        (place / "relay").mkdir(mode=0o700)
+        shutil.copy(identity, place / "relay")
+        return
