@@ -33,6 +33,7 @@ LOOK_SECONDS: Final = 1.0
 # A connection that only listens is asked so often whether it is still there.
 PING_SECONDS: Final = 3.0
 LISTEN_AGAIN_SECONDS: Final = 0.2
+STOP_AGAIN_SECONDS: Final = 0.5
 # Who logged in late at another node, and was given up meanwhile, is gone from there by then.
 ENDED_LOOK_SECONDS: Final = 0.25
 
@@ -76,10 +77,12 @@ class WakeUps:
 
     async def stop(self) -> None:
         """Neither listen nor look any more."""
-        tasks = (*self._tasks, *self._looks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        left = {*self._tasks, *self._looks}
+        while left:
+            for task in left:
+                task.cancel()
+            # Again, if need be: connecting may take a cancellation for a failure of its own.
+            _, left = await asyncio.wait(left, timeout=STOP_AGAIN_SECONDS)
         self._tasks = ()
         self._is_started = False
 

@@ -223,3 +223,23 @@ async def test_a_late_login_that_was_given_up_takes_nobodys_place(single_url: st
 async def _alter(url: str, command: str, field_name: str, value: str) -> None:
     key = f"{{{urlsafe_b64encode(route('bob')).decode().rstrip('=')}}}:mailbox"
     await cli("-p", url.rpartition(":")[2], command, key, field_name, value)
+
+
+async def test_a_cancellation_that_is_swallowed_does_not_hang_the_end(single_url: str) -> None:
+    """What takes its first cancellation for a failure of its own is cancelled again."""
+    here, _ = await _watching(single_url, "here")
+    swallowed: list[str] = []
+
+    async def listen() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            swallowed.append("once")
+        await asyncio.sleep(60)
+
+    hints = here._wake_ups  # pyright: ignore[reportPrivateUsage] - nothing else swallows at will
+    stubborn = asyncio.create_task(listen())
+    hints._tasks = (*hints._tasks, stubborn)  # pyright: ignore[reportPrivateUsage] - as above
+    await asyncio.sleep(0)
+    await asyncio.wait_for(here.close(), 5)
+    assert (swallowed, stubborn.cancelled()) == (["once"], True)
