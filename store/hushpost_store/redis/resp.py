@@ -7,7 +7,7 @@ what waits: all that a turn of the event loop gave is joined into one write.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 import hiredis
 
@@ -18,11 +18,18 @@ class Garbled(Exception):
     """What came is no RESP: the connection is of no further use."""
 
 
+class _Packs(Protocol):
+    """What hiredis can do, where it types it too loosely."""
+
+    def pack_command(self, cmd: tuple[bytes | int, ...]) -> bytes: ...
+
+
+_hiredis: Final = cast("_Packs", hiredis)
+
+
 def packed(arguments: tuple[bytes | int, ...]) -> bytes:
     """Return one command as it goes to a server."""
-    # Their stub names a tuple of one.
-    done: bytes = hiredis.pack_command(cast("tuple[bytes]", arguments))
-    return done
+    return _hiredis.pack_command(arguments)
 
 
 class AnswerParser:
