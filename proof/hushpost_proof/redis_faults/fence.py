@@ -95,10 +95,10 @@ async def _lingering(old: Wire) -> int:
 
 
 async def _arrive(wire: Wire, count: int) -> list[Deliver]:
-    """Wait for so many deliveries; fewer where no more come."""
+    """Wait for so many deliveries; fewer where no more come, or the relay ends the login."""
     came: list[Deliver] = []
-    with suppress(TimeoutError):
-        async with asyncio.timeout(ARRIVES_SECONDS_MAX if count else 0):
+    with suppress(TimeoutError, ConnectionClosed):
+        async with asyncio.timeout(ARRIVES_SECONDS_MAX):
             while len(came) < count:
                 async with asyncio.timeout(LINGERS_SECONDS * 10):
                     came.append(await wire.wait_for(Deliver))

@@ -31,8 +31,8 @@ HUNG_SECONDS: Final = 6.0
 DOWN_SECONDS_MAX: Final = 1.0
 SPELL_SECONDS: Final = 2.0
 HINT_SPELL_SECONDS: Final = 4.0
-LONG_TIMES: Final = 10
-LONG_HINT_SECONDS: Final = 120.0
+LONG_TIMES: Final = 8
+LONG_HINT_SECONDS: Final = 45.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,10 @@ async def office(
 
 async def prove(effort: Effort) -> Sequence[Row]:
     """Run the course, and beside it what is planted."""
-    async with nursery() as begin:
-        course, planted = await asyncio.gather(_course(effort, begin), _planted(effort, begin))
-    return [*course, *planted]
+    async with nursery() as begin, asyncio.TaskGroup() as group:
+        course = group.create_task(_course(effort, begin))
+        planted = group.create_task(_planted(effort, begin))
+    return [*course.result(), *planted.result()]
 
 
 async def _course(effort: Effort, begin: Beginner) -> list[Row]:
