@@ -20,6 +20,6 @@ CLAIM = Claim(
     name="redis-hindered",
     half=Half.LOST,
     sentence="A Redis killed, full or slow loses no mail, and a lost hint costs two seconds",
-    seconds=45,
+    seconds=40,
     prove=_prove,
 )

@@ -6,6 +6,7 @@ that was left still delivers on it, or deletes for it, is what the login epoch m
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -47,8 +48,12 @@ class Moves:
 
 
 async def move(old_url: str, new_url: str, times: int) -> Moves:
-    """Move a new device so many times; both relays must be deaf to each other's hints."""
-    found = [await _move(old_url, new_url) for _ in range(times)]
+    """Move a new device so many times; both relays must be deaf to each other's hints.
+
+    In turn the old connection acknowledges at once, and after mail was posted at the relay it left,
+    which tells that relay of the move: what fences the one must not be taken for the other.
+    """
+    found = [await _move(old_url, new_url, is_early=not number % 2) for number in range(times)]
     return Moves(
         times,
         times * (BEFORE + 2 * AFTER),
@@ -57,7 +62,7 @@ async def move(old_url: str, new_url: str, times: int) -> Moves:
     )
 
 
-async def _move(old_url: str, new_url: str) -> tuple[int, int]:
+async def _move(old_url: str, new_url: str, *, is_early: bool) -> tuple[int, int]:
     device = TestDevice(old_url)
     device.lists = [device.make_list(1, NO_PREVIOUS, day=int(time.time() // 86_400))]
     async with device.inbox(create=True) as old:
@@ -66,10 +71,12 @@ async def _move(old_url: str, new_url: str) -> tuple[int, int]:
         first = [await old.wait_for(Deliver) for _ in range(BEFORE)]
         device.url = new_url
         async with device.inbox() as new:
+            if is_early:
+                await _acknowledge(old, first)
             for url in (old_url, new_url):
                 await _post(url, device, secret, AFTER)
-            with suppress(ConnectionClosed):
-                await old.acknowledge(*first)
+            if not is_early:
+                await _acknowledge(old, first)
             late = await _lingering(old)
             await _arrive(new, BEFORE + 2 * AFTER)
     # Nothing was acknowledged by the login that counts: all of it must still be there.
@@ -84,6 +91,11 @@ async def _post(url: str, device: TestDevice, secret: bytes, count: int) -> None
         for _ in range(count):
             told = await post.submit(envelope_for(device.route, secret, now=time.time()))
             assert isinstance(told, Accepted), told
+
+
+async def _acknowledge(old: Wire, deliveries: Sequence[Deliver]) -> None:
+    with suppress(ConnectionClosed):
+        await old.acknowledge(*deliveries)
 
 
 async def _lingering(old: Wire) -> int:

@@ -30,8 +30,10 @@ LOST_HINT_SECONDS_MAX: Final = 2.0
 HUNG_SECONDS: Final = 6.0
 DOWN_SECONDS_MAX: Final = 1.0
 SPELL_SECONDS: Final = 2.0
-HINT_SPELL_SECONDS: Final = 4.0
+HINT_SPELL_SECONDS: Final = 2.5
 LONG_TIMES: Final = 8
+MOVES: Final = 6
+LONG_MOVES: Final = 100
 LONG_HINT_SECONDS: Final = 45.0
 
 
@@ -102,7 +104,7 @@ async def _course(effort: Effort, begin: Beginner) -> list[Row]:
             await _cross(place, trouble, effort, folder / trouble.name)
             for trouble in (Trouble.NONE, Trouble.UNHEARD, Trouble.CUT)
         ]
-        fenced = await _moves(place, 40 if effort.is_long else 5)
+        fenced = await _moves(place, LONG_MOVES if effort.is_long else MOVES)
         outcome = await real.settle()
     blows = sum(fault.times for fault in faults) + len(hints) - 1
     rows = [leg.row for leg in legs]
@@ -136,7 +138,7 @@ def _faults(place: Office, chance: random.Random, effort: Effort) -> list[Fault]
         place.let_fall(Trouble.NONE)
 
     return [
-        Fault("the server killed and started again", kill, 2 * times),
+        Fault("the server killed and started again", kill, times),
         Fault(f"the server hung for {HUNG_SECONDS:g} s (SIGSTOP)", hang, times),
         Fault("the server full, then with room again", fill, times),
         Fault("the server slow: 0.2 s each way", slow, times),
@@ -152,10 +154,7 @@ async def _cross(place: Office, trouble: Trouble, effort: Effort, folder: Path) 
     struck = sum(proxy.struck for proxy in place.proxies)
     place.let_fall(trouble)
     async with crowd(folder, [place.crossing], effort.seed) as pairs:
-        seconds = HINT_SPELL_SECONDS
-        if effort.is_long:
-            seconds = LONG_HINT_SECONDS
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(LONG_HINT_SECONDS if effort.is_long else HINT_SPELL_SECONDS)
         figures = await pairs.settle()
     place.let_fall(Trouble.NONE)
     struck = sum(proxy.struck for proxy in place.proxies) - struck

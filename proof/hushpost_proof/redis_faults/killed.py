@@ -78,7 +78,7 @@ def _faults(
         await servers.move_there_and_back(some, SLOT_OPEN_SECONDS)
 
     return [
-        Fault("a relay of each killed and started again", kill_relays, 2 * times),
+        Fault("a relay of each killed and started again", kill_relays, times),
         Fault("a replica killed, and back after a second", kill_replica, times),
         Fault("a primary killed; failover; it returns", kill_primary, times, _FAILOVER),
         Fault("a primary hung (SIGSTOP); failover; it wakes", stop_primary, times, _FAILOVER),

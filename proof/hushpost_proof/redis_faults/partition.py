@@ -39,11 +39,11 @@ from hushpost_proof.redis_faults.service import Node, service
 PRIMARIES: Final = 3
 NODE_TIMEOUT_SECONDS: Final = 2.0
 # The cluster replaces a primary in about twice that; then the majority serves its mailboxes alone.
-CUT_SECONDS: Final = 8.0
+CUT_SECONDS: Final = 6.0
 FAIR_SECONDS: Final = 1.5
 LONG_TIMES: Final = 8
 # Longer than the cut, so that who is logged in on the island stays so; all come anew after it.
-STAY_SECONDS: Final = (9.0, 12.0)
+STAY_SECONDS: Final = (8.0, 10.0)
 # The first primary's share of three; `redis-cli --cluster create` gives them out in this order.
 SLOTS_OF_THE_FIRST: Final = (0, 5460)
 RELAYS: Final = {"synced": ("s-there", "s-here"), "replicated": ("r-there", "r-here")}
