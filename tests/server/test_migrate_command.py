@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Generator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hushpost_server.command import main
 from hushpost_server.errors import MigrationFailed
 from hushpost_server.identity import new_identity, save_identity
 from hushpost_server.migrate_command import database_at
+from hushpost_store.conformance.stage import digest
 from hushpost_store.sqlite.migration_mark import MoveState, read_mark
 
 from tests.conftest import require_or_skip
@@ -22,9 +24,11 @@ from tests.store.redis.moving import filled
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Give the data folder of a stopped relay."""
-    asyncio.run(filled(tmp_path))
-    save_identity(tmp_path, new_identity(lambda count: bytes(range(count))))
-    return tmp_path
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    asyncio.run(filled(data))
+    save_identity(data, new_identity(lambda count: bytes(range(count))))
+    return data
 
 
 @pytest.fixture
@@ -62,6 +66,29 @@ def test_a_store_is_moved_undone_moved_and_erased(
     assert mark is not None
     assert mark.state is MoveState.ERASED
     assert main(["serve", "--data-folder", str(folder), "--listen-port", "0"]) == 1
+
+
+def test_an_order_is_answered_alike_before_and_after(
+    folder: Path,
+    redis: RedisServer,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same sentences about the same account, but for what Redis counts beside them."""
+    there = ["--from", f"sqlite:{folder}", "--to", redis.url]
+    order = ["subpoena", digest("bob").hex(), "--format", "json", "--data-folder", str(folder)]
+    assert main(["migrate", *there]) == 0
+    capsys.readouterr()
+    assert main(order) == 0
+    before = json.loads(capsys.readouterr().out)["facts"]
+    monkeypatch.setenv("HUSHPOST_RELAY_STORE", "redis")
+    monkeypatch.setenv("HUSHPOST_RELAY_REDIS_URL", redis.url)
+    assert main(order) == 0
+    after = json.loads(capsys.readouterr().out)["facts"]
+    assert len(before) >= 8
+    assert set(before) == {fact for fact in after if ":mailbox" not in fact}
+    assert main(["check", "--data-folder", str(folder)]) == 0
+    assert main(["inventory", "--check", "--data-folder", str(folder)]) == 0
 
 
 def test_places_come_from_the_configuration_too(
