@@ -26,6 +26,18 @@ def test_duty(duty: Callable[[], None]) -> None:
     duty()
 
 
+def test_who_has_sent_nothing_ended_no_chain() -> None:
+    """The length that a header gives of the chain before the first one is zero."""
+    pair = Pair()
+    assert pair.bob.root.previous_length == pair.alice.root.previous_length == 0
+    pair.receive("bob", pair.send("alice"))
+    for number in range(3):
+        pair.receive("alice", pair.send("bob", b"%d" % number))
+    assert pair.bob.root.previous_length == 0
+    pair.turn()
+    assert pair.bob.root.previous_length == 3
+
+
 def test_each_side_counts_the_chains_that_it_received() -> None:
     """A first message is one chain, and each answer one more: what a link secret is judged by."""
     pair = Pair()

@@ -318,6 +318,10 @@ def test_bad_signatures_are_refused() -> None:
             p.ed25519_verify(key, message, other)
     with pytest.raises(BadSignature):
         p.ed25519_verify(key, b"other", signature)
+    for moved in range(1, len(message) + 1):
+        # The same bytes in a row, cut at another place.
+        with pytest.raises(BadSignature):
+            p.ed25519_verify(key, message[moved:], signature + message[:moved])
 
 
 def test_bad_kem_input_is_refused() -> None:

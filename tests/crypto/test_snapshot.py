@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hushpost_crypto import limits, snapshot
@@ -12,7 +13,7 @@ from hushpost_crypto.errors import SnapshotDamaged, SnapshotFault, SnapshotForma
 from hushpost_crypto.kem_ratchet import SHAPE_BYTES, KemShape
 from hushpost_crypto.receiving_chain import SkippedKey
 from hushpost_crypto.session import SessionBook
-from hushpost_wire.encoding import labelled_sha256
+from hushpost_wire.encoding import labelled_sha256, u8
 from hushpost_wire.labels import SNAPSHOT_CHECK
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,9 +101,10 @@ def test_another_magic_is_no_book() -> None:
 def test_newer_format_is_said() -> None:
     """A format that this version does not know is named as such, not as damage."""
     body = snapshot.dump(SessionBook())[:-32]
-    newer = body[:4] + (snapshot.FORMAT + 1).to_bytes(2, "big") + body[6:]
-    with pytest.raises(SnapshotFormatUnknown, match="newer version"):
-        snapshot.load(_checked(newer))
+    for number in (snapshot.FORMAT + 1, snapshot.FORMAT + 256):
+        newer = body[:4] + number.to_bytes(2, "big") + body[6:]
+        with pytest.raises(SnapshotFormatUnknown, match="newer version"):
+            snapshot.load(_checked(newer))
 
 
 def test_well_checked_nonsense_is_refused() -> None:
@@ -158,6 +160,63 @@ def test_old_chains_are_kept_without_a_current_one() -> None:
         assert snapshot.load(snapshot.dump(book)) == book
 
 
+def _with_skipped() -> SessionBook:
+    alice, bob = met()
+    alice.send(bob)
+    alice.send(bob)
+    alice.pass_on(bob)
+    book = bob.book(alice)
+    chain = book.sessions[0].ratchet.receiving
+    assert chain is not None
+    assert len(chain.skipped) == 2
+    return book
+
+
+def test_skipped_keys_have_one_length() -> None:
+    """Skipped keys of which one has a byte more or less are refused."""
+    book = _with_skipped()
+    (session,) = book.sessions
+    chain = session.ratchet.receiving
+    assert chain is not None
+    for size in (31, 32, 33):
+        skipped = {number: SkippedKey(bytes(size), DAY) for number in (min(chain.skipped),)}
+        ratchet = replace(session.ratchet, receiving=replace(chain, skipped=skipped))
+        dumped = snapshot.dump(SessionBook((replace(session, ratchet=ratchet),)))
+        assert _loads(dumped) == (size == 32)
+
+
+def test_a_book_has_no_more_sessions_than_it_may() -> None:
+    """Four are read, five were never written."""
+    (session,) = _books()[3].sessions
+    for count in (limits.SESSIONS_MAX, limits.SESSIONS_MAX + 1):
+        dumped = snapshot.dump(SessionBook((session,) * count))
+        assert _loads(dumped) == (count <= limits.SESSIONS_MAX)
+
+
+def _dumped(book: SessionBook, changed: int) -> tuple[bytes, int]:
+    """Dump with one small number of the book off by one; give also how many there were."""
+    written = 0
+
+    def one_off(value: int) -> bytes:
+        nonlocal written
+        written += 1
+        return u8(value ^ 1 if written == changed else value)
+
+    with patch.object(snapshot, "u8", one_off):
+        return snapshot.dump(book), written
+
+
+def test_another_flag_or_count_is_never_more_than_refused() -> None:
+    """With any small number off by one a book loads or is refused, and nothing else happens."""
+    refused = 0
+    for book in (_with_skipped(), _books()[6]):
+        _, numbers = _dumped(book, 0)
+        for changed in range(1, numbers + 1):
+            dumped, _ = _dumped(book, changed)
+            refused += not _loads(dumped)
+    assert refused > 4
+
+
 def test_a_chain_has_a_shape_that_there_is() -> None:
     """A receiving chain whose headers would have unknown fields was never written."""
     (session,) = _books()[3].sessions
@@ -201,6 +260,7 @@ def test_every_released_format_loads(path: Path) -> None:
     assert bob.receive(alice, stored["end"]).plaintext == b"end of the chain"
     assert bob.accept(alice, stored["sealed"]).plaintext == b"sealed still"
     book = snapshot.load(stored["unanswered"])
+    assert book.restarted_at is None
     assert book.sessions[0].unanswered is not None
     carol = Device("carol")
     carol.keep(bob, book)
