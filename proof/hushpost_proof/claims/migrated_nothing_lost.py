@@ -21,7 +21,7 @@ async def _prove(effort: Effort) -> Sequence[Row]:
         return (Row("a Redis to move to", 0, "redis-server is not installed", holds=False),)
     plan = Plan(effort.seed, _LONG_KILLS if effort.is_long else _KILLS, now=time.time())
     if effort.is_long:
-        plan = replace(plan, people=300, envelopes=2_000)
+        plan = replace(plan, people=40, envelopes=240)
     outcome = await run(plan, _folder(effort, "true"))
     rows = [
         Row(
