@@ -18,12 +18,20 @@ from hushpost_crypto.receiving_chain import chain_step
 from hushpost_wire.labels import RATCHET_ROOT
 
 from tests.crypto.pairwise_duties import DUTIES, Pair
+from tests.crypto.pairwise_world import NOW
 
 
 @pytest.mark.parametrize("duty", DUTIES["double_ratchet"], ids=lambda duty: duty.__name__)
 def test_duty(duty: Callable[[], None]) -> None:
     """Each demand of pairwise_duties, whose docstring says it, is met."""
     duty()
+
+
+def test_who_has_received_nothing_has_no_keys_to_forget() -> None:
+    """Forgetting old keys changes nothing before the first message has come."""
+    alice = Pair().alice
+    assert alice.receiving is None
+    assert double_ratchet.without_expired(alice, NOW + 90 * 86_400) == alice
 
 
 def test_who_has_sent_nothing_ended_no_chain() -> None:
