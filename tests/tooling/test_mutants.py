@@ -114,6 +114,14 @@ def test_tests_that_fail_by_themselves_are_refused(monkeypatch: pytest.MonkeyPat
         require_sound([path])
 
 
+def _passes(_: object) -> None:
+    """Stand in for what checks the tests first."""
+
+
+def _killed(_: object) -> Fate:
+    return Fate.KILLED
+
+
 def test_an_endless_loop_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mutant that never ends is killed by the processor time that it takes."""
     monkeypatch.setattr("tools.mutants.trial.PROCESSOR_SECONDS_MAX", 2)
@@ -137,7 +145,7 @@ def test_a_run_goes_on_where_it_was_cut_off(
         tried.append(getattr(mutant, "name", ""))
         return Fate.SURVIVED if tried[-1] == every[0] else Fate.KILLED
 
-    monkeypatch.setattr("tools.mutants.__main__.require_sound", lambda _: None)
+    monkeypatch.setattr("tools.mutants.__main__.require_sound", _passes)
     monkeypatch.setattr("tools.mutants.__main__.fate_of", first_lives)
     kept = tmp_path / "fates"
     for expected in (every, every[:1]):
@@ -166,8 +174,8 @@ def test_shares_make_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every mutant is in one share, and what is no share is refused."""
     path = next(one for one in files(None) if one.name == "ttl.py")
     every = [mutant.name for mutant in mutants_of(path, module_of(path))]
-    monkeypatch.setattr("tools.mutants.__main__.require_sound", lambda _: None)
-    monkeypatch.setattr("tools.mutants.__main__.fate_of", lambda _: Fate.KILLED)
+    monkeypatch.setattr("tools.mutants.__main__.require_sound", _passes)
+    monkeypatch.setattr("tools.mutants.__main__.fate_of", _killed)
     shares = [share(f"{number}/3") for number in (1, 2, 3)]
     tallies = [run([path], Effort(60.0, random.Random(1), one)) for one in shares]
     assert sorted(name for tally in tallies for name in tally.tried) == sorted(every)

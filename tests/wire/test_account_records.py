@@ -4,7 +4,14 @@ from dataclasses import replace
 
 import pytest
 from hushpost_wire.errors import MalformedRecord
-from hushpost_wire.records import DeviceId, DeviceList, Genesis, ListHead
+from hushpost_wire.records import (
+    DEVICE_LIST_BYTES_MAX,
+    DEVICE_LIST_BYTES_MIN,
+    DeviceId,
+    DeviceList,
+    Genesis,
+    ListHead,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,3 +90,18 @@ def test_find_and_head() -> None:
     assert DEVICE_LIST.find(DeviceId(bytes(16))) is None
     other = replace(DEVICE_LIST, signature=type(SIGNATURE)(bytes(64)))
     assert DEVICE_LIST.head() != other.head()
+
+
+def test_nothing_stands_behind_a_record() -> None:
+    """Genesis and list with a byte behind them, or one less, are refused."""
+    for kind, data in ((Genesis, GENESIS.to_bytes()), (DeviceList, DEVICE_LIST.to_bytes())):
+        assert kind.from_bytes(data).to_bytes() == data
+        for wrong in (data + b"\0", data[:-1]):
+            with pytest.raises(MalformedRecord):
+                kind.from_bytes(wrong)
+
+
+def test_the_shortest_and_the_longest_list_have_the_sizes_that_are_named() -> None:
+    """One device and eight: what control messages are bounded by."""
+    for count, size in ((1, DEVICE_LIST_BYTES_MIN), (8, DEVICE_LIST_BYTES_MAX)):
+        assert len(replace(DEVICE_LIST, entries=ENTRIES[:count]).to_bytes()) == size

@@ -1,8 +1,8 @@
 """The client's machine trusts its relay for nothing."""
 
 import pytest
-from hushpost_wire.client_protocol import ANSWERED_BY, ClientProtocol, Damaged
-from hushpost_wire.close_codes import CloseCode
+from hushpost_wire.client_protocol import ANSWERED_BY, REQUEST_IDS, ClientProtocol, Damaged
+from hushpost_wire.close_codes import Close, CloseCode
 from hushpost_wire.control import (
     CountPrekeys,
     Done,
@@ -18,7 +18,7 @@ from hushpost_wire.control import (
     Role,
     encode_control,
 )
-from hushpost_wire.errors import NotInThisState, WindowFull
+from hushpost_wire.errors import FieldOutOfRange, NotInThisState, WindowFull
 from hushpost_wire.frames import (
     Accepted,
     Deliver,
@@ -27,13 +27,14 @@ from hushpost_wire.frames import (
     encode_accepted,
     encode_deliver,
     encode_refused,
+    encode_submit,
 )
 from hushpost_wire.identifiers import EnvelopeId, envelope_id
 from hushpost_wire.limits import ANSWER_SECONDS_MAX, Limits
 from hushpost_wire.relay_events import Acknowledged
 from hushpost_wire.transitions import State
 
-from tests.wire.joined import DROP, ENVELOPE, HOUR, NOW, Joined, login, welcome
+from tests.wire.joined import DROP, ENVELOPE, HOUR, NOW, Joined, login, submitted, welcome
 
 
 def code(client: ClientProtocol) -> CloseCode | None:
@@ -225,6 +226,65 @@ def test_a_refused_login_ends_the_connection() -> None:
     pair.client.receive_data(encode_control(Error(id=1, code=ErrorCode.LOGIN_FAILED)))
     assert pair.client.events_received() == [Error(id=1, code=ErrorCode.LOGIN_FAILED)]
     assert pair.client.state is State.CLOSED
+    assert pair.client.closing == Close(CloseCode.NORMAL, "login refused")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        encode_control(PrekeysLow(left=2)),
+        encode_accepted([1]),
+        encode_refused(RefusalReason.FULL, 1),
+    ],
+)
+def test_what_comes_before_its_time_is_named(data: str | bytes) -> None:
+    """A notice or a verdict before the login closes, and the reason says what came where."""
+    pair = Joined(Role.INBOX)
+    pair.to_client()
+    pair.client.receive_data(data)
+    assert pair.client.closing is not None
+    assert pair.client.closing.code is CloseCode.PROTOCOL_ERROR
+    assert f"not allowed on {Role.INBOX} while {State.LOGIN}" in pair.client.closing.reason
+    assert pair.client.events_received() == []
+
+
+def test_nothing_is_heard_after_the_end() -> None:
+    """What arrives behind a close is no event and no violation."""
+    pair = Joined(Role.INBOX).open()
+    pair.client.close(CloseCode.NORMAL)
+    for data in (encode_control(PrekeysLow(left=2)), encode_accepted([1]), b"nonsense"):
+        pair.client.receive_data(data)
+    assert pair.client.events_received() == []
+    assert pair.client.closing == Close(CloseCode.NORMAL)
+
+
+def test_an_idle_connection_drains_at_once() -> None:
+    """Nothing is in flight: it is closed, and submits nothing more."""
+    pair = Joined(Role.POST).open()
+    assert pair.client.submits_left > 0
+    pair.client.drain(CloseCode.GOING_AWAY)
+    assert pair.client.closing == Close(CloseCode.GOING_AWAY)
+    assert pair.client.state is State.CLOSED
+    assert pair.client.submits_left == 0
+
+
+def test_a_drain_waits_for_answers_too() -> None:
+    """With a request unanswered it goes on, and the answer ends it."""
+    pair = Joined(Role.INBOX).open()
+    pair.client.send(CountPrekeys(id=9), NOW)
+    pair.client.drain()
+    assert pair.client.closing is None
+    assert pair.client.submits_left == 0
+    pair.client.receive_data(encode_control(PrekeyCount(id=9, left=1)))
+    assert pair.client.closing == Close(CloseCode.NORMAL)
+    assert pair.client.state is State.CLOSED
+
+
+def test_request_ids_are_all_that_a_frame_can_name() -> None:
+    """The greatest one fits a frame, and the next does not."""
+    encode_submit(submitted(REQUEST_IDS - 1))
+    with pytest.raises(FieldOutOfRange):
+        encode_submit(submitted(REQUEST_IDS))
 
 
 def test_a_welcome_of_another_version_is_left() -> None:
@@ -270,6 +330,16 @@ def test_ids_skip_those_in_use() -> None:
     client = Joined(Role.INBOX).open().client
     client.send(CountPrekeys(id=3), NOW)
     assert 3 not in {client.next_id() for _ in range(5)}
+
+
+def test_a_submission_takes_no_id_that_a_request_has() -> None:
+    """Nor the other way round: verdicts and answers name the same kind of numbers."""
+    pair = Joined(Role.INBOX).open()
+    asked = pair.client.next_id() + 1
+    pair.client.send(CountPrekeys(id=asked), NOW)
+    submitted_as = pair.submit()
+    assert submitted_as == asked + 1
+    assert pair.client.next_id() == submitted_as + 1
 
 
 def test_an_answer_that_does_not_come_closes() -> None:

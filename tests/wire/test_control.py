@@ -9,6 +9,7 @@ from hushpost_wire.control import (
     ControlToClient,
     ControlToInboxRelay,
     ControlToRelay,
+    CountPrekeys,
     CreateAccount,
     Error,
     ErrorCode,
@@ -213,3 +214,30 @@ def test_messages_are_frozen() -> None:
     assert isinstance(login, Login)
     with pytest.raises(ValueError, match="frozen"):
         login.id = 9
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('{"type":"count_prekeys"}', "missing at count_prekeys.id"),
+        ('{"type":"count_prekeys","id":1,"my name":1}', "extra_forbidden at message"),
+        ('{"type":"my name"}', "union_tag_invalid at message"),
+        ("{", "json_invalid at message"),
+        ("5", "at message"),
+    ],
+)
+def test_a_complaint_names_our_fields_and_nothing_of_the_peers(text: str, complaint: str) -> None:
+    """A field of ours by its place; what the peer made up is left out."""
+    with pytest.raises(ControlMalformed) as refused:
+        decode_control_to_relay(text, Role.INBOX)
+    assert str(refused.value).endswith(complaint)
+    assert "my name" not in str(refused.value)
+
+
+def test_a_message_may_be_as_large_as_the_limit() -> None:
+    """To the byte."""
+    text = '{"type":"count_prekeys","id":1}'
+    padded = text + " " * (CONTROL_BYTES_MAX - len(text))
+    assert decode_control_to_relay(padded, Role.INBOX) == CountPrekeys(id=1)
+    with pytest.raises(FrameOversized):
+        decode_control_to_relay(padded + " ", Role.INBOX)

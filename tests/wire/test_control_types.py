@@ -3,7 +3,18 @@
 from typing import Annotated
 
 import pytest
-from hushpost_wire.control_types import Base64Url, decode_base64url, encode_base64url
+from hushpost_wire import control_types
+from hushpost_wire.control import CountPrekeys
+from hushpost_wire.control_types import (
+    U32,
+    Base64Url,
+    Count,
+    HostField,
+    TokenField,
+    Version,
+    decode_base64url,
+    encode_base64url,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
@@ -43,3 +54,59 @@ def test_lengths_are_exact() -> None:
     for bad in ('"QQ"', '"QUJDRA"', '"' + "A" * 10**6 + '"', "1", "null", "[65]"):
         with pytest.raises(ValidationError):
             adapter.validate_json(bad)
+
+
+@pytest.mark.parametrize(
+    ("kind", "least", "most"), [(U32, 0, 2**32 - 1), (Version, 1, 65_535), (Count, 0, 2**32 - 1)]
+)
+def test_numbers_have_the_range_of_their_bytes(kind: type[int], least: int, most: int) -> None:
+    """The first and the last number are read, and those beside them are not."""
+    adapter: TypeAdapter[int] = TypeAdapter(kind)
+    for number in (least, most):
+        assert adapter.validate_json(str(number)) == number
+    for number in (least - 1, most + 1):
+        with pytest.raises(ValidationError):
+            adapter.validate_json(str(number))
+
+
+@pytest.mark.parametrize(("field", "characters"), [(HostField, 255), (TokenField, 128)])
+def test_texts_are_neither_empty_nor_longer_than_their_limit(
+    field: type[str], characters: int
+) -> None:
+    """One character is read, and as many as the limit says, and no more."""
+    adapter: TypeAdapter[str] = TypeAdapter(field)
+    for size in (1, characters):
+        assert adapter.validate_python("a" * size) == "a" * size
+    for size in (0, characters + 1):
+        with pytest.raises(ValidationError):
+            adapter.validate_python("a" * size)
+
+
+def test_a_text_that_is_too_long_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be so few bytes costs nothing but a look at its length."""
+    decoded: list[str] = []
+
+    def noted(text: str) -> bytes:
+        decoded.append(text)
+        return decode_base64url(text)
+
+    monkeypatch.setattr(control_types, "decode_base64url", noted)
+    for bytes_max in (1, 2, 3, 16, 64):
+        adapter: TypeAdapter[bytes] = TypeAdapter(Annotated[bytes, Base64Url(bytes_max)])
+        longest = encode_base64url(bytes(bytes_max))
+        assert adapter.validate_python(longest) == bytes(bytes_max)
+        assert decoded == [longest]
+        with pytest.raises(ValidationError):
+            adapter.validate_python("A" * (len(longest) + 1))
+        assert decoded == [longest]
+        decoded.clear()
+
+
+def test_messages_are_fixed_and_their_errors_repeat_nothing() -> None:
+    """A message that was read cannot be changed, and what was refused is not quoted."""
+    message = CountPrekeys(id=1)
+    with pytest.raises(ValidationError, match="frozen"):
+        message.id = 2  # pyright: ignore[reportAttributeAccessIssue]  # what must not be possible
+    with pytest.raises(ValidationError) as refused:
+        CountPrekeys.model_validate_json('{"type":"count_prekeys","id":"a secret"}')
+    assert "a secret" not in str(refused.value)

@@ -241,3 +241,29 @@ def test_each_refusal_has_the_number_of_the_spec() -> None:
     assert [(reason.name, int(reason)) for reason in RefusalReason] == [
         (name, number) for number, name in enumerate(names, 1)
     ]
+
+
+def test_a_refusal_hints_at_nothing_unless_told() -> None:
+    """Without a hint the wait is zero seconds."""
+    assert decode_to_client(encode_refused(RefusalReason.FULL, 7)) == Refused(
+        RefusalReason.FULL, 7, 0
+    )
+
+
+@pytest.mark.parametrize(("reference", "identifier"), [(16, 15), (16, 17), (15, 16), (17, 16)])
+def test_a_delivery_names_drop_and_envelope_in_full(reference: int, identifier: int) -> None:
+    """One byte more or less of either is refused: packed, it would be padded or cut."""
+    with pytest.raises(FieldOutOfRange):
+        frames.deliver_frame(
+            DeliverFlags.LIVE,
+            1,
+            1,
+            DropReference(bytes(reference)),
+            EnvelopeId(bytes(identifier)),
+            bytes(4096),
+        )
+
+
+def test_a_live_delivery_has_no_flag() -> None:
+    """The flags are bits: none of them is set."""
+    assert (DeliverFlags.LIVE, DeliverFlags.BACKLOG, DeliverFlags.EPHEMERAL) == (0, 1, 2)

@@ -75,3 +75,12 @@ def test_only_the_own_machine_is_loopback() -> None:
         assert is_loopback(parse_host(text))
     for text in ("localhost.example", "10.0.0.1", "[::2]", "relay.example", "127.0.0.1.example"):
         assert not is_loopback(Host(text))
+
+
+@pytest.mark.parametrize("port", ["1", "9", "65535"])
+def test_a_port_behind_a_bracket_is_read_whole(port: str) -> None:
+    """From the first digit on."""
+    assert parse_host(f"[::1]:{port}") == f"[::1]:{port}"
+    for wrong in (f"[::1]:0{port}", f"[::1]::{port}", f"[::1]x{port}"):
+        with pytest.raises(MalformedRecord):
+            parse_host(wrong)

@@ -92,3 +92,14 @@ def test_the_largest_frame_is_within_a_message() -> None:
     assert (
         limits.ONE_TIME_PREKEYS_BATCH_MAX * PREKEY_RECORD_BYTES * 4 / 3 < limits.MESSAGE_BYTES_MAX
     )
+
+
+def test_limits_are_fixed_and_their_errors_repeat_nothing() -> None:
+    """What a relay announced stays as it was, and what it announced wrongly is not quoted."""
+    announced = Limits()
+    with pytest.raises(ValidationError, match="frozen"):
+        announced.post_seconds_max = 5  # pyright: ignore[reportAttributeAccessIssue]  # what must not be possible
+    with pytest.raises(ValidationError) as refused:
+        Limits.model_validate({"post_seconds_max": "a secret"})
+    assert "a secret" not in str(refused.value)
+    assert announced.bucket_enforcement

@@ -4,8 +4,14 @@ from dataclasses import replace
 
 import pytest
 from hushpost_wire.errors import MalformedRecord
-from hushpost_wire.host import Host
-from hushpost_wire.records import PrekeyKind, PrekeyRecord, SealRecord
+from hushpost_wire.host import HOST_BYTES_MAX, Host
+from hushpost_wire.records import (
+    SEAL_RECORD_BYTES_MAX,
+    SEAL_RECORD_BYTES_MIN,
+    PrekeyKind,
+    PrekeyRecord,
+    SealRecord,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -109,3 +115,9 @@ def test_parts_of_wrong_length_are_not_written() -> None:
         replace(PREKEY, x25519_key=bytes(31)).to_bytes()
     with pytest.raises(OverflowError):
         replace(SEAL, host=Host("a" * 256)).to_bytes()
+
+
+def test_the_shortest_and_the_longest_seal_have_the_sizes_that_are_named() -> None:
+    """A host of one character and one of 255: what control messages are bounded by."""
+    for characters, size in ((1, SEAL_RECORD_BYTES_MIN), (HOST_BYTES_MAX, SEAL_RECORD_BYTES_MAX)):
+        assert len(replace(SEAL, host=Host("a" * characters)).to_bytes()) == size

@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from hushpost_wire.close_codes import CLOSE_REASON_BYTES_MAX, CloseCode
+from hushpost_wire.close_codes import CLOSE_REASON_BYTES_MAX, Close, CloseCode
 from hushpost_wire.control import (
     AccountCreated,
     CountPrekeys,
@@ -109,6 +109,9 @@ def test_the_table_is_walked(role: Role, step: Step, state: State) -> None:
         assert pair.relay.closing is not None
         assert pair.relay.closing.code is CloseCode.PROTOCOL_ERROR
         assert pair.relay.events_received() == []
+        if role is Role.INBOX or step is Step.ACKNOWLEDGE:
+            # Of what the endpoint can read at all, the place is what is wrong, and nothing else.
+            assert pair.relay.closing.reason.startswith(f"{step}: not allowed on {role} while")
     else:
         assert pair.relay.state is target
         assert pair.relay.closing is None
@@ -412,7 +415,11 @@ def test_silence_is_pinged_and_then_closed() -> None:
     relay.handle_deadline(NOW + 91)
     relay.receive_data(encode_submit(submitted(1)), NOW + 92)
     assert relay.next_deadline() == NOW + 137
+    relay.events_received()
+    # Heard of since the last ping: that one is answered, and the next is due.
     relay.handle_deadline(NOW + 137)
+    assert relay.closing is None
+    assert relay.events_received() == [PingDue()]
     relay.handle_deadline(NOW + 167)
     assert relay.closing is not None
     assert relay.closing.code is CloseCode.TIMEOUT
@@ -426,6 +433,36 @@ def test_a_post_connection_has_an_end() -> None:
     relay.handle_deadline(NOW + 900)
     assert relay.closing is not None
     assert relay.closing.code is CloseCode.NORMAL
+    assert relay.state is State.CLOSED
+
+
+def test_an_inbox_has_no_end() -> None:
+    """However old it is, it is pinged and stays."""
+    relay = Joined(Role.INBOX).open().relay
+    relay.receive_pong(NOW + 5_000)
+    assert relay.next_deadline() == NOW + 5_045
+    relay.handle_deadline(NOW + 5_045)
+    assert relay.events_received() == [PingDue()]
+    assert relay.closing is None
+
+
+def test_a_young_post_connection_is_pinged() -> None:
+    """Its end is not due before its time: silence is asked about as on the inbox."""
+    relay = Joined(Role.POST).open().relay
+    relay.handle_deadline(NOW + 45)
+    assert relay.events_received() == [PingDue()]
+    assert relay.state is State.OPEN
+
+
+def test_what_comes_in_the_moment_of_a_ping_does_not_answer_it() -> None:
+    """Only what is heard after a ping shows that somebody is there."""
+    relay = Joined(Role.INBOX).open().relay
+    relay.handle_deadline(NOW + 45)
+    relay.receive_data(encode_submit(submitted(1)), NOW + 45)
+    assert relay.next_deadline() == NOW + 75
+    relay.handle_deadline(NOW + 75)
+    assert relay.closing is not None
+    assert relay.closing.code is CloseCode.TIMEOUT
 
 
 def test_commands_out_of_place_raise() -> None:
@@ -444,6 +481,79 @@ def test_commands_out_of_place_raise() -> None:
     with pytest.raises(NotInThisState):
         pair.relay.answer(welcome(8))
     pair.relay.answer(PrekeyCount(id=8, left=1))
+
+
+def test_nothing_is_begun_while_draining_or_out_of_place() -> None:
+    """No notice, no typing notice: not on post, not before the login, not at the end."""
+    draining = in_state(Role.INBOX, State.DRAINING)
+    for pair in (draining, Joined(Role.POST).open(), Joined(Role.INBOX)):
+        pair.relay.data_to_send()
+        with pytest.raises(NotInThisState):
+            pair.relay.notify(PrekeysLow(left=1))
+        with pytest.raises(NotInThisState):
+            pair.relay.deliver_ephemeral(
+                not_after=HOUR, drop_ref=DROP, envelope_id=envelope_id(ENVELOPE), envelope=ENVELOPE
+            )
+        assert pair.relay.data_to_send() == []
+
+
+@pytest.mark.parametrize("backlog", [True, False])
+def test_a_delivery_says_whether_it_waited(backlog: bool) -> None:
+    """What waited at login carries the flag, and what comes live carries none."""
+    pair = Joined(Role.INBOX).open()
+    pair.relay.deliver(
+        1,
+        backlog=backlog,
+        not_after=HOUR,
+        drop_ref=DROP,
+        envelope_id=envelope_id(ENVELOPE),
+        envelope=ENVELOPE,
+    )
+    (deliver,) = verdicts(pair.relay)
+    assert isinstance(deliver, Deliver)
+    assert deliver.flags == (DeliverFlags.BACKLOG if backlog else 0)
+
+
+def test_a_drain_ends_with_whatever_was_the_last_answer() -> None:
+    """A refusal ends it as an acceptance does, and so does the answer to a request."""
+    refused, asked = Joined(Role.POST).open(), Joined(Role.POST).open()
+    request = refused.submit()
+    refused.to_relay()
+    asked.relay.receive_data(encode_control(TakePrekeys(id=3, account=AccountId(bytes(32)))), NOW)
+    for pair in (refused, asked):
+        pair.relay.drain(NOW)
+        assert pair.relay.closing is None
+        assert pair.relay.state is State.DRAINING
+    refused.relay.refuse(request, RefusalReason.FULL)
+    asked.relay.answer(Error(id=3, code=ErrorCode.NO_ACCOUNT))
+    for pair in (refused, asked):
+        assert pair.relay.state is State.CLOSED
+        assert pair.relay.closing is not None
+        assert pair.relay.closing.code is CloseCode.DRAIN
+
+
+def test_the_first_close_stands() -> None:
+    """Closing what is closed changes neither code nor reason."""
+    relay = Joined(Role.POST).open().relay
+    relay.close(CloseCode.NORMAL, "first")
+    relay.close(CloseCode.TIMEOUT, "second")
+    assert relay.closing == Close(CloseCode.NORMAL, "first")
+
+
+def test_what_comes_while_draining_is_told_to_who_answers_later() -> None:
+    """A submission that is fit but too late is RETRY."""
+    relay = in_state(Role.POST, State.DRAINING).relay
+    relay.tells_unfit = True
+    relay.receive_data(encode_submit(submitted(50)), NOW)
+    assert relay.events_received() == [Unfit(50, RefusalReason.RETRY)]
+
+
+def test_a_login_gives_no_more_time() -> None:
+    """Only a first account creation does: who logs in slowly is not waited for longer."""
+    relay = Joined(Role.INBOX).relay
+    due = relay.next_deadline()
+    relay.receive_data(encode_control(login(1)), NOW + 5)
+    assert relay.next_deadline() == due
 
 
 def test_a_repeated_control_id_breaks_the_protocol() -> None:

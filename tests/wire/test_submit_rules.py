@@ -64,3 +64,25 @@ def test_the_window_follows_the_clock_both_ways() -> None:
     assert rules.judge(submit(), NOW + 24 * HOUR) is RefusalReason.BAD_TTL
     assert rules.judge(submit(), NOW + 24 * HOUR - 1) is None
     assert rules.judge(submit(), NOW - 72 * HOUR) is RefusalReason.BAD_TTL
+
+
+def test_one_good_lifetime_admits_no_other() -> None:
+    """After an envelope was let through, each class and hour is still judged by itself."""
+    rules = SubmitRules(Limits())
+    for good, bad in (
+        (submit(), submit(ttl=5)),
+        (submit(), submit(hour=480_025)),
+        (submit(), submit(hour=0)),
+        (submit(ttl=1, hour=480_001), submit(ttl=1, hour=480_004)),
+        (submit(ttl=0, hour=480_001), submit(ttl=0, hour=0)),
+        (submit(ttl=0, hour=480_001), submit(ttl=2, hour=480_001)),
+    ):
+        assert rules.judge(good, NOW) is None
+        assert rules.judge(bad, NOW) is RefusalReason.BAD_TTL
+
+
+def test_an_hour_ends_when_the_next_begins() -> None:
+    """What is let through in the last moment of its life is refused in the next."""
+    rules = SubmitRules(Limits())
+    assert rules.judge(submit(ttl=1, hour=480_001), NOW + HOUR - 0.001) is None
+    assert rules.judge(submit(ttl=1, hour=480_001), NOW + HOUR) is RefusalReason.BAD_TTL

@@ -35,3 +35,13 @@ def test_terms_carry_their_rules() -> None:
 def test_one_version_is_spoken() -> None:
     """Neither an older nor a newer one is taken for it."""
     assert [version for version in range(4) if Terms.speaks(version)] == [1]
+
+
+def test_terms_are_what_was_announced() -> None:
+    """Two relays that announce the same have equal terms, and the rules stand in no repr."""
+
+    def made() -> Terms:
+        return Terms(Host("a.example"), RelayPublicKey(bytes(32)), Registration.OPEN)
+
+    assert made() == made()
+    assert "SubmitRules" not in repr(made())

@@ -102,3 +102,20 @@ def test_short_nonces_are_refused() -> None:
         _delete(replace(CHALLENGE, nonce=bytes(31)))
     with pytest.raises(ValueError, match="client's nonce has 33"):
         _login(CHALLENGE, nonce=bytes(33))
+
+
+@pytest.mark.parametrize("size", [0, 15, 17])
+def test_a_welcome_names_a_whole_generation(size: int) -> None:
+    """A generation of another length is refused before anything is signed."""
+    with pytest.raises(ValueError, match="the generation has"):
+        transcripts.welcome(
+            CHALLENGE,
+            client_nonce=bytes(32),
+            protocol=1,
+            account_id=AccountId(bytes(32)),
+            device_id=DeviceId(bytes(16)),
+            route=Route(bytes(16)),
+            prekeys_left=1,
+            device_list_version=1,
+            generation=StoreGeneration(bytes(size)),
+        )

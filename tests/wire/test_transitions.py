@@ -115,3 +115,11 @@ def test_an_arrow_names_who_sends() -> None:
     assert "C create_account" in drawn
     assert ": drain" in drawn or ", drain" in drawn
     assert "C drain" not in drawn
+
+
+@pytest.mark.parametrize("state", [State.CREATING, State.VERIFYING, State.OPEN])
+def test_only_an_error_refuses_a_login(state: State) -> None:
+    """Any other answer is an answer, wherever it comes."""
+    assert answer_step(Done(id=1), state) is Step.ANSWER
+    refused = Step.ANSWER if state is State.OPEN else Step.LOGIN_REFUSED
+    assert answer_step(Error(id=1, code=ErrorCode.LOGIN_FAILED), state) is refused
