@@ -38,7 +38,7 @@ _ON_FULL_SERVERS: Final = frozenset(
     }
 )
 
-_NUMBERING: Final = frozenset({"enqueue"})
+_NUMBERING: Final = frozenset({"enqueue", "open"})
 # Names mailboxes of any slot of its server as arguments, and writes nothing.
 _ACROSS_SLOTS: Final = frozenset({"look"})
 
