@@ -1,6 +1,7 @@
 """The client's machine trusts its relay for nothing."""
 
 import pytest
+from hushpost_wire import client_protocol
 from hushpost_wire.client_protocol import ANSWERED_BY, REQUEST_IDS, ClientProtocol, Damaged
 from hushpost_wire.close_codes import Close, CloseCode
 from hushpost_wire.control import (
@@ -252,7 +253,8 @@ def test_nothing_is_heard_after_the_end() -> None:
     """What arrives behind a close is no event and no violation."""
     pair = Joined(Role.INBOX).open()
     pair.client.close(CloseCode.NORMAL)
-    for data in (encode_control(PrekeysLow(left=2)), encode_accepted([1]), b"nonsense"):
+    last_words = encode_control(Error(code=ErrorCode.UNEXPECTED))
+    for data in (encode_control(PrekeysLow(left=2)), encode_accepted([1]), last_words, b"no frame"):
         pair.client.receive_data(data)
     assert pair.client.events_received() == []
     assert pair.client.closing == Close(CloseCode.NORMAL)
@@ -330,6 +332,16 @@ def test_ids_skip_those_in_use() -> None:
     client = Joined(Role.INBOX).open().client
     client.send(CountPrekeys(id=3), NOW)
     assert 3 not in {client.next_id() for _ in range(5)}
+
+
+def test_ids_begin_anew_and_pass_over_what_still_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When all numbers were given, the first that is free comes next."""
+    monkeypatch.setattr(client_protocol, "REQUEST_IDS", 8)
+    pair = Joined(Role.POST).open()
+    waiting = pair.submit()
+    given = [pair.client.next_id() for _ in range(20)]
+    assert waiting not in given
+    assert set(given) == set(range(8)) - {waiting}
 
 
 def test_a_submission_takes_no_id_that_a_request_has() -> None:
