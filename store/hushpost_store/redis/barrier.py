@@ -4,6 +4,10 @@
 wrote; `WAIT` how many have taken it. A replica with `appendfsync always` acknowledges after its
 sync, so there both say the same; the probe sees to that setting. The connection waits with them:
 what is written meanwhile is the next group.
+
+A replica that is asked for what it has synced answers with what it knew before the question, and
+tells the rest by itself a second later (Valkey 8.0.1). So `WAIT` goes first: its answer comes after
+the sync, and `WAITAOF` is then told the truth at once.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ class Barrier:
     def arguments(self) -> tuple[bytes | int, ...]:
         """Return the command that waits."""
         if self.has_waitaof:
-            return (b"WAITAOF", 1, self.replicas_min, self.milliseconds_max)
+            return (b"WAITAOF", 1, self.replicas_min, self.milliseconds_max // 2)
         return (b"WAIT", self.replicas_min, self.milliseconds_max)
 
     def holds(self, answer: Answer) -> bool:
@@ -52,4 +56,8 @@ class Barrier:
                 if command.is_answered and command.on_durable is not None:
                     command.on_durable(is_durable)
 
-        return [Command(self.arguments, None, answered)]
+        last = Command(self.arguments, None, answered)
+        if not self.has_waitaof:
+            return [last]
+        first = (b"WAIT", self.replicas_min, self.milliseconds_max // 2)
+        return [Command(first, None, lambda _: None), last]

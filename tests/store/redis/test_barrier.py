@@ -26,7 +26,7 @@ WAIT = Barrier(1, 500, has_waitaof=False)
 def test_the_server_is_asked_in_the_way_it_knows() -> None:
     """WAITAOF asks for the own disk too; both answers are read, and nothing else says yes."""
     assert WAIT.arguments == (b"WAIT", 1, 500)
-    assert replace(WAIT, has_waitaof=True).arguments == (b"WAITAOF", 1, 1, 500)
+    assert replace(WAIT, has_waitaof=True).arguments == (b"WAITAOF", 1, 1, 250)
     assert [WAIT.holds(answer) for answer in (1, 2, [1, 1])] == [True] * 3
     refused = (0, [1, 0], [0, 1], b"OK", None, ConnectionLost("x"))
     assert [WAIT.holds(answer) for answer in refused] == [False] * 6
@@ -43,6 +43,13 @@ def test_one_barrier_follows_a_group_that_asks_for_it() -> None:
     here.is_answered = True
     barrier.on_answer(1)
     assert told == ["here True"]
+    told.clear()
+    first, last = replace(WAIT, has_waitaof=True).after([here, gone, other])
+    assert first.packed.split(b"\r\n")[2:7:2] == [b"WAIT", b"1", b"250"]
+    first.on_answer(1)
+    assert told == []
+    last.on_answer([1, 0])
+    assert told == ["here False"]
 
 
 @asynccontextmanager

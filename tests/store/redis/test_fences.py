@@ -110,7 +110,8 @@ async def test_a_node_that_was_left_pushes_nothing(
     redis_store.watch(watcher)
     redis_store.submit(envelope("alice", 1), recorder, NOW)
     await asyncio.wait_for(recorder.settled.wait(), 5)
-    assert told[:2] == ["moved", "admitted"]
+    assert told[0] == "moved"
+    assert "admitted" in told
     assert watcher.moved[0] == (route("bob"), stale.epoch)
     other.close_mailbox(route("bob"), present.epoch)
     await other.read_backlog(route("bob"), 0, after_sequence=0, limit=1, now=NOW)

@@ -100,6 +100,20 @@ async def test_an_older_state_is_another_generation(
     assert redis_store.stats().generation == after
 
 
+async def test_an_operator_has_a_generation_drawn(
+    redis_store: RedisStore, shards: Shards, single_url: str
+) -> None:
+    """Removing the field is enough, and relays that run or start then agree on one."""
+    before = redis_store.stats().generation
+    assert await shards.ask(STORE_KEY, b"HDEL", STORE_KEY, b"generation") == 1
+    async with asyncio.timeout(10):
+        while redis_store.stats().generation == before:  # noqa: ASYNC110 - no event of ours
+            await asyncio.sleep(0.02)
+    other = await opened(single_url, node="node-b")
+    assert other.stats().generation == redis_store.stats().generation
+    await other.close()
+
+
 async def test_what_was_not_told_is_told_later(
     redis_store: RedisStore, shards: Shards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
