@@ -1,12 +1,17 @@
 """Accounts in Redis: what lies in several slots is put together step by step."""
 
+from typing import Any
+
 import pytest
 from hushpost_store import errors
 from hushpost_store.conformance import DAY, NOW, account, device_list, digest, raises, route
+from hushpost_store.redis.accounts import Accounts
 from hushpost_store.redis.keys import account_keys, mailbox_keys
 from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.store import RedisStore
 from hushpost_store.rows import AccountRow, DeviceRow, OneTimePrekey, StandingRecord
+
+from tests.store.redis.conftest import opened
 
 
 async def test_a_refused_account_leaves_no_mailbox(redis_store: RedisStore) -> None:
@@ -106,3 +111,57 @@ async def test_lists_and_takes_follow_the_account(redis_store: RedisStore) -> No
     assert (taken.genesis, taken.bundles[0].one_time) == (bob.genesis, b"good")
     assert (await redis_store.sweep((DAY + 1) * 86_400.0)).prekeys == 1
     assert await redis_store.take_prekeys(digest("nobody"), DAY) is None
+
+
+async def test_a_late_release_leaves_what_was_made_anew(
+    redis_store: RedisStore, single_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another relay finishes the deletion and the account comes again, before this one goes on."""
+    other = await opened(single_url, node="node-b")
+    bob = account("bob")
+    await redis_store.create_account(bob)
+    late = Accounts._release_as_read
+    held_up: list[bytes] = []
+
+    async def hold_up(accounts: Accounts, route: bytes, claim: bytes) -> bool:
+        if not held_up:
+            held_up.append(route)
+            assert await other.delete_account(bob.account_id)
+            await other.create_account(bob)
+        return await late(accounts, route, claim)
+
+    monkeypatch.setattr(Accounts, "_release_as_read", hold_up)
+    assert await redis_store.delete_account(bob.account_id)
+    assert held_up == [route("bob")]
+    assert await redis_store.load_account(bob.account_id) == bob
+    assert (await redis_store.open_mailbox(route("bob"), NOW)).queued == 0
+    await other.close()
+
+
+async def test_what_was_released_while_it_was_named_is_made_anew(
+    redis_store: RedisStore, shards: Shards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep elsewhere that saw nobody's mailbox just before the account was made."""
+    ran = Shards.run
+    key = mailbox_keys(route("bob"))[0]
+
+    async def run(used: Shards, script: str, *arguments: Any) -> object:
+        if script == "create_account":
+            claim = await shards.ask(key, b"HGET", key, b"owner")
+            assert isinstance(claim, bytes)
+            assert await ran(shards, "release", mailbox_keys(route("bob")), claim) == [0, 0, 1]
+        return await ran(used, script, *arguments)
+
+    monkeypatch.setattr(Shards, "run", run)
+    await redis_store.create_account(account("bob"))
+    monkeypatch.undo()
+    assert (await redis_store.open_mailbox(route("bob"), NOW)).queued == 0
+
+
+async def test_a_deletion_is_finished_only_where_it_stands(redis_store: RedisStore) -> None:
+    """An account that is not marked, or not there, is left alone by who finishes deletions."""
+    bob = account("bob")
+    await redis_store.create_account(bob)
+    for account_id in (bob.account_id, digest("nobody")):
+        await redis_store._accounts.finish_deletion(account_id)
+    assert await redis_store.load_account(bob.account_id) == bob

@@ -10,12 +10,24 @@ from pathlib import Path
 
 import pytest
 from hushpost_demo.redis_servers import RedisServer, cli, redis_server
-from hushpost_store.conformance import NOW, Recorder, envelope, post, with_drops
+from hushpost_store import errors
+from hushpost_store.conformance import (
+    DAY,
+    NOW,
+    Recorder,
+    account,
+    digest,
+    envelope,
+    post,
+    route,
+    with_drops,
+)
 from hushpost_store.quotas import Quotas
 from hushpost_store.redis.barrier import Barrier
 from hushpost_store.redis.command import Command, ConnectionLost
 from hushpost_store.redis.options import Durability, RedisOptions
 from hushpost_store.redis.store import RedisStore
+from hushpost_store.rows import DropKind, OneTimePrekey
 
 from tests.conftest import require_or_skip
 from tests.store.redis.conftest import follows
@@ -92,6 +104,38 @@ async def test_accepted_is_said_when_a_replica_has_it(tmp_path: Path) -> None:
             await asyncio.wait_for(recorder.settled.wait(), 10)
         assert all(recorder.told[0] == "admitted" for recorder in recorders)
         assert any(recorder.told[1] == "committed" for recorder in recorders)
+        await store.close()
+
+
+async def test_what_is_durable_on_return_waits_for_replicas(tmp_path: Path) -> None:
+    """Logins, drops and prekeys fail while the replica is away; asked again, they hold."""
+    async with _pair(tmp_path) as (primary, replica):
+        store = await _opened(primary)
+        await with_drops(store, "alice")
+        device_id = account("bob").devices[0].device_id
+        batch = [OneTimePrekey(b"p" * 16, DAY + 9, b"r")]
+
+        async def all_of_it() -> None:
+            await store.open_mailbox(route("bob"), NOW)
+            await store.register_drop(route("bob"), digest("carol"), DropKind.CONTACT, NOW)
+            await store.publish_prekeys(digest("bob"), device_id, one_time=batch, day=DAY)
+            await store.revoke_drop(route("bob"), digest("carol"))
+
+        assert replica.process is not None
+        replica.process.send_signal(19)
+        for asked in (
+            store.open_mailbox(route("bob"), NOW),
+            store.register_drop(route("bob"), digest("carol"), DropKind.CONTACT, NOW),
+            store.publish_prekeys(digest("bob"), device_id, one_time=batch, day=DAY),
+        ):
+            with pytest.raises(errors.StoreFault, match="replicas"):
+                await asked
+        replica.process.send_signal(18)
+        for _ in range(2):
+            await all_of_it()
+        taken = await store.take_prekeys(digest("bob"), DAY)
+        assert taken is not None
+        assert taken.bundles[0].one_time == b"r"
         await store.close()
 
 
