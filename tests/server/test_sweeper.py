@@ -68,3 +68,21 @@ async def test_late_deletions_are_logged(caplog: pytest.LogCaptureFixture) -> No
     store.lag = store.stats().deletion_seconds_max + 1
     await sweeper_of(store, [], Counter()).sweep()
     assert "deletion_late seconds=31" in caplog.text
+
+
+async def test_a_defect_while_sweeping_is_seen_by_health() -> None:
+    """Whatever ends a sweep, health says that it failed, until one succeeds."""
+    notified: list[SweepReport] = []
+    sweeper = sweeper_of(Broken(), notified, Counter())
+    with pytest.raises(ZeroDivisionError):
+        await sweeper.sweep()
+    assert sweeper.failing
+    assert notified == []
+
+
+class Broken(Store):
+    """A store with a defect."""
+
+    async def sweep(self, now: float) -> SweepReport:
+        """Fail as nothing says it may."""
+        raise ZeroDivisionError

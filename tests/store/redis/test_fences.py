@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import time
 from pathlib import Path
 
 from hushpost_demo.redis_servers import RedisServer, redis_server
@@ -186,3 +187,17 @@ async def test_a_clock_that_is_ahead_ends_no_keys_early_and_starts_no_day_again(
     await redis_store.sweep(ahead + 86_400)
     assert await shards.ask(KEYS[0], b"HMGET", KEYS[0], b"knocks", b"knock_day") == [None, None]
     assert digest("stranger")
+
+
+async def test_keys_live_by_the_clock_that_is_behind(
+    redis_store: RedisStore, shards: Shards
+) -> None:
+    """A relay whose clock is a day ahead of the server's has no mail ended a day early."""
+    await with_drops(redis_store, "alice")
+    today = int(time.time() // 86_400)
+    sent = envelope("alice", 1, not_after=(today + 10) * 24)
+    assert (await post(redis_store, sent, time.time() + 86_400)).reason is None
+    for key in KEYS[2:5]:
+        seconds = await shards.ask(key, b"TTL", key)
+        assert isinstance(seconds, int)
+        assert time.time() + seconds > (today + 10) * 86_400
