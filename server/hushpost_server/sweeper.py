@@ -46,7 +46,7 @@ class Sweeper:
             self._log.write("sweep_failed", error=error)
             return None
         except Exception:
-            # A defect of ours, which the timer logs: health says all the same that nothing is swept.
+            # A defect of ours, which the timer logs; health says that nothing is swept.
             self.failing = True
             raise
         self.failing = False

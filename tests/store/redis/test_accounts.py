@@ -120,7 +120,7 @@ async def test_a_late_release_leaves_what_was_made_anew(
     other = await opened(single_url, node="node-b")
     bob = account("bob")
     await redis_store.create_account(bob)
-    late = Accounts._release_as_read
+    late = Accounts._release_as_read  # pyright: ignore[reportPrivateUsage] - what a second relay or a sweep calls
     held_up: list[bytes] = []
 
     async def hold_up(accounts: Accounts, route: bytes, claim: bytes) -> bool:
@@ -163,5 +163,5 @@ async def test_a_deletion_is_finished_only_where_it_stands(redis_store: RedisSto
     bob = account("bob")
     await redis_store.create_account(bob)
     for account_id in (bob.account_id, digest("nobody")):
-        await redis_store._accounts.finish_deletion(account_id)
+        await redis_store._accounts.finish_deletion(account_id)  # pyright: ignore[reportPrivateUsage] - what a second relay or a sweep calls
     assert await redis_store.load_account(bob.account_id) == bob

@@ -76,7 +76,7 @@ async def test_a_primary_that_is_away_keeps_no_other_from_being_swept(
     store = await opened(running_cluster.url)
     await with_drops(store, "alice")
     await post(store, envelope("alice", 1, not_after=SOON))
-    ours = store._shards.owner_of(mailbox_keys(route("bob"))[0])
+    ours = store._shards.owner_of(mailbox_keys(route("bob"))[0])  # pyright: ignore[reportPrivateUsage] - what a second relay or a sweep calls
     asked = Shards.ask_server
 
     async def away(shards: Shards, address: Address, *arguments: bytes | int) -> Answer:
