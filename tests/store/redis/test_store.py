@@ -24,7 +24,6 @@ from hushpost_store.conformance import (
 from hushpost_store.quotas import Quotas
 from hushpost_store.redis import accounts
 from hushpost_store.redis.keys import STORE_KEY, account_keys, mailbox_keys
-from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.store import RedisStore
 from hushpost_store.rows import OneTimePrekey, Refusal
