@@ -6,10 +6,7 @@ The address is named, since an operator wrote it; user and password never are.
 from __future__ import annotations
 
 import os
-import ssl
 from typing import Final
-
-import redis.exceptions as library
 
 from hushpost_store.redis.address import Address
 from hushpost_store.redis.command import ConnectionLost
@@ -26,20 +23,21 @@ def refusal(address: Address, error: BaseException, *, has_tls: bool) -> Connect
     return ConnectionLost(_sentence(place, error, has_tls=has_tls))
 
 
+# Kinds of the library's errors by name: `connection` alone imports it.
 _SENTENCES: Final = (
     (
-        library.BusyLoadingError,
+        "BusyLoadingError",
         "Redis at {} still reads its data (LOADING): start again when it has",
     ),
     (
-        ssl.SSLCertVerificationError,
+        "SSLCertVerificationError",
         "the certificate of Redis at {} is not trusted: name the host as the certificate does, and"
         " give its authority to the system (or SSL_CERT_FILE)",
     ),
-    (ssl.SSLError, "what answers at {} speaks no TLS: write redis://, or name its TLS port"),
-    (library.AuthenticationError, "Redis at {} does not take the user and password of redis_url"),
+    ("SSLError", "what answers at {} speaks no TLS: write redis://, or name its TLS port"),
+    ("AuthenticationError", "Redis at {} does not take the user and password of redis_url"),
     (
-        library.NoPermissionError,
+        "NoPermissionError",
         "Redis at {} lets its user do too little: docs/operating.md says what it needs",
     ),
 )
@@ -48,13 +46,13 @@ _SENTENCES: Final = (
 def _sentence(place: str, error: BaseException, *, has_tls: bool) -> str:
     chain = _chain(error)
     for kind, sentence in _SENTENCES:
-        if any(isinstance(link, kind) for link in chain):
+        if _has(chain, kind):
             return sentence.format(place)
     said = " ".join(str(link) for link in chain)
-    if any(isinstance(link, library.InvalidResponse) for link in chain):
+    if _has(chain, "InvalidResponse"):
         return _no_redis(place, said)
     other = "redis" if has_tls else "rediss"
-    if any(isinstance(link, TimeoutError | library.TimeoutError) for link in chain):
+    if _has(chain, "TimeoutError"):
         # A plain server waits for the end of the line that TLS never sends.
         hint = f"; is {other}:// meant?" if has_tls else ""
         return f"cannot reach Redis at {place}: no answer in time{hint}"
@@ -69,6 +67,10 @@ def _no_redis(place: str, said: str) -> str:
     if any(sign in said for sign in _TLS_ALERT):
         return f"Redis at {place} wants TLS: write rediss://, or name its plain port"
     return f"what answers at {place} is no Redis: correct host and port"
+
+
+def _has(chain: list[BaseException], kind: str) -> bool:
+    return any(base.__name__ == kind for link in chain for base in type(link).__mro__)
 
 
 def _chain(error: BaseException) -> list[BaseException]:
