@@ -6,7 +6,7 @@ clients are given, and the system's. Every trouble ends, and the conversation go
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,15 +18,21 @@ from hushpost_proof.conversation import Scene, Setting, conversation
 from hushpost_proof.harness.capture import count_refusals
 from hushpost_proof.harness.defects import DEFECT_VARIABLE
 from hushpost_proof.harness.impatience import IMPATIENT_VARIABLE, RELAY_SETTINGS
+from hushpost_proof.harness.journal import What, read_histories
 from hushpost_proof.harness.mortal_person import DISK_REFUSED
+from hushpost_proof.harness.person import Place
 from hushpost_proof.harness.small_disk import SmallDisk, small_disk
 from hushpost_proof.harness.surroundings import Surroundings, build
+from hushpost_proof.harness.waiting import until
 from hushpost_proof.harness.wrong_clock import CLOCK_VARIABLE, set_clock
 from hushpost_proof.kill import Outcome, each
 
 DAY: Final = 86_400.0
 SPELL_SECONDS: Final = 1.2
 FAIR_SECONDS: Final = 1.0
+# On a busy machine fair weather lasts until what was sent is accepted: what was sealed by a clock a
+# day ahead and comes to a relay a day behind waits an hour (delivery.md, section 3).
+FAIR_SECONDS_MAX: Final = 30.0
 # What a relay needs and some envelopes: full within moments once the ballast lies there.
 DISK_BYTES: Final = 24 << 20
 RELAY, PEOPLE, LEFT = "relay", "people", "one of each pair"
@@ -129,6 +135,8 @@ async def run(
                 trouble.end(stand)
                 await each(away, lambda one: one.start())
                 await asyncio.sleep(FAIR_SECONDS)
+                if not defect:
+                    await _accepted(stand.scene.place)
         outcome = await stand.scene.settle()
         place = stand.scene.place.folder
         return Troubled(
@@ -136,6 +144,18 @@ async def run(
             count_refusals(place / "wire", RefusalReason.RETRY),
             (place / DISK_REFUSED).exists(),
         )
+
+
+async def _accepted(place: Place) -> None:
+    """Wait until all that was sent until now is accepted, for so long as fair weather may last."""
+    sent = _claimed(place, What.SENT)
+    with suppress(TimeoutError):
+        await until(lambda: sent <= _claimed(place, What.ACCEPTED), FAIR_SECONDS_MAX)
+
+
+def _claimed(place: Place, what: What) -> set[str]:
+    lives = read_histories(place.history)
+    return {event.message_id for life in lives for event in life.events if event.what is what}
 
 
 @asynccontextmanager
