@@ -91,6 +91,8 @@ async def island() -> AsyncGenerator[Island]:
     finally:
         holder.kill()
         await holder.wait()
+        # Its ends of the cables go with it; ours, so that there may be another island.
+        _separate()
 
 
 def _join(there: Sequence[str], pid: str) -> None:
@@ -108,6 +110,11 @@ def _join(there: Sequence[str], pid: str) -> None:
     for name, address in (("cable1", THERE), ("ours1", THERE_FOR_US)):
         _do(*there, "ip", "addr", "add", f"{address}/24", "dev", name)
         _do(*there, "ip", "link", "set", name, "up")
+
+
+def _separate() -> None:
+    for name in ("bridge0", "cable0", "ours0"):
+        subprocess.run(["ip", "link", "del", name], capture_output=True, check=False)
 
 
 def _do(*command: str) -> None:

@@ -53,6 +53,7 @@ class Mailboxes:
         self._quotas = quotas
         self._options = options
         self._figures = figures
+        self._stalls = shards.stalls
         self._waits_for_replicas = options.durability is Durability.REPLICATED
         self._bounds = _QUOTAS.pack(
             quotas.mailbox_envelopes_max,
@@ -73,10 +74,15 @@ class Mailboxes:
         if self._shards.waiting_bytes + len(envelope) > self._options.waiting_bytes_max:
             listener.refused(Refusal.RETRY, RETRY_SECONDS)
             return
+        if self._stalls.holds(route):
+            self._figures.failed += 1
+            listener.refused(Refusal.RETRY, RETRY_SECONDS)
+            return
         posting = Posting(
             submission,
             listener,
             figures=self._figures,
+            stalls=self._stalls,
             on_admitted=self._tell,
             waits_for_replicas=self._waits_for_replicas,
         )

@@ -15,6 +15,7 @@ from hushpost_store.interface import SubmissionListener
 from hushpost_store.redis import answers
 from hushpost_store.redis.command import Answer
 from hushpost_store.redis.figures import Figures
+from hushpost_store.redis.stalls import Stalls
 from hushpost_store.rows import Admitted, Refusal, Submission
 
 # What RETRY proposes: a server that is away is replaced, or comes back, in seconds.
@@ -27,7 +28,15 @@ OnAdmitted = Callable[[bytes, Submission, Admitted], None]
 class Posting:
     """Tells one listener its story; `waits_for_replicas` puts `durable` before `committed`."""
 
-    __slots__ = ("_figures", "_is_open", "_listener", "_on_admitted", "_submission", "_waits")
+    __slots__ = (
+        "_figures",
+        "_is_open",
+        "_listener",
+        "_on_admitted",
+        "_stalls",
+        "_submission",
+        "_waits",
+    )
 
     def __init__(
         self,
@@ -35,12 +44,14 @@ class Posting:
         listener: SubmissionListener,
         *,
         figures: Figures,
+        stalls: Stalls,
         on_admitted: OnAdmitted,
         waits_for_replicas: bool,
     ) -> None:
         self._submission = submission
         self._listener = listener
         self._figures = figures
+        self._stalls = stalls
         self._on_admitted = on_admitted
         self._waits = waits_for_replicas
         self._is_open = False
@@ -52,6 +63,7 @@ class Posting:
             # It may be queued all the same: the same bytes that come again are then a repetition.
             figures.failed += 1
             figures.fail(answer)
+            self._stalls.begin(self._submission.route)
             listener.refused(Refusal.RETRY, RETRY_SECONDS)
             return
         reason, number, *rest = answers.items(answer)
@@ -83,6 +95,7 @@ class Posting:
         else:
             # It is queued, and the same bytes are a repetition: the sender asks until it is safe.
             self._figures.failed += 1
+            self._stalls.begin(self._submission.route)
             self._listener.failed()
 
     def _commit(self) -> None:

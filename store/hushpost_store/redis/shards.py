@@ -34,6 +34,7 @@ from hushpost_store.redis.lanes import Lanes
 from hushpost_store.redis.node_link import NodeLink
 from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.scripts import all_scripts
+from hushpost_store.redis.stalls import Stalls
 from hushpost_store.redis.topology import Topology
 from hushpost_store.redis.url import RedisUrl
 
@@ -58,6 +59,7 @@ class Shards:
         self._tried: dict[int, Command] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._is_closed = True
+        self.stalls = Stalls(time.monotonic)
         self.is_cluster = False
         # Set before `open`, or before links are opened anew: which barrier they keep.
         self.barrier: Barrier | None = None
@@ -212,6 +214,10 @@ class Shards:
         owner = command.ask or self._known().owners[slot]
         if owner is None:
             command.answer(ServerError("no server of the cluster owns this slot"))
+            return
+        if command.takes_life and self.stalls.holds_slot(slot):
+            # It was given before an earlier one failed, and waited: it would overtake that one.
+            command.answer(ServerError("an earlier submission into the slot failed"))
             return
         self._in_flight[slot] += 1
         command.is_sent = True

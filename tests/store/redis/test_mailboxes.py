@@ -23,6 +23,7 @@ from hushpost_store.redis import answers
 from hushpost_store.redis.keys import mailbox_keys
 from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.shards import Shards
+from hushpost_store.redis.stalls import STALL_SECONDS
 from hushpost_store.redis.store import RedisStore
 from hushpost_store.redis.url import RedisUrl
 from hushpost_store.rows import DropKind, Refusal
@@ -45,6 +46,7 @@ async def test_a_lost_answer_is_a_retry_and_the_repetition_is_known(tmp_path: Pa
         assert (away.reason, away.retry_after) == (Refusal.RETRY, 1)
         assert store.stats().faulty
         await server.start()
+        await asyncio.sleep(STALL_SECONDS)
         assert (await post(store, envelope("alice", 2))).reason is None
         assert not store.stats().faulty
         ids = [row.envelope_id for row in await backlog(store)]

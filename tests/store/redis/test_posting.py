@@ -5,6 +5,7 @@ from hushpost_store.conformance import Recorder, envelope
 from hushpost_store.redis.command import ConnectionLost
 from hushpost_store.redis.figures import Figures, Sums
 from hushpost_store.redis.posting import Posting
+from hushpost_store.redis.stalls import Stalls
 from hushpost_store.rows import Admitted, Refusal, Submission
 
 
@@ -19,6 +20,7 @@ async def _posting(*, waits: bool) -> tuple[Posting, Recorder, Figures, list[byt
         envelope("alice", 1),
         recorder,
         figures=figures,
+        stalls=Stalls(lambda: 0.0),
         on_admitted=admitted,
         waits_for_replicas=waits,
     )
