@@ -80,7 +80,7 @@ class Assumptions:
     )
     relay_us_per_login: float = _given(1100, "us", MEASURED, "`benchmarks.fleet_costs`")
     relay_us_per_connection_second: float = _given(
-        15.0, "us", MEASURED, "`benchmarks.fleet_costs`: a mailbox is looked at each second"
+        3.0, "us", MEASURED, "a mailbox is looked at each second, a hundred with one script"
     )
     relay_kib_per_connection: float = _given(
         10.4, "KiB", MEASURED, "`make bench`, 5,000 logged in, without TLS"

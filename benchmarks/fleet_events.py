@@ -92,10 +92,9 @@ def rewrite(fleet: Fleet, given: Assumptions) -> Rewrite:
     # Forked memory is shared until it is written to; what is written meanwhile exists twice.
     copied = min(data, each * given.pages_per_envelope * PAGE_BYTES * seconds / GIB)
     # A log grows until it is due, and until its turn has come; then old and new lie side by side.
-    in_turn = servers * seconds
+    in_turn = (1 + given.replicas) * seconds
     growth = each * given.envelope_bytes * (given.rewrite_after_seconds + seconds) / GIB
-    spare = given.deletion_seconds_max - given.rewrite_after_seconds
-    at_once = max(1, -(-int(in_turn) // int(spare)))
+    at_once = fleet.primaries
     return Rewrite(servers, seconds, in_turn, at_once, data + copied, 2 * data + growth)
 
 

@@ -182,9 +182,12 @@ def _rewrite(fleets: Sequence[Fleet], given: Assumptions) -> str:
     rows = [
         ("servers", *(figure(one.servers) for one in rounds)),
         ("one server's rewrite", *(f"{figure(one.seconds_each)} s" for one in rounds)),
-        ("all, one after another", *(f"{figure(one.seconds_in_turn)} s" for one in rounds)),
+        (
+            "a round: primaries side by side, then replicas",
+            *(f"{figure(one.seconds_in_turn)} s" for one in rounds),
+        ),
         ("that is within the promise", *(_yes(one.seconds_in_turn <= promised) for one in rounds)),
-        ("servers that must rewrite at once", *(figure(one.at_once) for one in rounds)),
+        ("servers that rewrite at once", *(figure(one.at_once) for one in rounds)),
         ("memory of a server meanwhile, at most", *(f"{figure(r.memory_gib)} GiB" for r in rounds)),
         ("disk of a server, at most", *(f"{figure(one.disk_gib)} GiB" for one in rounds)),
     ]

