@@ -18,7 +18,7 @@ _LOGS = frozenset({"log", "_log"})
 _OUTPUT_MODULES = frozenset({"logging", "warnings", "traceback", "syslog", "faulthandler"})
 _OUTPUT_NAMES = frozenset({"stderr", "stdout", "__stderr__", "__stdout__"})
 _MODULES_OF_THE_LOG = frozenset({"log_events", "logging", "process_output"})
-_PRINTING = ("command", "entry")
+_PRINTING = ("command", "command_arguments", "entry")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,11 @@ def announce(log: EventLog, configuration: Configuration, *, given_store: bool, 
         log.write("buckets_unenforced")
     if configuration.unsafe_third_party_logs:
         log.write("third_party_logs_unsafe")
-    for caution in cautions(configuration):
-        log.write(caution.event)
+    events = {caution.event for caution in cautions(configuration)}
+    # Each by its literal name, which is what the source of a relay is searched for.
+    if "database_left" in events:
+        log.write("database_left")
+    if "redis_url_unused" in events:
+        log.write("redis_url_unused")
     store = "given" if given_store else configuration.store
     log.write("relay_started", store=store, tls=tls, buckets=enforced)
