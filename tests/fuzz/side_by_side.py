@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.fuzz import corpus
 from tests.fuzz.all_targets import TARGETS
-from tests.fuzz.plain_driver import fuzz
+from tests.fuzz.plain_driver import bound_memory, fuzz
 
 PROCESSES = 2
 FINDINGS = Path("fuzz-findings")
@@ -68,7 +68,8 @@ def run_all(names: Sequence[str], seconds: float, seed: int, guided: bool) -> li
     share = seconds * PROCESSES / len(names)
     guided = guided and share >= GUIDED_SECONDS_MIN
     # Spawned: a fork of a process with an event loop would share it.
-    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+    spawned = get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, mp_context=spawned, initializer=bound_memory) as pool:
         jobs = [pool.submit(run, name, share, seed, guided) for name in names]
         return [job.result() for job in jobs]
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import random
+import subprocess
+import sys
+import tracemalloc
+from contextlib import suppress
 
 import pytest
 
-from tests.fuzz import corpus
+from tests.fuzz import corpus, plain_driver
 from tests.fuzz.all_targets import TARGETS
 from tests.fuzz.bugs import BUGS
 from tests.fuzz.edits import EDIT_BYTES, EDITS_MAX, edited
 from tests.fuzz.mutation import INPUT_BYTES_MAX, mutated
 from tests.fuzz.plain_driver import fuzz, try_input
+from tests.fuzz.target import Target
 
 # What a minute in CI tries of the slowest target, and a bug in any of them must be among it.
 EXECUTIONS = 3_000
@@ -75,6 +81,52 @@ def test_mutations_stay_within_their_bound() -> None:
     for _ in range(3_000):
         data = mutated(data, [data], chance)
         assert len(data) <= INPUT_BYTES_MAX
+
+
+def test_lists_within_lists_do_not_fill_the_memory() -> None:
+    """Repeating an inner list and then the outer ones would ask for gigabytes."""
+    chance = random.Random(2)
+    data = json.dumps([[[["0123456789"] * 4] * 4] * 4] * 4).encode()
+    tracemalloc.start()
+    try:
+        for _ in range(200):
+            mutated(data, [data], chance, text=True)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 100_000_000
+
+
+def test_an_input_that_never_ends_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in a target that catches every exception; the input is reported, not waited for."""
+    monkeypatch.setattr(plain_driver, "SECONDS_MAX", 0.05)
+
+    def run(data: bytes) -> None:
+        while data:
+            with suppress(Exception):
+                len(data)
+
+    target = Target("endless", run, tuple)
+    assert try_input(target, b"") is None
+    finding = try_input(target, b"x")
+    assert finding is not None
+    assert "took more than 0.05 s" in finding.what
+
+
+def test_an_input_that_eats_memory_is_found() -> None:
+    """A process that fuzzes has its own bound, far below the machine's memory."""
+    program = (
+        "from tests.fuzz.plain_driver import bound_memory, try_input\n"
+        "from tests.fuzz.target import Target\n"
+        "bound_memory()\n"
+        "target = Target('hungry', lambda data: bytearray(len(data) << 31) and None, tuple)\n"
+        "assert try_input(target, b'') is None\n"
+        "print(try_input(target, b'x').what)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert "MemoryError" in done.stdout
 
 
 def test_an_input_without_edits_is_the_genuine_message() -> None:
