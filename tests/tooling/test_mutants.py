@@ -3,10 +3,12 @@
 import argparse
 import ast
 import random
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tools.mutants import __main__ as mutants
 from tools.mutants import excuses
 from tools.mutants.__main__ import (
     PACKAGES,
@@ -130,7 +132,44 @@ def test_an_endless_loop_is_found_out(tmp_path: Path, monkeypatch: pytest.Monkey
     test.write_text("from hushpost_wire import ttl\n\ndef test_it():\n    pass\n")
     endless = ast.parse("while True: pass")
     common = ["--rootdir", str(path.parents[2]), "-c", str(path.parents[2] / "pyproject.toml")]
-    assert try_mutant("hushpost_wire.ttl", path, endless, [str(test), *common]) is Fate.KILLED
+    assert try_mutant("hushpost_wire.ttl", path, endless, [str(test), *common]) is Fate.ENDLESS
+
+
+def test_what_fills_the_memory_is_found_out(tmp_path: Path) -> None:
+    """A mutant that asks for all memory fails by itself, before the machine does."""
+    path = Path(__file__).resolve().parents[2] / "wire" / "hushpost_wire" / "ttl.py"
+    test = tmp_path / "test_it.py"
+    test.write_text("from hushpost_wire import ttl\n\ndef test_it():\n    pass\n")
+    hungry = ast.parse("import mmap\nkept = mmap.mmap(-1, 8 << 30)")
+    common = ["--rootdir", str(path.parents[2]), "-c", str(path.parents[2] / "pyproject.toml")]
+    assert try_mutant("hushpost_wire.ttl", path, hungry, [str(test), *common]) is Fate.KILLED
+
+
+def test_what_changed_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module is tried when it, or its own test file, differs from the base or is new."""
+    for path in (
+        "wire/hushpost_wire/ttl.py",
+        "wire/hushpost_wire/host.py",
+        "tests/wire/test_ttl.py",
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("A = 1\n")
+    (tmp_path / "crypto").mkdir()
+    (tmp_path / "tests" / "crypto").mkdir()
+    monkeypatch.setattr(mutants, "ROOT", tmp_path)
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-C", str(tmp_path)]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "begin"]):
+        subprocess.run([*git, *command], check=True)
+
+    def looked_at() -> list[str]:
+        return [path.stem for path in files("HEAD")]
+
+    assert looked_at() == []
+    (tmp_path / "tests/wire/test_ttl.py").write_text("A = 2\n")
+    assert looked_at() == ["ttl"]
+    (tmp_path / "wire/hushpost_wire/host.py").write_text("A = 2\n")
+    (tmp_path / "wire/hushpost_wire/fresh.py").write_text("A = 2\n")
+    assert looked_at() == ["fresh", "host", "ttl"]
 
 
 def test_a_run_goes_on_where_it_was_cut_off(
@@ -156,18 +195,19 @@ def test_a_run_goes_on_where_it_was_cut_off(
         assert tally.survived == every[:1]
 
 
-def test_a_record_is_of_files_as_they_were(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fate", [Fate.KILLED, Fate.ENDLESS])
+def test_a_record_is_of_files_as_they_were(tmp_path: Path, fate: Fate) -> None:
     """A kill does not count once the module or its tests have changed, nor after a survival."""
     module, kept = tmp_path / "module.py", tmp_path / "fates"
     module.write_text("LIMIT = 3\n")
-    Record(kept).note("m a", Fate.KILLED, [module])
-    assert Record(kept).is_killed("m a", [module])
-    assert not Record(kept).is_killed("m b", [module])
+    Record(kept).note("m a", fate, [module])
+    assert Record(kept).noticed("m a", [module]) is fate
+    assert Record(kept).noticed("m b", [module]) is None
     module.write_text("LIMIT = 4\n")
-    assert not Record(kept).is_killed("m a", [module])
-    Record(kept).note("m a", Fate.KILLED, [module])
+    assert Record(kept).noticed("m a", [module]) is None
+    Record(kept).note("m a", fate, [module])
     Record(kept).note("m a", Fate.SURVIVED, [module])
-    assert not Record(kept).is_killed("m a", [module])
+    assert Record(kept).noticed("m a", [module]) is None
 
 
 def test_shares_make_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,26 +224,44 @@ def test_shares_make_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
             share(wrong)
 
 
-def test_a_survivor_needs_an_excuse() -> None:
-    """An unexcused survivor is an error, an excused one is not."""
-    tally = Tally({"m a", "m b"}, {"m a", "m b"}, ["m a"])
+EQUAL = excuses.Excuse("equal", "equal by definition")
+A, B, GONE = "hushpost_wire.ttl a", "hushpost_wire.ttl b", "hushpost_wire.ttl gone"
+
+
+def test_a_survivor_needs_an_excuse(capsys: pytest.CaptureFixture[str]) -> None:
+    """An unexcused survivor is an error, an excused one is not; the last line counts every fate."""
+    tally = Tally({A, B}, {A, B}, [A], endless=[B])
     assert judge(tally, {}) == 1
-    assert judge(tally, {"m a": "equal by definition"}) == 0
+    assert judge(tally, {A: EQUAL}) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "2 mutants, 2 tried: 0 killed, 1 ended because they did not end, "
+        "0 excused (0 equal, 0 slower, 0 unreached), 1 survived; 0 stale excuses",
+        "2 mutants, 2 tried: 0 killed, 1 ended because they did not end, "
+        "1 excused (1 equal, 0 slower, 0 unreached), 0 survived; 0 stale excuses",
+    ]
 
 
-def test_a_stale_excuse_is_an_error() -> None:
-    """An excuse for what is killed, or for what is no more, is found; others' modules are not."""
-    tally = Tally({"m a", "m b"}, {"m a", "m b"}, ["m a"])
-    assert judge(tally, {"m a": "equal", "m b": "killed meanwhile"}) == 1
-    assert judge(tally, {"m a": "equal", "m gone": "deleted"}) == 1
-    assert judge(tally, {"m a": "equal", "other x": "not looked at"}) == 0
+@pytest.mark.parametrize("stale", [B, GONE, "hushpost_wire.no_such_module x"])
+def test_a_stale_excuse_is_an_error(stale: str) -> None:
+    """An excuse for what is killed, for what is no more, or for no module at all is found."""
+    tally = Tally({A, B}, {A, B}, [A])
+    assert judge(tally, {A: EQUAL, "hushpost_wire.host not looked at": EQUAL}) == 0
+    assert judge(tally, {A: EQUAL, stale: EQUAL}) == 1
 
 
-def test_an_excuse_needs_a_reason(tmp_path: Path) -> None:
-    """An entry without a reason is refused."""
+@pytest.mark.parametrize(
+    ("entries", "complaint"),
+    [
+        ('[[excused]]\nmutant = "m a"\nkind = "equal"\nreason = " "\n', "needs a reason"),
+        ('[[excused]]\nmutant = "m a"\nkind = "tired"\nreason = "x"\n', "is of one kind"),
+        ('[[excused]]\nmutant = "m a"\nkind = "equal"\nreason = "x"\n' * 2, "excused twice"),
+    ],
+)
+def test_an_excuse_needs_kind_and_reason(tmp_path: Path, entries: str, complaint: str) -> None:
+    """An entry without a reason, of no kind, or for a mutant that has one is refused."""
     file = tmp_path / "excused.toml"
-    file.write_text('[[excused]]\nmutant = "m a"\nreason = " "\n')
-    with pytest.raises(ValueError, match="needs a reason"):
+    file.write_text(entries)
+    with pytest.raises(ValueError, match=complaint):
         excuses.read(file)
 
 

@@ -66,6 +66,18 @@ def test_the_window_follows_the_clock_both_ways() -> None:
     assert rules.judge(submit(), NOW - 72 * HOUR) is RefusalReason.BAD_TTL
 
 
+@pytest.mark.parametrize("now", [NOW - HOUR, NOW - 2 * HOUR, NOW - 3 * HOUR, 60.0])
+def test_a_clock_set_back_is_taken_as_it_is(now: float) -> None:
+    """Back by hours or to the first minute of 1970: lifetimes count from what it shows now."""
+    rules = SubmitRules(Limits())
+    assert rules.judge(submit(ttl=1, hour=480_001), NOW) is None
+    shown = int(now // HOUR)
+    assert rules.judge(submit(ttl=1, hour=shown + 1), now) is None
+    for wrong in (shown, shown + 4, 480_004):
+        bad = submit(ttl=1, hour=wrong)
+        assert rules.judge(bad, now) is RefusalReason.BAD_TTL
+
+
 def test_one_good_lifetime_admits_no_other() -> None:
     """After an envelope was let through, each class and hour is still judged by itself."""
     rules = SubmitRules(Limits())

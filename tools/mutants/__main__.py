@@ -1,6 +1,7 @@
 """Changes wire and crypto, one place at a time, and sees that a test notices.
 
-`python -m tools.mutants --base main` tries the files that differ from a branch, `--all` every one.
+`python -m tools.mutants --base main` tries the files that differ from a branch, or whose own tests
+do; `--all` every one.
 Each mutant is tried on its module's own test file and then on what tests the package as a whole.
 Survivors are killed by a test, or listed with a reason in `excused.toml`; else this ends with 1.
 Within the minutes given: where they do not suffice, mutants are drawn by chance and the rest is
@@ -57,6 +58,7 @@ class Tally:
     known: set[str] = field(default_factory=set[str])
     tried: set[str] = field(default_factory=set[str])
     survived: list[str] = field(default_factory=list[str])
+    endless: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Effort:
 
 
 def files(base: str | None) -> list[Path]:
-    """Give the modules to look at: those that differ from `base`, or all."""
+    """Give the modules to look at: those that differ from `base`, or their own tests; or all."""
     every = [
         path
         for root, package in PACKAGES.items()
@@ -79,10 +81,15 @@ def files(base: str | None) -> list[Path]:
     ]
     if base is None:
         return every
-    git = ["git", "diff", "--name-only", base, "--", *PACKAGES]
+    changed = _listed("diff", "--name-only", base) | _listed("ls-files", "-o", "--exclude-standard")
+    return [path for path in every if {path, *map(Path, judges_of(path)[0])} & changed]
+
+
+def _listed(*command: str) -> set[Path]:
+    """Give the files that git lists, of the packages and their tests."""
+    git = ["git", *command, "--", *PACKAGES, *(f"tests/{root}" for root in PACKAGES)]
     listing = subprocess.run(git, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603 - a commit's name, given by the developer
-    changed = {ROOT / name for name in listing.stdout.splitlines()}
-    return [path for path in every if path in changed]
+    return {ROOT / name for name in listing.stdout.splitlines()}
 
 
 def module_of(path: Path) -> str:
@@ -101,8 +108,9 @@ def fate_of(mutant: Mutant) -> Fate:
     """Try one mutant on the nearer tests and then on the wider ones."""
     module, tree = module_of(mutant.path), mutant.tree()
     for tests in judges_of(mutant.path):
-        if tests and try_mutant(module, mutant.path, tree, tests) is Fate.KILLED:
-            return Fate.KILLED
+        fate = try_mutant(module, mutant.path, tree, tests) if tests else Fate.UNTESTED
+        if fate.is_noticed:
+            return fate
     return Fate.SURVIVED
 
 
@@ -112,7 +120,7 @@ def require_sound(paths: Sequence[Path]) -> None:
     for path in paths:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         tests = [test for group in judges_of(path) for test in group if test not in passed]
-        if tests and try_mutant(module_of(path), path, tree, tests) is Fate.KILLED:
+        if tests and try_mutant(module_of(path), path, tree, tests).is_noticed:
             raise SystemExit(f"{module_of(path)}: tests fail without a mutant: {tests}")
         passed.update(tests)
 
@@ -131,7 +139,10 @@ def run(paths: Sequence[Path], effort: Effort) -> Tally:
         if time.monotonic() > ends:
             break
         tally.tried.add(mutant.name)
-        if _judged(mutant, effort.record) is Fate.SURVIVED:
+        fate = _judged(mutant, effort.record)
+        if fate is Fate.ENDLESS:
+            tally.endless.append(mutant.name)
+        if fate is Fate.SURVIVED:
             tally.survived.append(mutant.name)
             if mutant.name not in excused:
                 sys.stdout.write(f"survived: {mutant.name}\n")
@@ -142,23 +153,29 @@ def run(paths: Sequence[Path], effort: Effort) -> Tally:
 def _judged(mutant: Mutant, record: Record) -> Fate:
     own, _ = judges_of(mutant.path)
     files = [mutant.path, *map(Path, own)]
-    if record.is_killed(mutant.name, files):
-        return Fate.KILLED
+    known = record.noticed(mutant.name, files)
+    if known is not None:
+        return known
     fate = fate_of(mutant)
     record.note(mutant.name, fate, files)
     return fate
 
 
-def judge(tally: Tally, excused: dict[str, str]) -> int:
+def judge(tally: Tally, excused: dict[str, excuses.Excuse]) -> int:
     """Say what came of it; 1 where a survivor is not excused or an excuse is stale."""
-    stale = excuses.stale(excused, tally.known, tally.survived, tally.tried)
-    open_ones = [name for name in tally.survived if name not in excused]
+    modules = {module_of(path) for path in files(None)}
+    stale = excuses.stale(excused, modules, tally)
+    excusable = [excused[name].kind for name in tally.survived if name in excused]
+    survived, endless = len(tally.survived) - len(excusable), len(tally.endless)
+    killed = len(tally.tried) - len(tally.survived) - endless
+    kinds = ", ".join(f"{excusable.count(kind)} {kind}" for kind in excuses.KINDS)
     sys.stdout.writelines(f"stale excuse: {name}\n" for name in stale)
     sys.stdout.write(
-        f"{len(tally.known)} mutants, {len(tally.tried)} tried, {len(open_ones)} survived, "
-        f"{len(tally.survived) - len(open_ones)} excused, {len(stale)} stale excuses\n"
+        f"{len(tally.known)} mutants, {len(tally.tried)} tried: {killed} killed, {endless} ended "
+        f"because they did not end, {len(excusable)} excused ({kinds}), {survived} survived; "
+        f"{len(stale)} stale excuses\n"
     )
-    return 1 if open_ones or stale else 0
+    return 1 if survived or stale else 0
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 """Fates of mutants kept in a file, so that a run that was cut off goes on where it ended.
 
-One line of JSON a mutant, written as soon as it is judged. A mutant that was killed is not tried
+One line of JSON a mutant, written as soon as it is judged. A mutant that was noticed is not tried
 again while its module and the module's own test file are, byte for byte, what they were; survivors
 are tried in every run. Tests of the package as a whole are not looked at here: whoever took some
 away begins with a new file.
@@ -21,16 +21,17 @@ class Record:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._killed: dict[str, str] = {}
+        self._noticed: dict[str, tuple[str, Fate]] = {}
         self._states: dict[tuple[Path, ...], str] = {}
         if path is not None and path.exists():
             for line in path.read_text(encoding="utf-8").splitlines():
                 entry: dict[str, str] = json.loads(line)
                 self._take(entry["mutant"], Fate(entry["fate"]), entry["state"])
 
-    def is_killed(self, mutant: str, files: Sequence[Path]) -> bool:
-        """Whether a run killed it already, with these files as they are."""
-        return self._killed.get(mutant) == self._state(files)
+    def noticed(self, mutant: str, files: Sequence[Path]) -> Fate | None:
+        """Give how a run ended it already, with these files as they are; None where none did."""
+        state, fate = self._noticed.get(mutant, ("", None))
+        return fate if state == self._state(files) else None
 
     def note(self, mutant: str, fate: Fate, files: Sequence[Path]) -> None:
         """Keep what became of a mutant; it is in the file on return."""
@@ -42,9 +43,9 @@ class Record:
                 file.write(line + "\n")
 
     def _take(self, mutant: str, fate: Fate, state: str) -> None:
-        self._killed.pop(mutant, None)
-        if fate is Fate.KILLED:
-            self._killed[mutant] = state
+        self._noticed.pop(mutant, None)
+        if fate.is_noticed:
+            self._noticed[mutant] = (state, fate)
 
     def _state(self, files: Sequence[Path]) -> str:
         """Read the files once: what a run tries is what they held when it began."""

@@ -48,14 +48,22 @@ OPTIONS = (
 # clock, a machine that is busy with other things is no finding.
 PROCESSOR_SECONDS_MAX = 40
 SECONDS_MAX = 400
+# A loop may fill the memory before its time is up. The tests as they are map a tenth of this.
+MEMORY_BYTES_MAX = 4 << 30
 
 
 class Fate(Enum):
     """What became of a mutant."""
 
     KILLED = "killed"
+    ENDLESS = "endless"
     SURVIVED = "survived"
     UNTESTED = "untested"
+
+    @property
+    def is_noticed(self) -> bool:
+        """Whether a test failed, or had to be ended because it did not end."""
+        return self in (Fate.KILLED, Fate.ENDLESS)
 
 
 def share_imports(tests: Sequence[str]) -> None:
@@ -127,11 +135,13 @@ def try_mutant(module: str, path: Path, tree: ast.Module, tests: Sequence[str]) 
         time.sleep(0.01)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    return Fate.KILLED
+    return Fate.ENDLESS
 
 
 def _fate(status: int) -> Fate:
     code = os.waitstatus_to_exitcode(status)
+    if code in (-signal.SIGKILL, -signal.SIGXCPU):
+        return Fate.ENDLESS
     if code == pytest.ExitCode.OK:
         return Fate.SURVIVED
     return Fate.UNTESTED if code == pytest.ExitCode.NO_TESTS_COLLECTED else Fate.KILLED
@@ -141,6 +151,7 @@ def _run_and_exit(module: str, path: Path, tree: ast.Module, tests: Sequence[str
     code = 1
     try:
         resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS_MAX, PROCESSOR_SECONDS_MAX))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
         _be_silent()
         for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
             del sys.modules[name]
