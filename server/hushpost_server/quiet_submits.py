@@ -128,8 +128,9 @@ class QuietPending:
         self._refuse(RefusalReason.RETRY, RETRY_SECONDS)
 
     def _tell_refused(self, reason: RefusalReason, retry_after: int) -> None:
-        # Not before the tick: the rate that is left would tell of the refusal.
-        charge_refusal(self._poster, self._intake.loop_time())
+        if reason is not RefusalReason.RETRY:  # the store failed, not who posts
+            # Not before the tick: the rate that is left would tell of the refusal.
+            charge_refusal(self._poster, self._intake.loop_time())
         self._machine.refuse(self._request, reason, retry_after)
 
     def _refuse(self, reason: RefusalReason, retry_after: int) -> None:

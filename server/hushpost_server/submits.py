@@ -229,7 +229,8 @@ class Pending:
         if reason is Refusal.NO_DROP:
             self._intake.tick.refuse(self._poster, self._request, self._number, self._period)
         else:
-            charge_refusal(self._poster, self._intake.loop_time())
+            if reason is not Refusal.RETRY:  # the store failed, not who posts
+                charge_refusal(self._poster, self._intake.loop_time())
             code = RefusalReason(int(reason))
             self._intake.refuse(self._poster, self._request, code, retry_after)
 

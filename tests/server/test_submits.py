@@ -11,6 +11,8 @@ from hushpost_proof.harness.device import TestDevice, Wire, dial, envelope_for
 from hushpost_server.clock import ManualClock
 from hushpost_server.relay import RelayServer
 from hushpost_server.submits import drop_hash_of
+from hushpost_store.interface import SubmissionListener
+from hushpost_store.rows import Refusal, Submission
 from hushpost_store.sqlite import SqliteOptions, SqliteStore
 from hushpost_wire.close_codes import CloseCode
 from hushpost_wire.control import Done, DropKind, Error, ErrorCode, RevokeDrop
@@ -278,3 +280,25 @@ async def test_a_full_disk_answers_retry_and_recovers_nothing_it_refused(
         async with device.inbox() as inbox:
             for _ in range(accepted):
                 await inbox.acknowledge(await inbox.wait_for(Deliver))
+
+
+class _Failing(SqliteStore):
+    def submit(self, submission: Submission, listener: SubmissionListener, now: float) -> None:
+        listener.refused(Refusal.RETRY, 1)
+
+
+@pytest.mark.parametrize("is_quiet", [False, True])
+async def test_who_posts_does_not_pay_for_a_store_that_failed(
+    clock: ManualClock, tmp_path: Path, *, is_quiet: bool
+) -> None:
+    """RETRY costs no more of the rate than an accepted envelope: it is the relay's failure."""
+    store = _Failing(tmp_path / "relay.db", clock=clock.now)
+    configuration = quiet(
+        quiet=is_quiet, connection_submits_burst=2, connection_submits_per_second=0.001
+    )
+    async with RelayServer(configuration, clock=clock, store=store) as relay:
+        device = TestDevice(relay.url)
+        async with device.inbox(create=True) as inbox, dial(relay.url, "/v1/post") as post:
+            submit = envelope_for(device.route, await device.open_drop(inbox))
+            reasons = [await reason_of(post, submit) for _ in range(3)]
+    assert reasons == [RefusalReason.RETRY] * 2 + [RefusalReason.SLOW_DOWN]

@@ -58,6 +58,7 @@ class Command:
         "ask",
         "is_answered",
         "is_sent",
+        "is_submission",
         "on_answer",
         "on_durable",
         "ordinal",
@@ -77,11 +78,14 @@ class Command:
         on_durable: Callable[[bool], None] | None = None,
         ask: Address | None = None,
         takes_life: bool = False,
+        is_submission: bool = False,
     ) -> None:
         self.packed: Final = packed(arguments)
         self.slot: Final = slot
         self.takes_life: Final = takes_life
         """Whether its last argument is a place for the life of the server that it goes to."""
+        self.is_submission: Final = is_submission
+        """Whether it queues an envelope: it may not overtake one that failed."""
         self.on_answer = on_answer
         self.on_durable: Final = on_durable
         self.via: Callable[[Command, Answer], None] | None = None

@@ -72,6 +72,7 @@ class Mailboxes:
             listener.refused(Refusal.BAD_TTL, 0)
             return
         if self._shards.waiting_bytes + len(envelope) > self._options.waiting_bytes_max:
+            self._stalls.begin(route)
             listener.refused(Refusal.RETRY, RETRY_SECONDS)
             return
         if self._stalls.holds(route):

@@ -13,7 +13,7 @@ from typing import Final
 from hushpost_store import errors
 from hushpost_store.interface import SubmissionListener
 from hushpost_store.redis import answers
-from hushpost_store.redis.command import Answer
+from hushpost_store.redis.command import Answer, Unreadable
 from hushpost_store.redis.figures import Figures
 from hushpost_store.redis.stalls import Stalls
 from hushpost_store.rows import Admitted, Refusal, Submission
@@ -63,7 +63,9 @@ class Posting:
             # It may be queued all the same: the same bytes that come again are then a repetition.
             figures.failed += 1
             figures.fail(answer)
-            self._stalls.begin(self._submission.route)
+            if not isinstance(answer, Unreadable):
+                # A damaged mailbox fails for ever, and its neighbours would wait for it.
+                self._stalls.begin(self._submission.route)
             listener.refused(Refusal.RETRY, RETRY_SECONDS)
             return
         reason, number, *rest = answers.items(answer)

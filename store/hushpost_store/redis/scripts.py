@@ -27,6 +27,8 @@ class Script:
     sha: bytes
     takes_life: bool
     """Whether it numbers envelopes, and so must know the life of the server that it runs on."""
+    is_submission: bool
+    """Whether it queues an envelope, and so must not overtake one that failed."""
 
 
 # What frees memory, or lets somebody come and take what is there, must run on a full server too.
@@ -38,7 +40,8 @@ _ON_FULL_SERVERS: Final = frozenset(
     }
 )
 
-_NUMBERING: Final = frozenset({"enqueue", "open"})
+_SUBMITTING: Final = "enqueue"
+_NUMBERING: Final = frozenset({_SUBMITTING, "open"})
 # Names mailboxes of any slot of its server as arguments, and writes nothing.
 _ACROSS_SLOTS: Final = frozenset({"look"})
 
@@ -50,7 +53,7 @@ def _script(name: str, *before: str) -> Script:
     if name in _ACROSS_SLOTS:
         text = b"#!lua flags=no-writes,allow-cross-slot-keys\n" + text
     sha = hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
-    return Script(name, text, sha, takes_life=name in _NUMBERING)
+    return Script(name, text, sha, takes_life=name in _NUMBERING, is_submission=name == _SUBMITTING)
 
 
 def _of_mailbox(*names: str) -> dict[str, Script]:

@@ -112,12 +112,19 @@ class Shards:
         `on_durable` is then told whether replicas have it; never where `on_answer` got a fault.
         """
         known = all_scripts()[script]
-        takes_life = known.takes_life
         whole = (b"EVALSHA", known.sha, len(keys), *keys, *arguments)
-        if takes_life:
+        if known.takes_life:
             whole += (ANY_LIFE,)
         slot = slot_of(keys[0])
-        self._give(Command(whole, slot, on_answer, on_durable=on_durable, takes_life=takes_life))
+        command = Command(
+            whole,
+            slot,
+            on_answer,
+            on_durable=on_durable,
+            takes_life=known.takes_life,
+            is_submission=known.is_submission,
+        )
+        self._give(command)
 
     def send_command(
         self,
@@ -215,7 +222,7 @@ class Shards:
         if owner is None:
             command.answer(ServerError("no server of the cluster owns this slot"))
             return
-        if command.takes_life and self.stalls.holds_slot(slot):
+        if command.is_submission and self.stalls.holds_slot(slot):
             # It was given before an earlier one failed, and waited: it would overtake that one.
             command.answer(ServerError("an earlier submission into the slot failed"))
             return

@@ -190,8 +190,8 @@ async def test_a_full_redis_frees_itself(single_url: str) -> None:
     port = single_url.rpartition(":")[2]
     await cli("-p", port, "config", "set", "maxmemory", "1mb")
     try:
-        assert (await post(store, envelope("alice", 7))).reason is Refusal.RETRY
         assert (await post(store, envelope("nobody", 7))).reason is Refusal.NO_DROP
+        assert (await post(store, envelope("alice", 7))).reason is Refusal.RETRY
         assert store.stats().faulty
         mailbox = await store.open_mailbox(route("bob"), NOW)
         store.acknowledge(route("bob"), mailbox.epoch, [1], NOW)
