@@ -8,15 +8,19 @@ the replicas of each after it, so that no two who have the same mail are busy wi
 What was deleted is learned from the servers, not from this relay's own doing: so nobody has to
 live for it. What a relay deleted that died, what a replica learns that was away, and what a new
 primary has in its log are all found by whichever relay looks next. How each server stood when its
-last rewrite began is kept in Redis, for all relays.
+last rewrite began is kept in Redis, for all relays: what was deleted before that is out of its log,
+though more is deleted all the time. A server that is busy with a rewrite is left to who asked for
+it, or a hundred relays would each have it done once more.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final
 
 from hushpost_store import errors
@@ -61,6 +65,10 @@ class AofRewriter:
         self._grown: set[str] = set()
         # When each server was last seen with nothing deleted in its log.
         self._seen_clean: dict[str, float] = {}
+        # How many rewrites each had begun when it was last seen idle, and those that have made one
+        # since the look before: whoever asked for it may not have noted it yet.
+        self._begun: dict[str, int] = {}
+        self._unsettled: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._look_seconds = min(LOOK_SECONDS, options.rewrite_after_seconds / _LOOKS_PER_WAIT)
         self.rewrites = 0
@@ -89,7 +97,8 @@ class AofRewriter:
     def is_due(self) -> bool:
         """Whether the oldest deletion that a look found is old enough, or a log is too large."""
         due = self._clock() - self._options.rewrite_after_seconds
-        return bool(self._grown) or any(since <= due for since in self._dirty.values())
+        ripe = {run_id for run_id, since in self._dirty.items() if since <= due}
+        return bool((ripe | self._grown) - self._unsettled)
 
     async def look(self) -> None:
         """Learn from the servers in which logs something deleted is.
@@ -105,15 +114,15 @@ class AofRewriter:
         for log in found.logs:
             # Of a server that nobody rewrote yet: dirty since its deletions are known of.
             mark, rewritten = clean.get(log.run_id, ("", began if noted is None else noted))
+            self._note_begun(log)
             if log.mark == mark:
                 is_rid |= self._dirty.pop(log.run_id, None) is not None
                 self._grown.discard(log.run_id)
                 self._seen_clean[log.run_id] = began
             else:
-                since = self._dirty.get(log.run_id, self._seen_clean.get(log.run_id, rewritten))
-                # Never in the future: a clock may have been ahead, here or at another relay.
-                self._dirty[log.run_id] = min(since, began)
+                is_rid |= self._note_dirty(log.run_id, began, rewritten, is_rewritten=bool(mark))
                 is_rested = not mark or abs(began - rewritten) >= GROWN_PAUSE_SECONDS
+                self._grown.discard(log.run_id)
                 if is_rested and log.grown >= self._options.rewrite_after_bytes:
                     self._grown.add(log.run_id)
         if is_rid:
@@ -132,19 +141,21 @@ class AofRewriter:
         the end.
         """
         ripe = self._ripe()
-        faults = await asyncio.gather(
+        ends = await asyncio.gather(
             *(self._rewrite_group(primary, ripe) for primary in self._shards.primaries)
         )
-        for fault in faults:
+        for _, fault in ends:
             if fault is not None:
                 raise fault
-        await self._drop_marks_of_others()
-        self.rewrites += 1
+        if any(done for done, _ in ends):
+            await self._drop_marks_of_others()
+            self.rewrites += 1
 
     async def _rewrite_group(
         self, primary: Address, ripe: frozenset[str]
-    ) -> errors.StoreFault | None:
-        servers, fault = [primary], None
+    ) -> tuple[bool, errors.StoreFault | None]:
+        """Rewrite a primary, then its replicas; whether any was, and why one could not."""
+        servers, fault, is_any = [primary], None, False
         try:
             servers += await replicas_of(self._shards, primary)
         except errors.StoreFault as failed:
@@ -152,10 +163,14 @@ class AofRewriter:
         is_copied = self._shards.is_cluster or len(servers) > 1
         for server in servers:
             try:
-                await self._rewrite_at(server, ripe, is_copied=is_copied)
+                end = await self._rewrite_at(server, ripe, is_copied=is_copied)
             except errors.StoreFault as failed:
                 fault = fault or failed
-        return fault
+                continue
+            if end is _End.BUSY:
+                break  # another relay is at this group
+            is_any |= end is _End.DONE
+        return is_any, fault
 
     async def _look_always(self) -> None:
         pause = self._look_seconds
@@ -214,30 +229,62 @@ class AofRewriter:
         """Return the servers to rewrite now: while one fails, the others keep their own time."""
         since = self._clock() - self._options.rewrite_after_seconds / 2
         ripe = {run_id for run_id, moment in self._dirty.items() if moment <= since}
-        return frozenset((ripe | self._grown) or self._dirty)
+        return frozenset(((ripe | self._grown) or self._dirty.keys()) - self._unsettled)
 
-    async def _rewrite_at(self, server: Address, ripe: frozenset[str], *, is_copied: bool) -> None:
+    async def _rewrite_at(self, server: Address, ripe: frozenset[str], *, is_copied: bool) -> _End:
         try:
             async with asyncio.timeout(REWRITE_SECONDS_MAX):
-                before = await self._idle(server)
-                mark, _ = (await self._clean_marks()).get(before.run_id, ("", 0.0))
-                if before.run_id not in ripe or before.mark == mark:
-                    return  # not yet, or another relay was here meanwhile
+                before = await server_log.look(self._shards, server)
+                if not before.is_idle:
+                    return _End.BUSY
+                if before.run_id not in ripe or await self._was_rewritten(before):
+                    return _End.NOT_DUE
                 # It may have come after this relay's start.
                 await refuse_unfit(
                     self._shards, server, self._options.durability, is_copied=is_copied
                 )
                 await backlog.overwrite(self._shards, server)
                 await backlog.collect(self._shards, server)
-                began, before = self._clock(), await self._idle(server)
+                began, before = self._clock(), await server_log.look(self._shards, server)
+                if not before.is_idle:
+                    return _End.BUSY
                 await self._shards.ask_server(server, b"BGREWRITEAOF")
                 after = await self._idle(server)
         except TimeoutError:
             raise ServerError("a server does not end the rewrite of its log") from None
+        self._begun[after.run_id] = after.rewrites
         if not after.is_whole or after.run_id != before.run_id:
             raise ServerError("a server could not rewrite its log: look at its disk")
-        written = f"{began:.3f} {before.mark}"
+        # Rounded down: not even by half a millisecond later than it was.
+        written = f"{math.floor(began * 1_000) / 1_000:.3f} {before.mark}"
         await self._shards.ask(STORE_KEY, b"HSET", STORE_KEY, _field(before), written.encode())
+        return _End.DONE
+
+    async def _was_rewritten(self, log: ServerLog) -> bool:
+        """Whether another relay has had what was deleted here taken out since this one looked."""
+        mark, rewritten = (await self._clean_marks()).get(log.run_id, ("", 0.0))
+        is_later = self._dirty.get(log.run_id, rewritten) < rewritten <= self._clock()
+        return log.mark == mark or is_later
+
+    def _note_dirty(self, run_id: str, now: float, rewritten: float, *, is_rewritten: bool) -> bool:
+        """Keep since when deleted bytes are in a log; whether older ones have left it."""
+        known = self._dirty.get(run_id)
+        since = self._seen_clean.get(run_id, rewritten) if known is None else known
+        # Never in the future: a clock may have been ahead, here or at another relay.
+        if is_rewritten and rewritten <= now:
+            since = max(since, rewritten)
+        since = self._dirty[run_id] = min(since, now)
+        return known is not None and since > known
+
+    def _note_begun(self, log: ServerLog) -> None:
+        if log.is_idle and self._begun.get(log.run_id, log.rewrites) == log.rewrites:
+            self._unsettled.discard(log.run_id)
+        else:
+            self._unsettled.add(log.run_id)
+        if log.is_idle:
+            self._begun[log.run_id] = log.rewrites
+        else:
+            self._begun.setdefault(log.run_id, log.rewrites - 1)
 
     async def _idle(self, server: Address) -> ServerLog:
         """Wait until the server rewrites nothing, and return how its log stands."""
@@ -265,9 +312,18 @@ class AofRewriter:
 
     def _forget_but(self, run_ids: set[str]) -> None:
         self._grown &= run_ids
-        for known in (self._dirty, self._seen_clean):
+        self._unsettled &= run_ids
+        for known in (self._dirty, self._seen_clean, self._begun):
             for run_id in known.keys() - run_ids:
                 del known[run_id]
+
+
+class _End(Enum):
+    """How it went with one server."""
+
+    DONE = auto()
+    NOT_DUE = auto()
+    BUSY = auto()
 
 
 @dataclass(frozen=True, slots=True)

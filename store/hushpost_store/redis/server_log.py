@@ -32,6 +32,8 @@ class ServerLog:
     grown: int
     # Changes with every deletion, and never comes back while the server runs.
     mark: str
+    # How many rewrites were begun since the server's start; 0 where it does not say.
+    rewrites: int = 0
 
     @classmethod
     def read(cls, info: str) -> ServerLog:
@@ -46,6 +48,7 @@ class ServerLog:
                 # Told only where a log is kept.
                 int(said.get("aof_current_size", 0)) - int(said.get("aof_base_size", 0)),
                 "/".join([said["expired_keys"], *(_calls(said, name) for name in _DELETING)]),
+                int(said.get("aof_rewrites", 0)),
             )
         except (KeyError, ValueError) as error:
             raise ServerError("a server does not say how its log stands") from error

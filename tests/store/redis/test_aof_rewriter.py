@@ -12,7 +12,7 @@ from hushpost_demo.redis_servers import KEEPS, RedisCluster, RedisServer, cli, r
 from hushpost_proof.harness.small_disk import absent, small_disk
 from hushpost_store import errors
 from hushpost_store.conformance import NOW, QUOTAS, envelope, post, route, with_drops
-from hushpost_store.redis import answers, aof_rewriter
+from hushpost_store.redis import answers, aof_rewriter, server_log
 from hushpost_store.redis.address import Address
 from hushpost_store.redis.aof_rewriter import AofRewriter
 from hushpost_store.redis.keys import STORE_KEY
@@ -223,6 +223,106 @@ def _rewrites(info: object) -> str:
     assert isinstance(info, bytes)
     (line,) = [one for one in info.decode().splitlines() if "bgrewriteaof" in one]
     return line.partition(",")[0]
+
+
+async def test_what_a_rewrite_took_out_counts_no_more_where_deleting_goes_on(
+    shards: Shards, single_url: str
+) -> None:
+    """A server on which something is always deleted is rewritten once each time, not for ever."""
+    clock = Clock()
+    rewriter = await _clean(shards, single_url, clock)
+    await _delete(shards)
+    await rewriter.look()
+    clock.now += 601
+    assert rewriter.is_due()
+    await rewriter.rewrite()
+    clock.now += 7
+    await _delete(shards)
+    await rewriter.look()
+    assert round(rewriter.lag(clock.now)) == 7
+    assert not rewriter.is_due()
+
+
+async def test_relays_that_find_the_same_server_due_rewrite_it_once(
+    shards: Shards, single_url: str
+) -> None:
+    """Also where more is deleted between one relay's rewrite and another's turn."""
+    clock = Clock()
+    one = await _clean(shards, single_url, clock)
+    other = AofRewriter(shards, RedisOptions(single_url), clock)
+    await _delete(shards)
+    for rewriter in (one, other):
+        await rewriter.look()
+    clock.now += 601
+    assert other.is_due()
+    await one.rewrite()
+    await _delete(shards)
+    (server,) = shards.primaries
+    before = await shards.ask_server(server, b"INFO", b"commandstats")
+    await other.rewrite()
+    after = await shards.ask_server(server, b"INFO", b"commandstats")
+    assert _rewrites(before) == _rewrites(after)
+    await other.look()
+    assert not other.is_due()
+
+
+async def test_a_server_that_is_being_rewritten_is_left_alone(
+    shards: Shards, single_url: str
+) -> None:
+    """Nobody waits in line to have it done again: the next look tells whether it is due still."""
+    clock = Clock()
+    one = await _clean(shards, single_url, clock)
+    await _delete(shards)
+    await one.look()
+    clock.now += 601
+    (server,) = shards.primaries
+    before = _rewrites(await shards.ask_server(server, b"INFO", b"commandstats"))
+    await _set(shards, rdb_key_save_delay=2_000_000)
+    await shards.ask_server(server, b"SET", b"{slow}:thing", b"x")
+    try:
+        await shards.ask_server(server, b"BGREWRITEAOF")
+        async with asyncio.timeout(1.5):
+            await one.rewrite()
+        after = _rewrites(await shards.ask_server(server, b"INFO", b"commandstats"))
+        assert int(after.partition("=")[2]) == int(before.partition("=")[2]) + 1
+    finally:
+        await _set(shards, rdb_key_save_delay=0)
+    assert one.rewrites == 1
+    async with asyncio.timeout(20):
+        while not (await server_log.look(shards, server)).is_idle:  # noqa: ASYNC110 - another process's work
+            await asyncio.sleep(0.02)
+    await one.rewrite()
+    assert one.rewrites == 2
+
+
+async def test_a_rewrite_that_nobody_noted_yet_is_waited_for(
+    shards: Shards, single_url: str
+) -> None:
+    """Between the end of another relay's rewrite and its note a look finds the server not due."""
+    clock = Clock()
+    one = await _clean(shards, single_url, clock)
+    other = AofRewriter(shards, RedisOptions(single_url), clock)
+    found = answers.items(await shards.ask(STORE_KEY, b"HGETALL", STORE_KEY))
+    stood = [answers.blob(item) for item in found]
+    await _delete(shards)
+    for rewriter in (one, other):
+        await rewriter.look()
+    clock.now += 601
+    await one.rewrite()
+    await _delete(shards)
+    await shards.ask(STORE_KEY, b"HSET", STORE_KEY, *stood)
+    await other.look()
+    assert not other.is_due()
+    assert round(other.lag(clock.now)) == 601
+    await other.look()
+    assert other.is_due()
+
+
+async def _set(shards: Shards, **settings: int) -> None:
+    (server,) = shards.primaries
+    for name, value in settings.items():
+        key = name.replace("_", "-").encode()
+        await shards.ask_server(server, b"CONFIG", b"SET", key, b"%d" % value)
 
 
 async def test_a_note_counts_until_the_next_look(shards: Shards, single_url: str) -> None:

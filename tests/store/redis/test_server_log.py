@@ -17,6 +17,7 @@ aof_enabled:1
 aof_rewrite_in_progress:0
 aof_rewrite_scheduled:0
 aof_last_bgrewrite_status:ok
+aof_rewrites:4
 aof_current_size:700
 aof_base_size:100
 # Stats
@@ -31,6 +32,8 @@ def test_what_a_server_says_is_read() -> None:
     log = ServerLog.read(INFO)
     assert (log.run_id, log.is_kept, log.is_idle, log.is_whole) == ("abc", True, True, True)
     assert log.grown == 600
+    assert log.rewrites == 4
+    assert ServerLog.read(INFO.replace("aof_rewrites:4\n", "")).rewrites == 0
     assert log.mark == "3/7/0/0/0/0/0/0"
 
 
