@@ -22,7 +22,8 @@ class Durability(StrEnum):
 class RedisOptions:
     """What an operator may set. `node` names this relay among those that share the store."""
 
-    url: str
+    # It may hold a password.
+    url: str = field(repr=False)
     durability: Durability = Durability.SYNCED
     node: str = field(default_factory=lambda: token_hex(8))
     # A server that does not answer for so long is taken for dead, and the connection is closed:
