@@ -7,7 +7,9 @@ damaged and left as it is; a server that is away does not keep the others from b
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -32,8 +34,10 @@ from hushpost_store.rows import SweepReport
 _SCAN_COUNT: Final = 1_000
 # Scripts of a sweep that run at once: enough to keep a server busy, and mail still gets between.
 _SWEEPS_AT_ONCE: Final = 64
-# A relay that sweeps renews its turn each time; one that died gives it up after so long.
+# A relay that sweeps renews its turn, also within a sweep: millions of mailboxes take minutes. One
+# that died gives it up after so long.
 _TURN_SECONDS: Final = 180
+RENEW_SECONDS: Final = 60.0
 
 _Name = Callable[[bytes], bytes | None]
 _Work = Callable[[bytes], Awaitable[None]]
@@ -58,6 +62,8 @@ class StoreSweep:
         self._accounts = accounts
         self._figures = figures
         self._node = node.encode()
+        # Never, as long as this one only counts.
+        self._renewed = math.inf
 
     async def has_turn(self) -> bool:
         """Take, or keep, the turn. Raises StoreFault."""
@@ -69,6 +75,7 @@ class StoreSweep:
         if taken is None and await ask(SWEEP_KEY, b"GET", SWEEP_KEY) != self._node:
             return False
         await ask(SWEEP_KEY, b"EXPIRE", SWEEP_KEY, _TURN_SECONDS)
+        self._renewed = asyncio.get_running_loop().time()
         return True
 
     async def sweep(self, now: float) -> tuple[SweepReport, Sums]:
@@ -137,8 +144,15 @@ class StoreSweep:
                     ends = await asyncio.gather(*map(work, named.values()), return_exceptions=True)
                     for key, end in zip(named, ends, strict=True):
                         self._note(key, end, found)
+                    await self._keep_turn()
             except errors.StoreFault as fault:
                 found.problem = found.problem or fault
+
+    async def _keep_turn(self) -> None:
+        if asyncio.get_running_loop().time() - self._renewed >= RENEW_SECONDS:
+            # Where the turn's server is away, or the turn is lost: two sweep, and only work twice.
+            with suppress(errors.StoreFault):
+                await self.has_turn()
 
     def _note(self, key: bytes, end: BaseException | None, found: _Found) -> None:
         if isinstance(end, (Unreadable, errors.StoreDamaged, ValueError)):

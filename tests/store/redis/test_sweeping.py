@@ -4,12 +4,15 @@ import pytest
 from hushpost_demo.redis_servers import RedisCluster
 from hushpost_store import errors
 from hushpost_store.conformance import DAY, NOW, account, digest, envelope, post, route, with_drops
+from hushpost_store.redis import sweeping
 from hushpost_store.redis.address import Address
 from hushpost_store.redis.command import Answer, ConnectionLost
 from hushpost_store.redis.connection import slot_of
-from hushpost_store.redis.keys import account_keys, mailbox_keys
+from hushpost_store.redis.figures import Sums
+from hushpost_store.redis.keys import SWEEP_KEY, account_keys, mailbox_keys
 from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.store import RedisStore
+from hushpost_store.rows import SweepReport
 
 from tests.store.redis.conftest import empty, opened
 
@@ -66,6 +69,30 @@ async def test_a_damaged_head_is_left_and_the_rest_swept(
     assert (await redis_store.sweep(LATE)).envelopes == 1
     assert redis_store.stats().damaged == 1
     assert await shards.ask(heads, b"HLEN", heads) == 1
+
+
+async def test_a_long_sweep_keeps_its_turn(
+    redis_store: RedisStore, single_url: str, shards: Shards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The turn is renewed within a sweep, so that no other relay begins the same work beside it."""
+    await with_drops(redis_store, "alice")
+    await redis_store.sweep(NOW)
+    before = sweeping.StoreSweep.sweep
+
+    async def nearly_over(work: sweeping.StoreSweep, now: float) -> tuple[SweepReport, Sums]:
+        await shards.ask(SWEEP_KEY, b"EXPIRE", SWEEP_KEY, 2)
+        return await before(work, now)
+
+    monkeypatch.setattr(sweeping.StoreSweep, "sweep", nearly_over)
+    await redis_store.sweep(NOW)
+    assert int(str(await shards.ask(SWEEP_KEY, b"TTL", SWEEP_KEY))) <= 2
+    monkeypatch.setattr(sweeping, "RENEW_SECONDS", 0.0)
+    await redis_store.sweep(NOW)
+    assert int(str(await shards.ask(SWEEP_KEY, b"TTL", SWEEP_KEY))) > 100
+    other = await opened(single_url, node="node-b")
+    await post(redis_store, envelope("alice", 1, not_after=SOON))
+    assert (await other.sweep(LATE)).envelopes == 0
+    await other.close()
 
 
 async def test_a_primary_that_is_away_keeps_no_other_from_being_swept(
