@@ -8,6 +8,7 @@ life left undone for good shows as a message that never arrives or a newcomer th
 
 import asyncio
 import random
+import signal
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -215,6 +216,8 @@ class World:
                     tried += [point] if point else []
                     return [*tried, *left]
                 self._died(point, status, name)
+                if status != -signal.SIGKILL:
+                    return left  # whatever ended it would end the next life too
         except TimeoutError:
             self.deaths.stuck.append(f"{name} did not come to the end")
             return left
@@ -234,7 +237,7 @@ class World:
         await self._steady.knock(self._place.address(person.name).read_text())
 
     def _died(self, point: str, status: int, who: str) -> None:
-        if status == -9:
+        if status == -signal.SIGKILL:
             self.deaths.at[point] += 1
         else:
             self.deaths.stuck.append(f"{who} ended by itself ({status}) on the way to {point!r}")

@@ -80,7 +80,9 @@ async def scan_redis(
     are envelopes like others.
     """
     await asyncio.to_thread(folder.mkdir)
-    chance = random.Random(seed)
+    # Not the characters of the scan without Redis, which may run beside this one: its bad clients
+    # bind the ports of one address.
+    chance = random.Random(f"redis {seed}")
     addresses = [make_address(chance) for _ in range(3)]
     bad = BadClients(make_address(chance), chance)
     plan = Plan(

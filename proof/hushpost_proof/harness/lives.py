@@ -18,7 +18,7 @@ from hushpost_proof.harness.nursery import REQUEST_BYTES_MAX
 
 
 class Life(Protocol):
-    """One process from its start to its end; `asyncio.subprocess.Process` is one."""
+    """One process from its start to its end."""
 
     @property
     def pid(self) -> int:
@@ -69,15 +69,53 @@ async def plainly(
     errors: IO[bytes],
 ) -> Life:
     """Start a program with an interpreter of its own, as a user does."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", program),
-        *arguments,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=errors,
-        env=dict(environment),
-        cwd=folder,
+    return StartedLife(
+        await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", program),
+            *arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            env=dict(environment),
+            cwd=folder,
+        )
     )
+
+
+class StartedLife:
+    """A process with an interpreter of its own.
+
+    Signals go past `Popen`: its `send_signal` first asks whether the process has ended, and so
+    takes the status away from the thread of asyncio that waits for it; it is then told as 255.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended."""
+        return self._process.returncode
+
+    @property
+    def stdout(self) -> asyncio.StreamReader | None:
+        """What it says."""
+        return self._process.stdout
+
+    def send_signal(self, signal: int) -> None:
+        """Send it a signal; none is sent to a process that has ended."""
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal)
+
+    async def wait(self) -> int:
+        """Wait until it has ended."""
+        return await self._process.wait()
 
 
 class ForkedLife:

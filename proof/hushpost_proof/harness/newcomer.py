@@ -43,7 +43,6 @@ class Newcomer:
         self._name = name
         self._steady = steady
         self._welcome: MessageReceived | None = None
-        self._knocked = False
 
     async def go_on(self) -> None:
         """Do every act that is not marked as done; return before the account is deleted."""
@@ -76,7 +75,7 @@ class Newcomer:
                 self._welcome = event
                 self.mark("welcome").touch()
             elif isinstance(event, KnockReceived):
-                self._knocked = True
+                self.mark("knocked").touch()
 
     def _contact(self) -> Contact:
         (contact,) = self._client.contacts()
@@ -118,7 +117,9 @@ class Newcomer:
     async def _decline(self) -> None:
         leave(self._place.address(self._name), str(self._client.address))
         say("stranger")
-        await until(lambda: self._knocked or bool(self._client.knocks()), WAIT_SECONDS_MAX)
+        # Whom a life before this one declined never knocks again, and its event may be consumed.
+        knocked = self.mark("knocked")
+        await until(lambda: knocked.exists() or bool(self._client.knocks()), WAIT_SECONDS_MAX)
         for knock in self._client.knocks():
             await self._client.decline(knock)
 
