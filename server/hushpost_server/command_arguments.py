@@ -27,7 +27,8 @@ def add_command(
     )
     command.set_defaults(run=run)
     command.add_argument("--config", type=Path, help=f"TOML file; otherwise {default_file()}")
-    command.add_argument("--data-folder", type=Path, help="folder of database and identity")
+    # Not a Path yet: of "" it would make the folder in which we are.
+    command.add_argument("--data-folder", help="folder of database and identity")
     return command
 
 

@@ -20,6 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from hushpost_server.configuration_kinds import KindChecks
 from hushpost_server.configuration_listening import ListeningSettings
 from hushpost_server.configuration_store import StoreSettings
 from hushpost_server.default_folders import default_data_folder
@@ -32,7 +33,7 @@ MIB = 1024 * 1024
 
 # As pydantic-settings asks: its own `model_config` is of a wider kind than that of the parts.
 class Configuration(  # pyright: ignore[reportIncompatibleVariableOverride]
-    StoreSettings, ListeningSettings, BaseSettings
+    StoreSettings, ListeningSettings, KindChecks, BaseSettings
 ):
     """Everything an operator may set. Immutable once built; see `configuration_loading`."""
 

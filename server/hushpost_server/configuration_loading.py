@@ -47,7 +47,7 @@ _FAULTS: Final = {
     "string_too_short": "must not be empty",
     "string_too_long": "is too long",
     "string_pattern_mismatch": "holds a character that it may not hold",
-    "path_type": "must be a path",
+    "path_type": "must be a path, and not empty",
     "tuple_type": "must be a list of texts",
     "too_long": "has more entries than it may have",
 }
@@ -75,6 +75,8 @@ def load_configuration(file: Path | None = None, **arguments: Any) -> Configurat
         raise ConfigurationInvalid("\n".join(faults)) from None
     except TOMLDecodeError as error:
         raise ConfigurationInvalid(f"{chosen} is no TOML: {_place_in(str(error))}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationInvalid(f"{chosen} is no TOML: save it as UTF-8") from None
     except ValueError as error:  # the library's own: a list in the environment that is no JSON
         raise ConfigurationInvalid(_explain_variable(str(error))) from None
     except OSError as error:

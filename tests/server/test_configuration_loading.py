@@ -93,6 +93,30 @@ def test_a_file_that_is_not_there_or_no_toml_is_told(tmp_path: Path) -> None:
         load_configuration(written(tmp_path, "listen_port = = 1"))
 
 
+def test_a_file_in_another_encoding_is_blamed_itself(tmp_path: Path) -> None:
+    """A letter in Latin-1 is a fault of the file, and of no variable."""
+    file = tmp_path / "relay.toml"
+    file.write_bytes(b'public_host = "\xe9"')
+    with pytest.raises(ConfigurationInvalid, match=r"relay\.toml is no TOML: save it as UTF-8"):
+        load_configuration(file)
+
+
+def test_an_empty_folder_in_the_environment_is_not_where_the_relay_was_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A unit or a compose file whose variable is unset leaves it empty."""
+    monkeypatch.setenv("HUSHPOST_RELAY_DATA_FOLDER", "")
+    with pytest.raises(ConfigurationInvalid, match="data_folder: must be a path"):
+        load_configuration()
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is read by no shell; a folder named ~ would be another one at each start."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = written(tmp_path, 'data_folder = "~/relay"')
+    assert load_configuration(file).data_folder == tmp_path / "relay"
+
+
 def test_a_variable_that_is_no_list_is_named_and_the_file_is_not_blamed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -117,6 +141,16 @@ def test_a_variable_that_is_no_list_is_named_and_the_file_is_not_blamed(
         ("listen_host", "", "listen_host: must not be empty"),
         ("proxy_address_header", "a b", "holds a character that it may not hold"),
         ("data_folder", 7, "data_folder: must be a path"),
+        # Taken for a number they mean 1, or no limit at all; taken for a path, the folder where
+        # the relay was started, which it would make its own.
+        ("connections_max", True, "connections_max: must be a whole number"),
+        ("prefix_connections_max", False, "prefix_connections_max: must be a whole number"),
+        ("drain_seconds", False, "drain_seconds: must be a number"),
+        ("data_folder", "", "data_folder: must be a path"),
+        ("data_folder", "  ", "data_folder: must be a path"),
+        ("data_folder", "a\0b", "data_folder: must be a path"),
+        ("data_folder", "~nobody-of-that-name/x", "data_folder: must be a path"),
+        ("tls_key", "", "tls_key: must be a path"),
         ("registration_tokens", 7, "registration_tokens: must be a list of texts"),
         ("mailbox_bytes_max", 1, "(allowed: 16384 to 1099511627776)"),
     ],
