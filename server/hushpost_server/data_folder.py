@@ -34,6 +34,8 @@ from hushpost_server.logging import EventLog
 
 DATABASE_FILE = "relay.db"
 FOLDER_MODE = 0o700
+# What may lie in a folder that is made the relay's own; `file_inventory` has the files themselves.
+_OURS = ("relay.", "identity.", ".writable", "lost+found")
 # With bucket enforcement off: comparison with other systems is made with 1 KiB envelopes.
 UNENFORCED_SIZES = (1024, 4096, 16384)
 
@@ -66,6 +68,7 @@ class DataFolder:
         try:
             make_folder(self.path, FOLDER_MODE)
             if os.name == "posix" and self.path.stat().st_mode & 0o077:
+                self._require_own()
                 self.path.chmod(FOLDER_MODE)
             probe = self.path / ".writable"
             probe.touch()
@@ -75,6 +78,15 @@ class DataFolder:
                 f"data_folder {self.path} cannot be used ({error.strerror}): make it writable for"
                 " this user, or name another with --data-folder"
             ) from None
+
+    def _require_own(self) -> None:
+        """Raise where others keep things there: they would be locked out by a slip of the pen."""
+        foreign = [one.name for one in self.path.iterdir() if not one.name.startswith(_OURS)]
+        if foreign:
+            raise FolderUnusable(
+                f"data_folder {self.path} is open to others and holds more than a relay's files"
+                f" ({min(foreign)}): name a folder of its own, or close this one (chmod 700)"
+            )
 
     def find_identity(self) -> RelayIdentity | None:
         """Load the identity key; None where a shared store must be asked before the first is made.

@@ -12,6 +12,7 @@ from hushpost_proof.harness.device import NOW
 from hushpost_server.configuration import Configuration
 from hushpost_server.data_folder import DataFolder
 from hushpost_server.errors import FolderUnusable, IdentityUnusable, StoreUnfit
+from hushpost_server.file_inventory import DATA, names_in
 from hushpost_server.logging import EventLog
 from hushpost_store.errors import StorageFull, StoreFault, StoreInUse, StoreNewer
 from hushpost_store.memory import MemoryStore
@@ -35,6 +36,28 @@ def test_the_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     folder.prepare()
     assert path.stat().st_mode & 0o777 == 0o700
     assert list(path.iterdir()) == []
+
+
+def test_a_folder_of_others_is_not_made_the_relays_own(tmp_path: Path) -> None:
+    """A slip such as /var/lib would lock everybody else out of it; it is refused and left alone."""
+    path = tmp_path / "lib"
+    (path / "postgresql").mkdir(parents=True)
+    path.chmod(0o755)
+    with pytest.raises(FolderUnusable, match=r"a folder of its own.*chmod 700"):
+        folder_of(quiet(store="sqlite", data_folder=path)).prepare()
+    assert path.stat().st_mode & 0o777 == 0o755
+    path.chmod(0o700)  # by its owner, on purpose
+    folder_of(quiet(store="sqlite", data_folder=path)).prepare()
+
+
+def test_what_belongs_to_a_relay_is_not_of_others(tmp_path: Path) -> None:
+    """A volume of its own, the configuration, and all that a relay writes may lie there."""
+    for name in (*names_in(DATA), "relay.toml"):
+        (tmp_path / name).touch()
+    (tmp_path / "lost+found").mkdir()
+    tmp_path.chmod(0o750)
+    folder_of(quiet(store="sqlite", data_folder=tmp_path)).prepare()
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
