@@ -62,20 +62,31 @@ class StoreSweep:
         self._accounts = accounts
         self._figures = figures
         self._node = node.encode()
+        self._has_it = False
         # Never, as long as this one only counts.
         self._renewed = math.inf
 
     async def has_turn(self) -> bool:
-        """Take, or keep, the turn. Raises StoreFault."""
-        ask = self._shards.ask
+        """Take, or keep, the turn.
+
+        Raises StoreFault where its server is away; whoever had it then goes on with the others.
+        """
         try:
-            taken = await ask(SWEEP_KEY, b"SET", SWEEP_KEY, self._node, b"NX", b"EX", _TURN_SECONDS)
+            self._has_it = await self._take_turn()
         except ServerError:
             return True  # full: sweeping frees room, and two that sweep only work twice
+        except errors.StoreFault:
+            if not self._has_it:
+                raise
+        self._renewed = asyncio.get_running_loop().time()
+        return self._has_it
+
+    async def _take_turn(self) -> bool:
+        ask = self._shards.ask
+        taken = await ask(SWEEP_KEY, b"SET", SWEEP_KEY, self._node, b"NX", b"EX", _TURN_SECONDS)
         if taken is None and await ask(SWEEP_KEY, b"GET", SWEEP_KEY) != self._node:
             return False
         await ask(SWEEP_KEY, b"EXPIRE", SWEEP_KEY, _TURN_SECONDS)
-        self._renewed = asyncio.get_running_loop().time()
         return True
 
     async def sweep(self, now: float) -> tuple[SweepReport, Sums]:

@@ -3,12 +3,23 @@
 import pytest
 from hushpost_demo.redis_servers import RedisCluster
 from hushpost_store import errors
-from hushpost_store.conformance import DAY, NOW, account, digest, envelope, post, route, with_drops
+from hushpost_store.conformance import (
+    DAY,
+    NOW,
+    QUOTAS,
+    account,
+    digest,
+    envelope,
+    post,
+    route,
+    with_drops,
+)
 from hushpost_store.redis import sweeping
+from hushpost_store.redis.accounts import Accounts
 from hushpost_store.redis.address import Address
 from hushpost_store.redis.command import Answer, ConnectionLost
 from hushpost_store.redis.connection import slot_of
-from hushpost_store.redis.figures import Sums
+from hushpost_store.redis.figures import Figures, Sums
 from hushpost_store.redis.keys import SWEEP_KEY, account_keys, mailbox_keys
 from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.store import RedisStore
@@ -93,6 +104,27 @@ async def test_a_long_sweep_keeps_its_turn(
     await post(redis_store, envelope("alice", 1, not_after=SOON))
     assert (await other.sweep(LATE)).envelopes == 0
     await other.close()
+
+
+async def test_who_has_the_turn_keeps_it_while_its_server_is_away(
+    shards: Shards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other servers are swept by one relay then, too, and not by all of them or none."""
+    figures = Figures(on_deleted=lambda _size: None)
+    accounts = Accounts(shards, QUOTAS, figures)
+    one, other = (sweeping.StoreSweep(shards, accounts, figures, name) for name in ("a", "b"))
+    assert [await relay.has_turn() for relay in (one, other)] == [True, False]
+    asked = Shards.ask
+
+    async def away(shards: Shards, key: bytes, *arguments: bytes | int) -> Answer:
+        if key == SWEEP_KEY:
+            raise ConnectionLost("away")
+        return await asked(shards, key, *arguments)
+
+    monkeypatch.setattr(Shards, "ask", away)
+    assert await one.has_turn()
+    with pytest.raises(errors.StoreFault, match="away"):
+        await other.has_turn()
 
 
 async def test_a_primary_that_is_away_keeps_no_other_from_being_swept(
