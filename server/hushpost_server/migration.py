@@ -174,7 +174,8 @@ class Migration:
             )
         begun = ArrivalMark(ArrivalState.GOING, self._random(ID_BYTES))
         await source.set_mark(MigrationMark(MoveState.GOING, begun.migration_id))
-        await migration_mark.put(shards, begun)
+        if not await migration_mark.begin(shards, begun):
+            raise MigrationFailed(_OTHER)
         await arrival.begin_store(shards)
         await _refuse_relays(shards)
         return begun
@@ -258,15 +259,21 @@ class Migration:
 
     async def _close(self, source: SqliteExport, shards: Shards, mark: ArrivalMark) -> ArrivalMark:
         """Set the ends of keys, describe the store, and turn both marks over."""
+        before = await source.mark()
+        # Where the source is done already all of this was; it may have been erased since.
+        if before is None or before.state is MoveState.GOING:
+            await self._finish(source, shards)
+            await source.set_mark(MigrationMark(MoveState.DONE, mark.migration_id))
+        done = replace(mark, state=ArrivalState.DONE)
+        await migration_mark.put(shards, done)
+        return done
+
+    async def _finish(self, source: SqliteExport, shards: Shards) -> None:
         target, cursor = RedisImport(shards), b""
         while ids := await source.account_ids(cursor, BATCH_ACCOUNTS):
             await self._each(ids, lambda one: self._set_ends(source, target, one))
             cursor = ids[-1]
         await arrival.describe_store(shards, FORMAT, await source.generation())
-        await source.set_mark(MigrationMark(MoveState.DONE, mark.migration_id))
-        done = replace(mark, state=ArrivalState.DONE)
-        await migration_mark.put(shards, done)
-        return done
 
     async def _set_ends(self, source: SqliteExport, target: RedisImport, account_id: bytes) -> None:
         try:
@@ -307,6 +314,10 @@ _TAKEN_OVER: Final = (
     "a relay has been started on that Redis since: what it accepted is nowhere else, so there is no"
     " way back. Nothing was changed"
 )
+_OTHER: Final = (
+    "a migration from another database into this Redis is not finished, or no relay has been"
+    " started on it yet: finish or undo that one, or name another Redis. Nothing was changed"
+)
 _MOVED_ALREADY: Final = (
     "the mail of this database has moved already, and is in use where it is: nothing was changed"
 )
@@ -328,11 +339,7 @@ def _require_equal(place: int, pair: tuple[AccountDigest | None, AccountDigest |
 
 def _require_same(mark: MigrationMark | None, there: ArrivalMark) -> None:
     if mark is None or mark.migration_id != there.migration_id:
-        raise MigrationFailed(
-            "a migration from another database into this Redis is not finished, or no relay has"
-            " been started on it yet: finish or undo that one, or name another Redis. Nothing was"
-            " changed"
-        )
+        raise MigrationFailed(_OTHER)
 
 
 def _require_never_arrived(mark: MigrationMark | None) -> None:

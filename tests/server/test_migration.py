@@ -319,6 +319,52 @@ async def test_ends_of_keys_come_last(tmp_path: Path) -> None:
         assert await shards.ask(HEADS, b"TTL", HEADS) > 0  # type: ignore[operator]  # a number
 
 
+async def test_two_migrations_at_once_do_not_mix(tmp_path: Path) -> None:
+    """Two relays that move into one Redis in the same moment: one does, the other is told."""
+    other = tmp_path / "other"
+    other.mkdir()
+    async with scene(tmp_path) as there, connections(there.redis.url) as shards:
+        moves = there.migration(), there.migration(database=await filled(other))
+        ends = await asyncio.gather(*(move.run() for move in moves), return_exceptions=True)
+        (told,) = [end for end in ends if isinstance(end, BaseException)]
+        assert isinstance(told, MigrationFailed)
+        assert "another database" in str(told)
+        (moved,) = [end for end in ends if isinstance(end, Moved)]
+        mark = await migration_mark.read(shards)
+        assert mark is not None
+        assert (mark.state, mark.digest) == (ArrivalState.DONE, moved.digest)
+        loser = there.database if isinstance(ends[0], MigrationFailed) else other / "relay.db"
+        # It never began, and its relay may be started again.
+        with pytest.raises(MigrationFailed, match="another database"):
+            await there.migration(database=loser).undo()
+
+
+async def test_an_erased_store_may_finish_what_was_killed_in_its_last_step(tmp_path: Path) -> None:
+    """Erased between the two last marks it has no generation to give; Redis keeps its own."""
+    async with scene(tmp_path) as there, connections(there.redis.url) as shards:
+        moved = await there.migration().run()
+        described = await shards.ask(STORE_KEY, b"HGETALL", STORE_KEY)
+        ends = await shards.ask(HEADS, b"TTL", HEADS)
+        await shards.ask(MIGRATION_KEY, b"HSET", MIGRATION_KEY, b"state", b"closing")
+        await asyncio.to_thread(erase, there.database)
+        assert (await there.migration().run()).digest == moved.digest
+        assert await shards.ask(STORE_KEY, b"HGETALL", STORE_KEY) == described
+        assert await shards.ask(HEADS, b"TTL", HEADS) == ends
+        assert there.state() is MoveState.ERASED
+
+
+async def test_a_redis_that_is_full_is_emptied_again(tmp_path: Path) -> None:
+    """Going back needs no memory."""
+    async with scene(tmp_path) as there, connections(there.redis.url) as shards:
+        await there.migration().run()
+        await cli("-p", str(there.redis.port), "config", "set", "maxmemory", "1")
+        with pytest.raises(errors.StoreFault):
+            await shards.ask(b"more", b"SET", b"more", b"1")
+        assert await there.migration().undo() > 20
+        assert await keys_in(shards) == 0
+        assert there.state() is None
+
+
 async def test_an_erased_store_is_neither_moved_nor_taken_back(tmp_path: Path) -> None:
     """What is erased is in Redis alone."""
     async with scene(tmp_path) as there:

@@ -46,6 +46,10 @@ GROWN_PAUSE_SECONDS: Final = 30.0
 RETRY_SECONDS_MAX: Final = 240.0
 # Field of the store's key for each server: its mark when its last rewrite began, and when.
 _CLEAN: Final = b"clean:"
+# Also where memory is full: otherwise every rewrite there would count as failed and be repeated.
+_NOTE: Final = b"""#!lua flags=allow-oom
+return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+"""
 
 
 class AofRewriter:
@@ -257,7 +261,9 @@ class AofRewriter:
             raise ServerError("a server could not rewrite its log: look at its disk")
         # Rounded down: not even by half a millisecond later than it was.
         written = f"{math.floor(began * 1_000) / 1_000:.3f} {before.mark}"
-        await self._shards.ask(STORE_KEY, b"HSET", STORE_KEY, _field(before), written.encode())
+        await self._shards.ask(
+            *(STORE_KEY, b"EVAL", _NOTE, 1, STORE_KEY, _field(before), written.encode())
+        )
         return _End.DONE
 
     async def _was_rewritten(self, log: ServerLog) -> bool:

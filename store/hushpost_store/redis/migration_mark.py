@@ -45,15 +45,23 @@ class ArrivalMark:
     digest: bytes = b""
 
 
-# Atomic, so that a relay that starts and an undoing cannot both win.
+# Atomic, so that of a relay that starts, an undoing and two migrations one alone wins.
 _TAKE_OVER: Final = b"""
 local state = redis.call('HGET', KEYS[1], 'state')
 if state == 'done' then redis.call('DEL', KEYS[1]) end
 return state
 """
-_UNDO: Final = b"""
+# Also where memory is full, which may be why somebody wants to go back.
+_UNDO: Final = b"""#!lua flags=allow-oom
 if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'state', 'undoing')
+return 1
+"""
+# The first argument: whose mark must stand there; empty: none may.
+_PUT: Final = b"""
+if (redis.call('HGET', KEYS[1], 'id') or '') ~= ARGV[1] then return 0 end
+if redis.call('HGET', KEYS[1], 'state') == 'undoing' then return 0 end
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 return 1
 """
 
@@ -76,13 +84,31 @@ async def read(shards: Shards) -> ArrivalMark | None:
         raise errors.StoreDamaged("the mark of a migration in Redis cannot be read") from fault
 
 
+async def begin(shards: Shards, mark: ArrivalMark) -> bool:
+    """Write the first mark; durable on return. False where another migration has begun."""
+    return await _put(shards, b"", mark)
+
+
 async def put(shards: Shards, mark: ArrivalMark) -> None:
-    """Write the mark; durable on return."""
-    await write(
-        *(shards, MIGRATION_KEY, b"HSET", MIGRATION_KEY, b"state", mark.state.encode()),
-        *(b"id", mark.migration_id, b"cursor", mark.cursor, b"accounts", mark.accounts),
-        *(b"envelopes", mark.envelopes, b"digest", mark.digest),
+    """Write a mark over the one before of the same migration; durable on return.
+
+    Raises StoreMoved where another stands there, or none: what is in Redis is not this migration's
+    any more, and nothing of it may be touched.
+    """
+    if not await _put(shards, mark.migration_id, mark):
+        raise errors.StoreMoved(
+            "this migration is not the one that Redis has any more: meanwhile it was undone, a"
+            " relay took it over, Redis was emptied, or another migration began"
+        )
+
+
+async def _put(shards: Shards, instead_of: bytes, mark: ArrivalMark) -> bool:
+    done = await write(
+        *(shards, MIGRATION_KEY, b"EVAL", _PUT, 1, MIGRATION_KEY, instead_of),
+        *(b"state", mark.state.encode(), b"id", mark.migration_id, b"cursor", mark.cursor),
+        *(b"accounts", mark.accounts, b"envelopes", mark.envelopes, b"digest", mark.digest),
     )
+    return answers.number(done) == 1
 
 
 async def remove(shards: Shards) -> None:

@@ -146,6 +146,23 @@ async def _clean(shards: Shards, url: str, clock: Clock) -> AofRewriter:
     return rewriter
 
 
+async def test_a_full_server_is_rewritten_once(shards: Shards, single_url: str) -> None:
+    """What was deleted there has left its log and counts no more, though nothing can be written."""
+    clock = Clock()
+    rewriter = await _clean(shards, single_url, clock)
+    (address,) = shards.primaries
+    await _delete(shards)
+    await rewriter.look()
+    clock.now += 700
+    await shards.ask_server(address, b"CONFIG", b"SET", b"maxmemory", 1)
+    with pytest.raises(errors.StoreFault):
+        await shards.ask(b"more", b"SET", b"more", b"1")
+    await rewriter.rewrite()
+    await rewriter.look()
+    assert rewriter.lag(clock.now) == 0
+    await shards.ask_server(address, b"CONFIG", b"SET", b"maxmemory", 0)
+
+
 async def test_what_anybody_deleted_is_found(shards: Shards, single_url: str) -> None:
     """The deletions of a relay that died count from the last look at which there were none."""
     clock = Clock()
