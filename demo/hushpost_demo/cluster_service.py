@@ -14,7 +14,6 @@ from typing import Final
 from hushpost_demo.balancer import Balancer
 from hushpost_demo.errors import RedisMissing
 from hushpost_demo.redis_servers import (
-    KEEPS,
     RedisAbsent,
     RedisCluster,
     RedisDidNotStart,
@@ -23,9 +22,6 @@ from hushpost_demo.redis_servers import (
 from hushpost_demo.relay_process import RelayProcess
 
 NODES: Final = ("A", "B")
-# As an operator would have it, but for one line: what a server writes when it rewrites its log
-# would otherwise be compressed, and a scan for words would not see them.
-SETTINGS: Final = {**KEEPS, "rdbcompression": "no"}
 DURABILITY: Final = "replicated"
 _IDENTITY: Final = "identity.json"
 
@@ -64,7 +60,7 @@ async def cluster_service(folder: Path) -> AsyncGenerator[ClusterService]:
     """Start everything, and end it with the block. Raises RedisMissing, RelayNotStarted."""
     try:
         async with (
-            redis_cluster(folder / "redis", settings=SETTINGS) as cluster,
+            redis_cluster(folder / "redis") as cluster,
             Balancer() as front,
         ):
             settings = {

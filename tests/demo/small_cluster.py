@@ -21,7 +21,6 @@ async def small_cluster(folder: Path, **_: object) -> AsyncGenerator[RedisCluste
         **KEEPS,
         "cluster-enabled": "yes",
         "cluster-port": str(port + 6_000),
-        "rdbcompression": "no",
     }
     server = RedisServer(folder / str(port), port, settings)
     try:
