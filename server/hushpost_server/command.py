@@ -62,6 +62,14 @@ def main(arguments: Sequence[str] | None = None, *, own_process: bool = False) -
     except OperatorError as error:
         print(f"hushpost-relay: {error}", file=complaints)
         return 1
+    except PermissionError as error:
+        place = error.filename or "a file"
+        print(
+            f"hushpost-relay: {place} may not be used by this user: run it as the user whose relay"
+            " it is",
+            file=complaints,
+        )
+        return 1
     except BrokenPipeError:  # whoever read it, `head` for instance, has enough
         print_no_more()
         return BROKEN_PIPE_STATUS

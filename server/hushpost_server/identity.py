@@ -97,8 +97,14 @@ def load_identity(folder: Path) -> RelayIdentity | None:
         text = path.read_text("ascii")
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise IdentityUnusable(f"{path} cannot be read: {error}") from None
+    except PermissionError:
+        raise IdentityUnusable(
+            f"{path} may not be read by this user: run it as the user whose relay it is"
+        ) from None
+    except OSError as error:
+        raise IdentityUnusable(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise IdentityUnusable(f"{path} cannot be read: it is no text of ours") from None
     if os.name == "posix" and mode & 0o077:
         raise IdentityUnusable(
             f"{path} can be read by others than its owner: run `chmod 600 {path}`, and if others"

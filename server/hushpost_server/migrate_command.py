@@ -14,6 +14,8 @@ from hushpost_store.errors import StorageFull, StoreError, StoreMisuse
 from hushpost_store.redis.options import Durability, RedisOptions
 from hushpost_store.redis.url import RedisUrl
 from hushpost_store.sqlite.erasure import erase
+from hushpost_store.sqlite.onlooker import read_purpose
+from hushpost_store.sqlite.schema import APPLICATION_ID
 
 from hushpost_server.command_arguments import Arguments, Commands, add_command, configuration_of
 from hushpost_server.configuration import Configuration
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 _SQLITE: Final = "sqlite:"
 _REDIS: Final = ("redis://", "rediss://")
+# With what every file of SQLite begins.
+_FORM: Final = b"SQLite format 3\0"
 
 
 def add(commands: Commands) -> None:
@@ -68,7 +72,18 @@ def _add_ways(migrate: argparse.ArgumentParser) -> None:
 
 def _run(arguments: Arguments) -> int:
     configuration = configuration_of(arguments)
-    database = database_at(arguments.source, configuration)
+    try:
+        return _run_on(database_at(arguments.source, configuration), arguments, configuration)
+    except OSError as error:
+        place = error.filename or "the database and its folder"
+        raise MigrationFailed(
+            f"{place} cannot be read and written ({error.strerror}): run it as the user whose relay"
+            " it is"
+        ) from None
+
+
+def _run_on(database: Path, arguments: Arguments, configuration: Configuration) -> int:
+    _require_ours(database)
     if arguments.erase:
         return _erase(database)
     options = _options(arguments.target, configuration)
@@ -152,6 +167,21 @@ def database_at(given: str | None, configuration: Configuration) -> Path:
     if not database.is_file():
         raise MigrationFailed(f"there is no database {database}: name it with --from sqlite:PATH")
     return database
+
+
+def _require_ours(database: Path) -> None:
+    """Raise MigrationFailed before anything is made beside a file that is none of a relay's."""
+    with database.open("rb") as file:
+        begins = file.read(len(_FORM))
+    try:
+        is_ours = begins == _FORM and read_purpose(database) == APPLICATION_ID
+    except StoreError as error:
+        raise MigrationFailed(f"{database}: {error}; nothing was changed") from None
+    if not is_ours:
+        raise MigrationFailed(
+            f"{database} is no database of a relay, and was left as it is: name another with --from"
+            " sqlite:PATH"
+        )
 
 
 def _migration() -> type[Migration]:

@@ -11,6 +11,7 @@ import pytest
 from hushpost_server import config_command
 from hushpost_server.command import BROKEN_PIPE_STATUS, main
 
+from tests.server.locked_out import locked_out
 from tests.server.relay_command import COMMAND, environment
 
 SECRET = "alice@example.org"
@@ -92,3 +93,26 @@ def test_a_reader_that_has_enough_is_no_fault(command: list[str]) -> None:
     finally:
         os.close(writing)
     assert (ended.returncode, ended.stderr) == (BROKEN_PIPE_STATUS, b"")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["check"], ["backup", "/tmp/never-made"], ["inventory", "--check"], ["identity", "show"]],
+    ids=lambda words: words[0],
+)
+def test_what_the_user_may_not_touch_is_named(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+) -> None:
+    """Run as another user than the relay's, a command says which file it was, and who may."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/nonexistent")
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    (folder / "relay.db").touch()
+    with locked_out(folder):
+        assert main([*command, "--data-folder", str(folder)]) == 1
+    told = capsys.readouterr().err
+    assert f"{folder}" in told
+    assert "run it as the user whose relay it is" in told

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from hushpost_store.sqlite.migration_mark import MoveState, read_mark
 
 from tests.conftest import require_or_skip
 from tests.server.conftest import quiet
+from tests.server.locked_out import locked_out
 from tests.store.redis.moving import filled
 
 
@@ -112,6 +115,47 @@ def test_a_database_is_named_in_every_natural_way(folder: Path) -> None:
     for wrong in ("relay.db", "sqlite:", f"sqlite:{folder}/nowhere", "redis://h"):
         with pytest.raises(MigrationFailed):
             database_at(wrong, configuration)
+
+
+@pytest.mark.parametrize("way", [[], ["--undo"], ["--erase"]])
+@pytest.mark.parametrize("kind", ["a text", "nothing", "another program's"])
+def test_a_file_of_others_is_left_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, way: list[str]
+) -> None:
+    """A wrong path makes no lock, no log and no mode beside what it names."""
+    place = tmp_path / "place"
+    place.mkdir()
+    file = place / "passwd"
+    if kind == "another program's":
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("CREATE TABLE bookmark (name)")
+    else:
+        file.write_text("root:x:0:0::/root:/bin/sh\n" if kind == "a text" else "")
+    file.chmod(0o644)
+    before = file.read_bytes()
+    # No Redis is asked: there is none.
+    target = ["--to", "redis://127.0.0.1:1"]
+    assert main(["migrate", "--from", f"sqlite:{file}", *target, *way]) == 1
+    assert "no database of a relay" in capsys.readouterr().err
+    assert [path.name for path in place.iterdir()] == ["passwd"]
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (before, 0o644)
+
+
+@pytest.mark.parametrize("way", [[], ["--undo"], ["--erase"]])
+def test_what_the_user_may_not_touch_is_one_line(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    way: list[str],
+) -> None:
+    """Started as another user than the relay's, it says so, for a folder and for a file."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/nonexistent")
+    with locked_out(folder):
+        for place in (folder, folder / "relay.db", folder / ("x" * 300)):
+            assert main(["migrate", "--from", f"sqlite:{place}", *way]) == 1
+            told = capsys.readouterr().err
+            assert "run it as the user whose relay it is" in told
+            assert len(told.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,16 @@ def look_into(path: Path, seconds_max: float = LOOK_SECONDS_MAX) -> Generator[Lo
         lock.release()
 
 
+def read_purpose(path: Path) -> int:
+    """Return whose file a database says it is (`schema.APPLICATION_ID`: ours). Raises StoreFault.
+
+    For who is about to lock or open a file that somebody named: nothing is made beside it.
+    """
+    with look_into(path) as look:
+        (purpose,) = look.connection.execute("PRAGMA application_id").fetchone()
+        return int(purpose)
+
+
 def _taken(lock: FileLock) -> bool:
     try:
         lock.take()

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from hushpost_store import SqliteStore, errors
 from hushpost_store.conformance import account, digest
-from hushpost_store.sqlite.onlooker import look_into
+from hushpost_store.sqlite.onlooker import look_into, read_purpose
 from hushpost_store.sqlite.owned_rows import owned_rows
+from hushpost_store.sqlite.schema import APPLICATION_ID
 
 from tests.store.sqlite.full_store import full_store
 
@@ -137,3 +138,16 @@ def test_a_folder_that_nobody_can_write_holds_no_running_relay(tmp_path: Path) -
     (tmp_path / "relay.db.lock").mkdir()
     with look_into(path) as look:
         assert not look.relay_runs
+
+
+async def test_a_file_says_whose_it_is(tmp_path: Path) -> None:
+    """Asked before anything is made beside it, whether a relay has it open or not."""
+    other = tmp_path / "other.db"
+    with closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE bookmark (name)")
+    assert read_purpose(other) != APPLICATION_ID
+    assert list(files_of(tmp_path)) == ["other.db"]
+    ours = tmp_path / "relay.db"
+    async with full_store(ours):
+        assert read_purpose(ours) == APPLICATION_ID
+    assert read_purpose(ours) == APPLICATION_ID
