@@ -15,6 +15,7 @@ from typing import Final
 
 from hushpost_store.policy_clauses import Clause
 from hushpost_store.redis import inventory as redis_inventory
+from hushpost_store.redis.field_declarations import FIELDS
 from hushpost_store.sqlite import inventory as store_inventory
 from hushpost_store.sqlite.schema_audit import META_NAMES
 from hushpost_wire.limits import ENVELOPE_BUCKETS
@@ -32,6 +33,7 @@ class Group(StrEnum):
     COLUMN = "columns of the database"
     ENTRY = "entries of the table store_meta"
     REDIS = "keys in Redis"
+    REDIS_FIELD = "fields and members of keys in Redis"
     FILE = "files"
     KEY = "keys of files"
     EVENT = "log events"
@@ -97,6 +99,9 @@ _SENTENCES: Final = {
         'Instead of the database, where several relays share one store (`store = "redis"`).'
         " Redis's own files and their rewriting: [the store](spec/store.md#deleted).",
     ),
+    Group.REDIS_FIELD: (
+        "Deleted ones leave the memory of Redis at once, and its own files within 15 minutes.",
+    ),
     Group.EVENT: (
         "Every line has a time, a level, the event's name and its fields, and nothing of any other"
         " making. Clause and retention are the same for all.",
@@ -121,6 +126,7 @@ def take_inventory() -> Inventory:
             Item(Group.REDIS, k.name, k.kind, k.purpose, k.clause, k.retention)
             for k in redis_inventory.KEYS
         ),
+        *_redis_fields(),
         *_files(),
         *_events(),
         *_figures(),
@@ -141,6 +147,14 @@ def _columns() -> Iterable[Item]:
                 column.clause or table.clause,
                 column.retention,
             )
+
+
+def _redis_fields() -> Iterable[Item]:
+    clauses = {key.name: key.clause for key in redis_inventory.KEYS}
+    for field in FIELDS:
+        name = f"{field.key} {field.name}"
+        clause = clauses[field.key]
+        yield Item(Group.REDIS_FIELD, name, field.takes, field.purpose, clause, field.retention)
 
 
 def _files() -> Iterable[Item]:

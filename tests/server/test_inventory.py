@@ -10,6 +10,7 @@ from hushpost_server.inventory_command import SCHEMA_TITLE
 from hushpost_server.published_schema import as_json, from_json, schema_of
 from hushpost_store.policy_clauses import Clause
 from hushpost_store.redis import inventory as redis_inventory
+from hushpost_store.redis.field_declarations import FIELDS
 from hushpost_store.sqlite import inventory as store_inventory
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -53,6 +54,7 @@ def test_what_drives_the_code_is_what_is_listed() -> None:
     tables = (*store_inventory.TABLES, *map(store_inventory.envelope_table, (4096, 16384)))
     assert names(Group.COLUMN) == {f"{t.name}.{c.name}" for t in tables for c in t.columns}
     assert names(Group.REDIS) == {key.name for key in redis_inventory.KEYS}
+    assert names(Group.REDIS_FIELD) == {f"{field.key} {field.name}" for field in FIELDS}
     assert names(Group.EVENT) == log_events.EVENTS.keys()
     assert names(Group.FIELD) == log_events.FIELDS.keys()
     assert names(Group.METRIC) == {series.name for series in metrics.DECLARED}

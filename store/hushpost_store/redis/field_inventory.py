@@ -1,4 +1,4 @@
-"""Every field and member that a declared key may have, and what is found beyond them.
+"""What is found in keys beyond the fields and members that are declared.
 
 `inventory` declares keys by name and type; a key of a right name could still hold what nobody
 declared. A name is a text and, where it stands for something, bytes: drop, envelope id, device.
@@ -12,36 +12,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from hushpost_store.redis import answers
+from hushpost_store.redis.field_declarations import FIELDS
 from hushpost_store.redis.inventory import KEYS, RedisKey, declaration_of, undeclared
 from hushpost_store.redis.shards import Shards
 
-# By what follows the tag: how a field of a hash, or a member of a sorted set, is called. The first
-# group is text, the second bytes.
-_NAMES: Final = {
-    "{route}:mailbox": (
-        rb"(owner|last|queued|bytes|knock_day|knocks|epoch|node|notices|earliest|latest|drop_end"
-        rb"|life)()|([#%])(.{16})"
-    ),
-    "{route}:drops": rb"()(.{16})",
-    "{route}:order": rb"()(.{16})",
-    "{route}:heads": rb"()(.{16})",
-    "{route}:bodies": rb"()(.{16})",
-    "{route}:expired": rb"(n\d+)()|(g)(.{16})",
-    "{account}:account": (
-        rb"(genesis|created_day|version|head|record|devices|numbers|deleting"
-        rb"|device_id:\d|device_key:\d|route:\d)()|(number:)(.{16})"
-    ),
-    "{account}:lists": rb"(\d+)()",
-    "{account}:fresh": rb"()(.{17,80})",
-    "{account}:records": rb"()(.{17,80})",
-    "{account}:taken": rb"()(.{17,80})",
-    "{account}:standing": rb"([12])(.{16})",
-    "{hushpost}:store": (
-        rb"(format|generation|rewritten|service|sweeps|accounts|queued|bytes|clean:[0-9a-f]+)()"
-    ),
-    "{hushpost}:migration": rb"(state|id|cursor|accounts|envelopes|digest)()",
+_PATTERNS: Final = {
+    key: re.compile(b"|".join(field.form for field in FIELDS if field.key == key), re.DOTALL)
+    for key in {field.key for field in FIELDS}
 }
-_PATTERNS: Final = {name: re.compile(pattern, re.DOTALL) for name, pattern in _NAMES.items()}
 _READ: Final = {"hash": (b"HKEYS",), "zset": (b"ZRANGE",)}
 # Questions under way at one time.
 _AT_ONCE: Final = 256
@@ -94,4 +72,4 @@ async def _undeclared_of(shards: Shards, key: bytes) -> tuple[str, ...]:
 
 def declared_without_names() -> tuple[str, ...]:
     """Return the declared hashes and sorted sets whose names are not; none may be left out."""
-    return tuple(key.name for key in KEYS if key.kind in _READ and key.name not in _NAMES)
+    return tuple(key.name for key in KEYS if key.kind in _READ and key.name not in _PATTERNS)

@@ -35,7 +35,8 @@ KEYS: Final = (
     RedisKey(
         "{route}:mailbox",
         "hash",
-        "owner, counts and bytes queued by drop, knocks of the day, login epoch and node",
+        "owner and claim, counts and bytes queued by drop, knocks of the day, login epoch and node,"
+        " life of the server that numbered it, ends of what it holds",
         Clause.SERVICE,
         _DEVICE_LIFE,
     ),
@@ -109,13 +110,13 @@ KEYS: Final = (
     RedisKey(
         "{hushpost}:store",
         "hash",
-        "format and random generation of the store; public key and host name of its relays; how far"
-        " each server's log is rewritten",
+        "format and random generation of the store; public key and host name of its relays; sums"
+        " over all mailboxes, and how often was swept; how far each server's log is rewritten",
         Clause.SERVICE,
         "as long as the store",
     ),
     RedisKey(
-        "{hushpost}:sweeper", "string", "which relay sweeps", Clause.SERVICE, "seconds, renewed"
+        "{hushpost}:sweeper", "string", "which relay sweeps", Clause.SERVICE, "3 minutes, renewed"
     ),
     RedisKey(
         "{hushpost}:migration",

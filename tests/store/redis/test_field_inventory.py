@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hushpost_store import Quotas
 from hushpost_store.admission import HOUR_SECONDS
 from hushpost_store.conformance.stage import NOW, digest, route
+from hushpost_store.redis import store
 from hushpost_store.redis.arrival import every_key
+from hushpost_store.redis.field_declarations import FIELDS
 from hushpost_store.redis.field_inventory import (
     declared_without_names,
     readable,
@@ -25,16 +30,16 @@ BY_NAME = {key.name: key for key in KEYS}
 
 async def test_all_that_relays_write_is_declared(shards: Shards, single_url: str) -> None:
     """People with everything leave no field and no member beyond the declaration."""
-    store = await opened(single_url, Quotas())
+    relay = await opened(single_url, Quotas())
     try:
-        await fill(store)
-        await store.open_mailbox(route("alice"), NOW)
-        await store.sweep(NOW + 2 * HOUR_SECONDS)
+        await fill(relay)
+        await relay.open_mailbox(route("alice"), NOW)
+        await relay.sweep(NOW + 2 * HOUR_SECONDS)
         keys = [key async for some in every_key(shards) for key in some]
         assert len(keys) > 20
         assert await undeclared_in(shards, keys) == ()
     finally:
-        await store.close()
+        await relay.close()
 
 
 async def test_what_was_planted_is_named(shards: Shards) -> None:
@@ -78,3 +83,22 @@ def test_a_string_has_no_names() -> None:
     """What has no fields has none that are undeclared."""
     assert undeclared_names(BY_NAME["{hushpost}:sweeper"], [b"x"]) == ()
     assert declaration_of(b"{hushpost}:sweeper", "hash") is None
+
+
+def used_names() -> str:
+    """Give all that scripts and modules of the store in Redis say, but for the declarations."""
+    folder = Path(store.__file__).parent
+    declarations = {"field_declarations.py", "inventory.py"}
+    files = [*folder.glob("*.py"), *folder.glob("lua/*.lua")]
+    return "".join(file.read_text() for file in files if file.name not in declarations)
+
+
+def test_nothing_is_declared_that_nobody_uses() -> None:
+    """A field that left the scripts leaves the inventory as well; each says why and until when."""
+    said = used_names()
+    plain = [field.name for field in FIELDS if field.name.isidentifier()]
+    assert len(plain) > 30
+    unused = [name for name in (*plain, "rewritten") if not re.search(f"[\"']{name}[\"']", said)]
+    assert unused == ["rewritten"]
+    assert all(field.takes and field.purpose and field.retention for field in FIELDS)
+    assert {field.key for field in FIELDS} <= BY_NAME.keys()
