@@ -99,7 +99,8 @@ class Command:
         self.is_answered = False
         """Whether its own answer was its last: no server sent it elsewhere."""
         self.redirected_at = 0.0
-        """When a server first sent it elsewhere; 0 if none did. Seconds of the monotonic clock."""
+        """When a server first sent it, or one that it waits behind, elsewhere; 0 if none did.
+        Seconds of the monotonic clock."""
 
     def answer(self, answer: Answer) -> None:
         """Give it its answer."""

@@ -10,7 +10,6 @@ import asyncio
 from binascii import crc_hqx
 from collections import deque
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Final, Protocol, cast
 
 import redis.exceptions
@@ -110,35 +109,36 @@ class ServerConnection:
         Raises ConnectionLost, also when nothing comes in time.
         """
         if not self._answers:
-            self._answers.extend(await self.read_all(seconds_max))
+            try:
+                async with asyncio.timeout(seconds_max):
+                    self._answers.extend(await self.read_all())
+            except TimeoutError:
+                raise ConnectionLost("Redis does not answer") from None
         answer = self._answers.popleft()
         if isinstance(answer, ConnectionLost):
             raise answer
         return answer
 
-    async def read_all(self, seconds_max: float) -> list[Answer]:
+    async def read_all(self) -> list[Answer]:
         """Return all answers that have come, one at least, in the order of the commands.
 
-        Raises ConnectionLost, also when nothing comes in time.
+        Raises ConnectionLost; the caller bounds how long it waits.
         """
         found: list[Answer] = []
         while not found:
-            data = await self._read_some(seconds_max)
+            data = await self._read_some()
             try:
                 found = self._parser.receive_data(data)
             except Garbled:
                 raise ConnectionLost("Redis answers what is no answer") from None
         return found
 
-    async def _read_some(self, seconds_max: float) -> bytes:
+    async def _read_some(self) -> bytes:
         reader = self._streams._reader  # pyright: ignore[reportPrivateUsage] - see there
-        data = b""
-        if reader is not None:
-            try:
-                async with asyncio.timeout(seconds_max):
-                    data = await reader.read(_READ_BYTES)
-            except (OSError, TimeoutError):
-                raise ConnectionLost("Redis does not answer") from None
+        try:
+            data = b"" if reader is None else await reader.read(_READ_BYTES)
+        except OSError:
+            data = b""
         if not data:
             raise ConnectionLost("Redis does not answer")
         return data
@@ -150,11 +150,18 @@ class ServerConnection:
             raise ConnectionLost("the connection to Redis is closed")
         return writer
 
+    def abort(self) -> None:
+        """End the connection now: a server that hangs would never take what is to be written."""
+        streams = self._streams
+        writer = streams._writer  # pyright: ignore[reportPrivateUsage] - see there
+        streams._reader = streams._writer = None  # pyright: ignore[reportPrivateUsage] - see there
+        if writer is not None:
+            writer.transport.abort()
+
     async def close(self) -> None:
-        """Close, and wait no longer for the other side's agreement than for a connection."""
-        with suppress(redis.exceptions.RedisError, OSError, TimeoutError):
-            async with asyncio.timeout(self._seconds_max):
-                await self._connection.disconnect()
+        """End the connection, and let the event loop free what it had."""
+        self.abort()
+        await asyncio.sleep(0)
 
 
 def slot_of(key: bytes) -> int:

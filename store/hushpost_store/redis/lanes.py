@@ -35,9 +35,13 @@ class Lanes:
 
     async def open(self) -> None:
         """Connect all. Raises ConnectionLost."""
-        opened = await asyncio.gather(
-            *(link.open() for link in self._links), return_exceptions=True
-        )
+        opening = [asyncio.ensure_future(link.open()) for link in self._links]
+        try:
+            opened = await asyncio.gather(*opening, return_exceptions=True)
+        except asyncio.CancelledError:
+            await asyncio.gather(*opening, return_exceptions=True)
+            await self.close()
+            raise
         self._is_open = True
         for problem in opened:
             if isinstance(problem, BaseException):
@@ -75,8 +79,7 @@ class Lanes:
     async def close(self) -> None:
         """End every connection; what waits for an answer is told that it is lost."""
         self._is_open = False
-        for link in self._links:
-            await link.close()
+        await asyncio.gather(*(link.close() for link in self._links))
 
     def _one_lost(self, _link: NodeLink) -> None:
         if self._is_open:

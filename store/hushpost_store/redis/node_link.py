@@ -6,6 +6,9 @@ until its replicas have answered, and what is given meanwhile makes one group in
 
 A command in flight is never cancelled: its answer would be taken for the next one's. What does not
 answer in time ends the connection, and with it every command that waits (`ConnectionLost`).
+
+A connection is always read, so that the end of one that nobody used is known before it is; and one
+that nobody uses is asked now and then, or servers and networks that end what is idle would do so.
 """
 
 from __future__ import annotations
@@ -33,6 +36,8 @@ from hushpost_store.redis.scripts import all_scripts
 _ASKING: Final = packed((b"ASKING",))
 _END: Final = b"\r\n"
 _LIFE_AT: Final = -LIFE_BYTES - len(_END)
+# An answer may lie here already, unread, when this process itself stood still.
+_GRACE_SECONDS: Final = 0.05
 
 
 class NodeLink:
@@ -52,18 +57,25 @@ class NodeLink:
         self._to_write: list[Command] = []
         self._under_way: Command | None = None
         self._waiting: deque[Command] = deque()
-        self._something_waits = asyncio.Event()
+        self._overdue_at = 0.0
+        self._is_overdue = False
+        self._watch: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self.is_open = False
         self.life: bytes | None = None
         """The life in which the server numbers envelopes; None where it is no primary."""
 
     async def open(self) -> None:
-        """Connect, and learn the server's life. Raises StoreFault."""
+        """Connect, and learn the server's life. Raises StoreFault; then nothing stays open."""
         await self._connection.open()
         self.is_open = True
         self._task = asyncio.create_task(self._read())
-        self.life = await self._learn()
+        self._watch_for(self._answer_seconds_max)
+        try:
+            self.life = await self._learn()
+        except BaseException:
+            await self.close()
+            raise
 
     async def _learn(self) -> bytes | None:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -103,8 +115,9 @@ class NodeLink:
             for barrier in self._barrier.after(commands):
                 self._under_way = barrier
                 commands.append(barrier)
+        if not self._waiting:
+            self._put_off()
         self._waiting.extend(commands)
-        self._something_waits.set()
         try:
             self._connection.write_soon(b"".join(self._parts(commands)))
         except ConnectionLost:
@@ -123,17 +136,37 @@ class NodeLink:
 
     async def _read(self) -> None:
         while self.is_open:
-            if not self._waiting:
-                self._something_waits.clear()
-                await self._something_waits.wait()
-                continue
             try:
-                answers = await self._connection.read_all(self._answer_seconds_max)
+                answers = await self._connection.read_all()
             except ConnectionLost:
                 self.lose()
                 return
+            if answers:
+                self._put_off()
             for answer in answers:
                 self._take(answer)
+
+    def _put_off(self) -> None:
+        """Note that something was answered, or that only now something waits for an answer."""
+        self._overdue_at = asyncio.get_running_loop().time() + self._answer_seconds_max
+        self._is_overdue = False
+
+    def _watch_for(self, seconds: float) -> None:
+        self._watch = asyncio.get_running_loop().call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        """End a connection on which an answer is overdue; use one that nobody uses."""
+        left = self._overdue_at - asyncio.get_running_loop().time()
+        if not self._waiting:
+            self.send(Command((b"PING",), None, lambda _: None))
+            self._watch_for(self._answer_seconds_max)
+        elif left > 0:
+            self._watch_for(left)
+        elif not self._is_overdue:
+            self._is_overdue = True
+            self._watch_for(_GRACE_SECONDS)
+        else:
+            self.lose()
 
     def _take(self, answer: Answer) -> None:
         """Hand an answer to the command that it belongs to."""
@@ -165,7 +198,9 @@ class NodeLink:
         if not self.is_open:
             return
         self.is_open = False
-        self._something_waits.set()
+        if self._watch is not None:
+            self._watch.cancel()
+        self._connection.abort()
         lost = [*self._waiting, *self._to_write]
         self._waiting.clear()
         self._to_write.clear()

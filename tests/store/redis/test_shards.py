@@ -2,6 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,8 @@ from hushpost_store.conformance import (
     with_drops,
 )
 from hushpost_store.quotas import Quotas
+from hushpost_store.redis import shards as shards_module
+from hushpost_store.redis.command import SLOTS, Answer, ServerError
 from hushpost_store.redis.connection import slot_of
 from hushpost_store.redis.keys import mailbox_keys
 from hushpost_store.redis.options import RedisOptions
@@ -26,6 +31,7 @@ from hushpost_store.redis.store import RedisStore
 from hushpost_store.redis.url import RedisUrl
 from hushpost_store.rows import QueuedEnvelope
 
+from tests.store.redis.acting_server import ActingServer, Asked, acting
 from tests.store.redis.conftest import empty, opened
 
 KEYS = mailbox_keys(b"r" * 16)
@@ -75,6 +81,94 @@ async def test_waiting_bytes_fall_back_to_nothing(shards: Shards) -> None:
     await asyncio.wait_for(shards.below(0), 10)
     assert shards.waiting_bytes == 0
     assert len(await asyncio.gather(*asked)) == 50
+
+
+async def test_what_is_held_is_answered_once_and_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that waited for a slot without a server fails when its time is over, each once."""
+    monkeypatch.setattr(shards_module, "REDIRECTED_SECONDS_MAX", 0.3)
+    async with acting(ActingServer(_down)) as server, _opened(server) as shards:
+        answers: list[list[Answer]] = [[] for _ in range(5)]
+        began = time.monotonic()
+        for each in answers:
+            shards.send("claim", KEYS, (b"me", b"c" * 8), each.append)
+        while not all(answers):  # noqa: ASYNC110 - no event of ours
+            await asyncio.sleep(0.01)
+        assert time.monotonic() - began < 1.2, "not one after the other"
+        await asyncio.sleep(0.3)
+        assert [len(each) for each in answers] == [1] * 5
+        assert all(isinstance(each[0], ServerError) for each in answers)
+        assert shards.waiting_bytes == 0
+        server.answers = lambda asked: b":1\r\n" if asked[0] == b"EVALSHA" else None
+        assert await shards.run("claim", KEYS, b"me", b"c" * 8) == 1
+        server.answers = _down
+        for each in answers:
+            shards.send("claim", KEYS, (b"me", b"c" * 8), each.append)
+        await asyncio.sleep(0.1)
+    assert [len(each) for each in answers] == [2] * 5, "closing tells each once, too"
+
+
+async def test_a_failover_is_looked_for_by_all_slots_together() -> None:
+    """While a cluster is down, hundreds of slots do not each ask it for its owners."""
+    server = ActingServer(_down, slots=[])
+    async with acting(server):
+        server.slots = [(0, SLOTS - 1, server.port)]
+        async with _opened(server) as shards:
+            before = server.connections
+            all_keys = [mailbox_keys(b"%016d" % number) for number in range(300)]
+            asked = [asyncio.create_task(shards.run("claim", k, b"me", b"c" * 8)) for k in all_keys]
+            await asyncio.sleep(0.5)
+            server.answers = lambda asked: b":1\r\n" if asked[0] == b"EVALSHA" else None
+            assert await asyncio.gather(*asked) == [1] * 300
+            assert 0 < server.connections - before < 30
+            assert server.count(b"EVALSHA") < 300 * 9, "nor tries without a pause"
+
+
+async def test_a_server_that_lost_its_memory_is_believed_for_a_moment_only() -> None:
+    """Slots that nobody owned at the last look are looked for again when they are asked for."""
+    server = ActingServer(_well, slots=[], is_whole=False)
+    async with acting(server), _opened(server) as shards:
+        with pytest.raises(ServerError, match="no server of the cluster owns"):
+            await shards.run("claim", KEYS, b"me", b"c" * 8)
+        server.slots = [(0, SLOTS - 1, server.port)]
+        async with asyncio.timeout(2):
+            while True:
+                try:
+                    assert await shards.run("claim", KEYS, b"me", b"c" * 8) == 1
+                    break
+                except ServerError:
+                    await asyncio.sleep(0.02)
+
+
+async def test_a_redirection_to_nowhere_hangs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a server calls another one, and is none, is not followed; the answer comes in time."""
+    monkeypatch.setattr(shards_module, "REDIRECTED_SECONDS_MAX", 0.1)
+
+    def astray(asked: Asked) -> bytes | None:
+        return b"-MOVED 7 nowhere\r\n" if asked[0] == b"EVALSHA" else None
+
+    async with acting(ActingServer(astray)) as server, _opened(server) as shards:
+        with pytest.raises(ServerError, match="found no server in time"):
+            await asyncio.wait_for(shards.run("claim", KEYS, b"me", b"c" * 8), 3)
+
+
+def _down(asked: Asked) -> bytes | None:
+    return b"-CLUSTERDOWN The cluster is down\r\n" if asked[0] == b"EVALSHA" else None
+
+
+def _well(asked: Asked) -> bytes | None:
+    return b":1\r\n" if asked[0] == b"EVALSHA" else None
+
+
+@asynccontextmanager
+async def _opened(server: ActingServer) -> AsyncGenerator[Shards]:
+    url = f"redis://127.0.0.1:{server.port}"
+    options = replace(RedisOptions(url), connections_per_server=1)
+    every = Shards(RedisUrl.parse(url), options)
+    await every.open()
+    try:
+        yield every
+    finally:
+        await every.close()
 
 
 async def test_order_holds_while_a_slot_moves(running_cluster: RedisCluster) -> None:
