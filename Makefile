@@ -19,7 +19,7 @@ demo: $(INSTALLED) ## Show two people, and between them what the relay sees (STO
 
 test: $(INSTALLED) ## Run the tests
 	@tools/system_packages.sh
-	@tools/run_tests.sh $(BIN)
+	@$(if $(filter check,$(MAKECMDGOALS)),RECORD=1 )tools/run_tests.sh $(BIN)
 
 check: format lint types imports words links fuzz-minute prove test coverage ## Do all that CI does, tests included
 
@@ -44,7 +44,7 @@ links: $(INSTALLED) ## Check the links between the pages
 	$(BIN)/python tools/doc_links.py
 
 coverage: $(INSTALLED) ## Judge each module by what its own test file covered in the last tests
-	@test -f .coverage || tools/run_tests.sh $(BIN)
+	@test -f .coverage || RECORD=1 tools/run_tests.sh $(BIN)
 	$(BIN)/python tools/coverage_by_file.py
 
 prove: $(INSTALLED) ## Try to break what is claimed, and print what was found (SHARD=1/2, LONG=1)
