@@ -13,7 +13,7 @@ from hushpost_store.quotas import Quotas
 from hushpost_store.redis import migration_mark, service_mark
 from hushpost_store.redis.accounts import Accounts
 from hushpost_store.redis.aof_rewriter import AofRewriter
-from hushpost_store.redis.clocks import refuse_wrong_clock
+from hushpost_store.redis.clocks import ClocksApart, refuse_wrong_clock
 from hushpost_store.redis.figures import Figures
 from hushpost_store.redis.mailboxes import Mailboxes
 from hushpost_store.redis.options import RedisOptions
@@ -91,9 +91,7 @@ class RedisStore:
             if self._shards.barrier is not None:
                 await self._shards.reopen()
             await migration_mark.take_over(self._shards)
-            await refuse_wrong_clock(
-                self._shards, self._machine_clock, self._options.clocks_apart_seconds_max
-            )
+            await self._refuse_wrong_clock()
             await self._tally.tell()
             if not self._tally.is_counted:
                 await self._tally.counted(await self._sweep.count())
@@ -250,10 +248,13 @@ class RedisStore:
 
     async def sweep(self, now: float) -> SweepReport:
         """See `Lifecycle`; of several relays one sweeps at a time, the others report nothing."""
-        await refuse_wrong_clock(
-            self._shards, self._machine_clock, self._options.clocks_apart_seconds_max
-        )
-        await self._tally.tell()
+        for prepare in (self._refuse_wrong_clock, self._tally.tell):
+            try:
+                await prepare()
+            except (ClocksApart, errors.StoreNewer):
+                raise
+            except errors.StoreFault:
+                continue  # a server is away: the others are swept, and that tells
         if not await self._sweep.has_turn():
             return SweepReport(0, 0, 0, ())
         report, sums = await self._sweep.sweep(now)
@@ -287,6 +288,11 @@ class RedisStore:
         raise errors.BackupUnsupported("a Redis store has replicas instead of backups")
 
     # -- inner ----------------------------------------------------------------------------------
+
+    async def _refuse_wrong_clock(self) -> None:
+        await refuse_wrong_clock(
+            self._shards, self._machine_clock, self._options.clocks_apart_seconds_max
+        )
 
     def _renewed(self) -> None:
         """Have every device that is logged in here come again: it learns the new generation."""

@@ -2,7 +2,8 @@
 local now = tonumber(ARGV[1])
 local owner = redis.call('HGET', mailbox, 'owner')
 if not owner then
-  return {0, 0, 0, '', 1, 0, 0}
+  -- Half a mailbox is damaged. One of which nothing is left was released since it was scanned.
+  return {0, 0, 0, '', math.min(redis.call('EXISTS', unpack(KEYS)), 1), 0, 0}
 end
 local envelopes, bytes = settle()
 local damaged = 0
