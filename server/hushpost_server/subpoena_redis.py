@@ -105,13 +105,15 @@ def _counted(keys: Iterable[OwnedKeys]) -> Iterable[str]:
     for row in (
         row for part in keys if part.declared.name == "{route}:mailbox" for row in part.rows
     ):
-        if row.field == "epoch":
+        # What is no number is in the rows as it is, and says nothing.
+        figure = int(row.value) if row.value.isdigit() else None
+        if row.field == "epoch" and figure is not None:
             yield (
-                f"A device logged in to {row.key} {_logins(int(row.value))} times since it was made"
+                f"A device logged in to {row.key} {_logins(figure)} times since it was made"
                 " here; nothing says when."
             )
-        if row.field == "last":
-            yield f"The last envelope of {row.key} has the number {int(row.value)}."
+        if row.field == "last" and figure is not None:
+            yield f"The last envelope of {row.key} has the number {figure}."
         if row.field == "node":
             yield f"A device is logged in to {row.key} now, or was when its relay died."
 

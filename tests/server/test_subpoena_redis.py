@@ -93,3 +93,13 @@ def test_an_account_that_no_relay_would_find_is_produced_as_it_is() -> None:
     found = answer(empty)
     assert not found.is_known
     assert "Nothing is stored about this account." in found.facts
+
+
+def test_a_figure_that_is_none_is_produced_and_not_read() -> None:
+    """Damage in a count keeps no answer back: the row is there, the sentence is not."""
+    for value in (b"", b"x", "\u00b2".encode(), b"-1"):
+        rows = tuple(KeyRow("{a}:mailbox", field, value) for field in ("epoch", "last"))
+        damaged = HeldAccount((OwnedKeys(MAILBOX, rows),), None, (), 0, 0)
+        found = answer(damaged)
+        assert [row["value"] for row in found.stored[0].rows] == [value.hex()] * 2
+        assert "{a}:mailbox" not in " ".join(found.facts)

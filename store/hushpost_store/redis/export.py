@@ -22,6 +22,7 @@ from hushpost_store.contents import (
     QueuedThrough,
 )
 from hushpost_store.redis import answers, layout
+from hushpost_store.redis.command import Answer, Unreadable
 from hushpost_store.redis.keys import account_keys, mailbox_keys
 from hushpost_store.redis.shards import Shards
 from hushpost_store.rows import (
@@ -33,6 +34,11 @@ from hushpost_store.rows import (
 )
 
 Fields = dict[bytes, bytes]
+
+# What a calendar has room for by far.
+_DAY_MAX: Final = 1 << 20
+# Scripts count in what Redis counts in.
+_FIGURE_END: Final = 1 << 63
 
 
 class RedisExport:
@@ -58,6 +64,8 @@ class RedisExport:
             flat = [part for pair in found.items() for part in pair]
             row = answers.account_row(account_id, flat)
             assert row is not None
+            if not 0 <= row.created_day <= _DAY_MAX:
+                raise errors.StoreDamaged("the day of an account is none")
             numbers = {
                 int(number): name.removeprefix(b"number:")
                 for name, number in found.items()
@@ -91,11 +99,14 @@ class RedisExport:
             return None
         try:
             contents = _mailbox(device.route, found, drop_rows, expired_rows)
+            counted = _figure(found, b"queued"), _figure(found, b"bytes")
+            # Not moved, but a login must be able to count on.
+            _figure(found, b"epoch")
         except ValueError as fault:
             raise errors.StoreDamaged("a figure of a mailbox is no number") from fault
-        if set(lengths) != {contents.queued} or int(found.get(b"queued", 0)) != contents.queued:
+        if set(lengths) != {contents.queued} or counted[0] != contents.queued:
             raise errors.StoreDamaged("what is queued in a mailbox does not fit its counts")
-        if int(found.get(b"bytes", 0)) != contents.queued_bytes:
+        if counted[1] != contents.queued_bytes:
             raise errors.StoreDamaged("the bytes of a mailbox do not fit its counts")
         return contents
 
@@ -103,7 +114,7 @@ class RedisExport:
         """See `Exporting`."""
         _, _, heads, order, bodies, _ = mailbox_keys(route)
         after = b"(%d" % after_sequence
-        page = await self._shards.ask(
+        page = await self._ask(
             *(order, b"ZRANGEBYSCORE", order, after, b"+inf"),
             *(b"WITHSCORES", b"LIMIT", 0, PAGE_ENVELOPES),
         )
@@ -111,8 +122,8 @@ class RedisExport:
         if not scores:
             return []
         found = await asyncio.gather(
-            self._shards.ask(heads, b"HMGET", heads, *scores),
-            self._shards.ask(bodies, b"HMGET", bodies, *scores),
+            self._ask(heads, b"HMGET", heads, *scores),
+            self._ask(bodies, b"HMGET", bodies, *scores),
         )
         rows: list[QueuedEnvelope] = []
         pairs = zip(*map(answers.items, found), strict=True)
@@ -125,14 +136,20 @@ class RedisExport:
             rows.append(row)
         return rows
 
+    async def _ask(self, key: bytes, *arguments: bytes | int) -> Answer:
+        try:
+            return await self._shards.ask(key, *arguments)
+        except Unreadable as fault:
+            raise errors.StoreDamaged("a key is not of the type that is written") from fault
+
     async def _hash(self, key: bytes) -> Fields:
-        return answers.fields(await self._shards.ask(key, b"HGETALL", key))
+        return answers.fields(await self._ask(key, b"HGETALL", key))
 
     async def _scores(self, key: bytes) -> Fields:
-        return answers.fields(await self._shards.ask(key, b"ZRANGE", key, 0, -1, b"WITHSCORES"))
+        return answers.fields(await self._ask(key, b"ZRANGE", key, 0, -1, b"WITHSCORES"))
 
     async def _number(self, verb: bytes, key: bytes) -> int:
-        return answers.number(await self._shards.ask(key, verb, key))
+        return answers.number(await self._ask(key, verb, key))
 
 
 def _prekeys(
@@ -164,7 +181,7 @@ def _standing(name: bytes, value: bytes) -> KeptStanding:
 def _mailbox(route: bytes, found: Fields, drops: Fields, expired: Fields) -> MailboxContents:
     owner = found[b"owner"][: layout.OWNER_BYTES]
     kept = tuple(layout.unpacked_drop(name, drops[name]) for name in sorted(drops))
-    _require_ends_noted(kept, int(found.get(b"drop_end", 0)))
+    _require_ends_noted(kept, _figure(found, b"drop_end"))
     refs = sorted(name[1:] for name in found if _counts_drop(name, b"#"))
     if refs != sorted(name[1:] for name in found if _counts_drop(name, b"%")):
         raise errors.StoreDamaged("counts of a drop do not fit")
@@ -175,16 +192,24 @@ def _mailbox(route: bytes, found: Fields, drops: Fields, expired: Fields) -> Mai
         route=route,
         account_id=owner[: -layout.DEVICE_ID_BYTES],
         device_id=owner[-layout.DEVICE_ID_BYTES :],
-        last_sequence=int(found.get(b"last", 0)),
-        knock_day=int(found.get(b"knock_day", 0)),
-        knocks=int(found.get(b"knocks", 0)),
-        notices_closed=int(found.get(b"notices", 0)),
+        last_sequence=_figure(found, b"last"),
+        knock_day=_figure(found, b"knock_day"),
+        knocks=_figure(found, b"knocks"),
+        notices_closed=_figure(found, b"notices"),
         drops=kept,
         expired=_notices(expired),
         through=through,
-        earliest=int(found.get(b"earliest", 0)) if through else 0,
-        latest=int(found.get(b"latest", 0)) if through else 0,
+        earliest=_figure(found, b"earliest") if through else 0,
+        latest=_figure(found, b"latest") if through else 0,
     )
+
+
+def _figure(found: Fields, name: bytes) -> int:
+    """Return a figure, 0 where there is none; ValueError for what no script writes."""
+    figure = int(found.get(name, b"0"))
+    if not 0 <= figure < _FIGURE_END:
+        raise ValueError(name)
+    return figure
 
 
 _REF_FIELD_BYTES: Final = 1 + layout.DROP_REF_BYTES

@@ -232,6 +232,8 @@ async def _faults_now(export: RedisExport, account_id: bytes) -> tuple[list[str]
         account = await export.account(account_id)
     except errors.StoreDamaged as damage:
         return [str(damage)], []
+    if account is not None and account.account.device_list not in account.lists:
+        return ["the newest device list is not among those that are kept"], []
     others: list[str] = []
     for device in account.account.devices if account is not None else ():
         try:
