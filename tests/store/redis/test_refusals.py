@@ -132,6 +132,16 @@ async def test_tls_on_the_wrong_side_is_told(
         await store.close()
 
 
+async def test_a_certificate_of_another_name_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has a certificate of that authority is not thereby this Redis."""
+    files = self_signed(tmp_path, "127.0.0.2")
+    monkeypatch.setenv("SSL_CERT_FILE", str(files.certificate))
+    async with with_tls(tmp_path, files) as (_, secure):
+        assert "is not trusted" in await told(url_of(secure, "rediss"))
+
+
 def test_what_is_not_known_is_named_by_its_class_alone() -> None:
     """Nothing that an exception quotes is repeated."""
     address = Address("10.0.0.5", 6379)
