@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from hushpost_store import errors
@@ -45,22 +45,45 @@ class Look:
         self._shards = shards
         self._node = node.encode()
         self._last: dict[bytes, bytes] = {}
+        # Servers that owe the answer to an earlier look.
+        self._owing: set[Address | None] = set()
 
-    async def changed(self, logins: Mapping[bytes, int]) -> list[Standing]:
-        """Return what does not stand as `logins` and the look before say.
+    async def look(self, logins: Mapping[bytes, int], tell: Callable[[Standing], None]) -> None:
+        """Tell what does not stand as `logins` and the look before say; returns when all answered.
 
-        A server that does not answer keeps nobody else's mailboxes from being looked at.
+        Each server's is told when it answers, and looks may overlap: one that hangs is passed over
+        and keeps nobody else's mailboxes from being looked at in time.
         """
         held = dict(logins)
         self._last = {route: last for route, last in self._last.items() if route in held}
-        found = await asyncio.gather(
-            *(self._at(server, some, held) for server, some in self._by_server(held))
+        asked = (
+            self._look_at(server, routes, held, tell)
+            for server, routes in self._by_server(held).items()
+            if server not in self._owing
         )
-        every = [standing for some in found for standing in some]
-        for standing in every:
+        for failed in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(failed, BaseException):
+                raise failed
+
+    async def _look_at(
+        self,
+        server: Address | None,
+        routes: Sequence[bytes],
+        held: Mapping[bytes, int],
+        tell: Callable[[Standing], None],
+    ) -> None:
+        self._owing.add(server)
+        try:
+            groups = range(0, len(routes), LOOKS_AT_ONCE)
+            found = await asyncio.gather(
+                *(self._at(server, routes[at : at + LOOKS_AT_ONCE], held) for at in groups)
+            )
+        finally:
+            self._owing.discard(server)
+        for standing in (one for some in found for one in some):
             if isinstance(standing.last, bytes):
                 self._last[standing.route] = standing.last
-        return every
+            tell(standing)
 
     async def one(self, route: bytes, held: int) -> Standing:
         """Return how one mailbox stands, wherever it is now. Raises StoreFault."""
@@ -68,15 +91,11 @@ class Look:
         answer = await self._shards.ask(key, b"HMGET", key, b"epoch", b"last", b"node")
         return Standing(route, held, *answers.items(answer))
 
-    def _by_server(self, logins: Mapping[bytes, int]) -> list[tuple[Address | None, list[bytes]]]:
+    def _by_server(self, logins: Mapping[bytes, int]) -> dict[Address | None, list[bytes]]:
         owned: defaultdict[Address | None, list[bytes]] = defaultdict(list)
         for route in logins:
             owned[self._owner(route)].append(route)
-        return [
-            (server, routes[first : first + LOOKS_AT_ONCE])
-            for server, routes in owned.items()
-            for first in range(0, len(routes), LOOKS_AT_ONCE)
-        ]
+        return owned
 
     def _owner(self, route: bytes) -> Address | None:
         try:

@@ -12,7 +12,9 @@ every node also looks, once a second, at each mailbox that is logged in on it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
+from functools import partial
 from struct import Struct
 from struct import error as struct_error
 from typing import Final
@@ -131,13 +133,19 @@ class WakeUps:
     async def _listen(self, watcher: LoginWatcher) -> None:
         """Listen until stopped; a lost connection is replaced, and the look covers the time."""
         while True:
-            with suppress(errors.StoreFault):
+            try:
                 await self._listen_once(watcher)
+            except errors.StoreFault:
+                pass
+            except Exception as error:  # noqa: BLE001 - the edge of this task: reported, and gone on
+                _report("a relay does not listen", error)
             await asyncio.sleep(LISTEN_AGAIN_SECONDS)
 
     async def _listen_once(self, watcher: LoginWatcher) -> None:
         channel = _channel(self._options.node.encode())
         options = self._options
+        # Tells nobody anything; but who owns the channel now, if its slot has moved.
+        await self._shards.ask(channel, b"SPUBLISH", channel, b"")
         address = self._shards.owner_of(channel)
         connection = ServerConnection(self._url, address, options.connect_seconds_max)
         await connection.open()
@@ -149,6 +157,8 @@ class WakeUps:
                 if isinstance(answer, errors.StoreFault):
                     raise answer  # the channel's slot has moved
                 parts = answers.items(answer)
+                if parts[0] == b"sunsubscribe":
+                    raise errors.StoreFault("the channel's slot moves away")
                 if parts[0] == b"smessage":
                     # Of a wrong size: of another version, or of a stranger. A hint may be lost.
                     with suppress(struct_error):
@@ -175,9 +185,7 @@ class WakeUps:
                 watcher.ephemeral_came(route, envelope_id, drop_ref, not_after, envelope)
             case b"d":
                 _, route, _ = _ENDED.unpack(payload)
-                look = asyncio.create_task(self._look_after_end(route, watcher))
-                self._looks.add(look)
-                look.add_done_callback(self._looks.discard)
+                self._in_background(self._look_after_end(route, watcher))
             case _:
                 return  # of a later version
 
@@ -189,16 +197,15 @@ class WakeUps:
         held = self.logins.get(route)
         if held is not None:
             with suppress(errors.StoreFault):
-                self._judge(await self._looking.one(route, held), watcher)
+                self._judge(watcher, await self._looking.one(route, held))
 
     async def _look(self, watcher: LoginWatcher) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            with suppress(errors.StoreFault):
-                for standing in await self._looking.changed(self.logins):
-                    self._judge(standing, watcher)
+            # The next one does not wait for it: a server may hang.
+            self._in_background(self._looking.look(self.logins, partial(self._judge, watcher)))
 
-    def _judge(self, standing: Standing, watcher: LoginWatcher) -> None:
+    def _judge(self, watcher: LoginWatcher, standing: Standing) -> None:
         """Tell what became of a login, by the mailbox's epoch, last sequence and node."""
         route, held, epoch, last, node = standing
         if self.logins.get(route) != held:
@@ -217,6 +224,21 @@ class WakeUps:
         else:
             # A failover took it back, or who was logged in after it is gone again, or the mailbox.
             watcher.login_lost(route, held)
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._looks.add(task)
+        task.add_done_callback(self._looked)
+
+    def _looked(self, look: asyncio.Task[None]) -> None:
+        self._looks.discard(look)
+        if not look.cancelled() and (error := look.exception()) is not None:
+            _report("mailboxes were not looked at", error)
+
+
+def _report(message: str, error: BaseException) -> None:
+    """Have the relay's log say what nobody expected."""
+    asyncio.get_running_loop().call_exception_handler({"message": message, "exception": error})
 
 
 def _channel(node: bytes) -> bytes:

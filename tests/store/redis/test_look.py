@@ -1,11 +1,13 @@
 """Looking at many mailboxes at once: only what has changed is told, and no one hides another."""
 
+import asyncio
 from base64 import urlsafe_b64encode
 
 import pytest
 from hushpost_demo.redis_servers import RedisCluster
 from hushpost_store import errors
 from hushpost_store.redis import look
+from hushpost_store.redis.address import Address
 from hushpost_store.redis.command import Answer
 from hushpost_store.redis.keys import mailbox_keys
 from hushpost_store.redis.look import Look, Standing
@@ -34,14 +36,21 @@ async def _write(shards: Shards, route: bytes, *fields: bytes | int) -> Answer:
     return await shards.ask(key, b"HSET", key, *fields)
 
 
+async def _changed(looking: Look, logins: dict[bytes, int]) -> list[Standing]:
+    """Look, and return what was told."""
+    told: list[Standing] = []
+    await looking.look(logins, told.append)
+    return told
+
+
 async def test_only_what_changed_is_told(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """At first all, then nothing, then each mailbox that has another epoch, sequence or node."""
     monkeypatch.setattr(look, "LOOKS_AT_ONCE", 3)
     shards, looking, logins = await _stage(redis_url)
-    told = await looking.changed(logins)
+    told = await _changed(looking, logins)
     assert sorted(one.route for one in told) == ROUTES
     assert {(one.held, one.epoch) for one in told} == {(n, b"%d" % n) for n in logins.values()}
-    assert await looking.changed(logins) == []
+    assert await _changed(looking, logins) == []
     await _write(shards, ROUTES[1], b"last", 6)
     await _write(shards, ROUTES[2], b"epoch", 99)
     await _write(shards, ROUTES[3], b"node", b"there")
@@ -52,26 +61,26 @@ async def test_only_what_changed_is_told(redis_url: str, monkeypatch: pytest.Mon
         Standing(ROUTES[3], 13, b"13", b"5", b"there"),
         Standing(ROUTES[4], 14, None, None, None),
     ]
-    assert sorted(await looking.changed(logins)) == wanted
+    assert sorted(await _changed(looking, logins)) == wanted
     # A sequence is told once; a login that is not as it was stays news until it is ended.
-    assert sorted(await looking.changed(logins)) == wanted[1:]
+    assert sorted(await _changed(looking, logins)) == wanted[1:]
     del logins[ROUTES[2]], logins[ROUTES[3]], logins[ROUTES[4]]
-    assert await looking.changed(logins) == []
+    assert await _changed(looking, logins) == []
     # Who logs in again is told the sequence again.
     logins[ROUTES[3]] = 13
-    assert await looking.changed(logins) == wanted[2:3]
+    assert await _changed(looking, logins) == wanted[2:3]
     await shards.close()
 
 
 async def test_one_that_cannot_be_read_hides_no_other(redis_url: str) -> None:
     """A damaged mailbox is passed over, and its neighbours are looked at."""
     shards, looking, logins = await _stage(redis_url)
-    await looking.changed(logins)
+    await _changed(looking, logins)
     key = mailbox_keys(ROUTES[0])[0]
     await shards.ask(key, b"DEL", key)
     await shards.ask(key, b"SET", key, b"damage")
     await _write(shards, ROUTES[1], b"last", 6)
-    assert [one.route for one in await looking.changed(logins)] == [ROUTES[1]]
+    assert [one.route for one in await _changed(looking, logins)] == [ROUTES[1]]
     await shards.close()
 
 
@@ -79,7 +88,7 @@ async def test_a_server_without_the_script_is_asked_one_by_one(single_url: str) 
     """An operator who flushed the scripts costs nobody a look."""
     shards, looking, logins = await _stage(single_url)
     await shards.ask_server(shards.primaries[0], b"SCRIPT", b"FLUSH")
-    assert len(await looking.changed(logins)) == MAILBOXES
+    assert len(await _changed(looking, logins)) == MAILBOXES
     await shards.close()
 
 
@@ -87,7 +96,7 @@ async def test_a_mailbox_that_moved_is_found(running_cluster: RedisCluster) -> N
     """What the server no longer holds is asked for where it is now."""
     await empty(running_cluster.url)
     shards, looking, logins = await _stage(running_cluster.url)
-    await looking.changed(logins)
+    await _changed(looking, logins)
     elsewhere = next(
         address
         for address in shards.primaries
@@ -113,10 +122,43 @@ async def test_a_server_that_is_away_hides_no_other(running_cluster: RedisCluste
         return await asked(address, *arguments)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - as given
 
     shards.ask_server = ask  # type: ignore[method-assign] # a server that does not answer
-    told = {one.route for one in await looking.changed(logins)}
+    told = {one.route for one in await _changed(looking, logins)}
     there = {r for r in ROUTES if shards.owner_of(mailbox_keys(r)[0]) == away}
     assert told == set(ROUTES) - there
     assert there
+    await shards.close()
+
+
+async def test_a_server_that_hangs_delays_no_other(running_cluster: RedisCluster) -> None:
+    """The others' mailboxes are told at once and look after look, and the hung ones' once."""
+    await empty(running_cluster.url)
+    shards, looking, logins = await _stage(running_cluster.url)
+    asked, gate = shards.ask_server, asyncio.Event()
+    hung = shards.owner_of(mailbox_keys(ROUTES[0])[0])
+    waiting = 0
+
+    async def ask(address: Address, *arguments: bytes | int) -> Answer:
+        nonlocal waiting
+        if address == hung:
+            waiting += 1
+            await gate.wait()
+        return await asked(address, *arguments)
+
+    shards.ask_server = ask  # type: ignore[method-assign] # a server that hangs
+    there = [r for r in ROUTES if shards.owner_of(mailbox_keys(r)[0]) == hung]
+    told: list[Standing] = []
+    looks: list[asyncio.Task[None]] = []
+    for number in range(3):
+        for route in set(ROUTES) - set(there):
+            await _write(shards, route, b"last", 6 + number)
+        looks.append(asyncio.create_task(looking.look(logins, told.append)))
+        async with asyncio.timeout(2):
+            while len(told) < (number + 1) * (MAILBOXES - len(there)):  # noqa: ASYNC110 - no event of ours
+                await asyncio.sleep(0.01)
+    assert waiting == 1
+    gate.set()
+    await asyncio.gather(*looks)
+    assert sorted(one.route for one in told[-len(there) :]) == sorted(there)
     await shards.close()
 
 

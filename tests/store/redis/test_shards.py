@@ -33,6 +33,7 @@ from hushpost_store.rows import QueuedEnvelope
 
 from tests.store.redis.acting_server import ActingServer, Asked, acting
 from tests.store.redis.conftest import empty, opened
+from tests.store.redis.slot_mover import move_slot, owner_of
 
 KEYS = mailbox_keys(b"r" * 16)
 
@@ -177,7 +178,7 @@ async def test_order_holds_while_a_slot_moves(running_cluster: RedisCluster) -> 
     store = await opened(running_cluster.url, Quotas())
     await with_drops(store, "alice")
     slot = slot_of(mailbox_keys(route("bob"))[0])
-    mover = asyncio.create_task(_move(running_cluster, slot, times=4))
+    mover = asyncio.create_task(move_slot(running_cluster, slot, times=4))
     told: list[tuple[int, Recorder]] = []
     number = 0
     while not mover.done() or number < 200:
@@ -210,7 +211,7 @@ async def test_a_dead_primary_is_replaced_by_its_replica(tmp_path: Path) -> None
         store = await opened(cluster.url)
         await with_drops(store, "alice")
         await post(store, envelope("alice", 1))
-        owner = await _owner(cluster, slot_of(mailbox_keys(route("bob"))[0]))
+        owner = await owner_of(cluster, slot_of(mailbox_keys(route("bob"))[0]))
         port = owner.split(":")[1]
         assert "1" in await cli("-p", port, "wait", "1", "1000")
         next(server for server in cluster.servers if str(server.port) == port).kill()
@@ -222,45 +223,3 @@ async def test_a_dead_primary_is_replaced_by_its_replica(tmp_path: Path) -> None
         assert len(await backlog(store)) == 2
         assert await store.load_account(account("bob").account_id) is not None
         await store.close()
-
-
-async def _owner(cluster: RedisCluster, slot: int) -> str:
-    keyed = await cli("-p", str(cluster.servers[0].port), "cluster", "nodes")
-    for line in keyed.splitlines():
-        parts = line.split()
-        for held in parts[8:]:
-            first, _, last = held.partition("-")
-            if first.isdecimal() and int(first) <= slot <= int(last or first):
-                return parts[1].split("@")[0]
-    raise AssertionError(f"nobody owns slot {slot}")
-
-
-async def _move(cluster: RedisCluster, slot: int, times: int) -> None:
-    """Move one slot from server to server, key by key, as an operator's tool does."""
-    for _ in range(times):
-        source = await _owner(cluster, slot)
-        nodes = await cli("-p", source.split(":")[1], "cluster", "nodes")
-        rows = [line.split() for line in nodes.splitlines()]
-        ids = {row[1].split("@")[0]: row[0] for row in rows}
-        target = next(row for row in ids if row != source and _is_primary(rows, row))
-        await _setslot(target, slot, "importing", ids[source])
-        await _setslot(source, slot, "migrating", ids[target])
-        await asyncio.sleep(0.05)
-        host, port = target.split(":")
-        while keys := (
-            await cli("-p", source.split(":")[1], "cluster", "getkeysinslot", str(slot), "10")
-        ).split():
-            await cli(
-                "-p", source.split(":")[1], "migrate", host, port, "", "0", "5000", "keys", *keys
-            )
-        for place in (target, source):
-            await _setslot(place, slot, "node", ids[target])
-        await asyncio.sleep(0.05)
-
-
-def _is_primary(rows: list[list[str]], place: str) -> bool:
-    return any(row[1].split("@")[0] == place and "master" in row[2] for row in rows)
-
-
-async def _setslot(place: str, slot: int, state: str, node: str) -> None:
-    await cli("-p", place.split(":")[1], "cluster", "setslot", str(slot), state, node)

@@ -6,14 +6,16 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 import pytest
-from hushpost_demo.redis_servers import cli
+from hushpost_demo.redis_servers import RedisCluster, cli
 from hushpost_store.conformance import NOW, QUOTAS, envelope, post, route, with_drops
 from hushpost_store.redis import wake_ups
+from hushpost_store.redis.connection import slot_of
 from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.store import RedisStore
 from hushpost_store.rows import TtlClass
 
 from tests.store.redis.conftest import empty, opened
+from tests.store.redis.slot_mover import move_slot
 
 HINT_SECONDS_MAX = 5.0
 
@@ -154,6 +156,54 @@ async def test_a_lost_subscription_is_made_again(single_url: str) -> None:
         here.acknowledge(route("bob"), 1, [number], NOW)
         await asyncio.sleep(0.1)
         assert number < 50
+    await here.close()
+    await elsewhere.close()
+
+
+@pytest.mark.usefixtures("_rarely_looking")
+async def test_a_channel_that_moves_is_followed(running_cluster: RedisCluster) -> None:
+    """A server that gives the channel's slot away ends the subscription, and nothing else."""
+    await empty(running_cluster.url)
+    here, watcher = await _watching(running_cluster.url, "here")
+    elsewhere = await opened(running_cluster.url, node="elsewhere")
+    await with_drops(here, "alice")
+    await here.open_mailbox(route("bob"), NOW)
+    await asyncio.sleep(0.1)
+    await move_slot(running_cluster, slot_of(b"{here}:wake"), times=1)
+    await asyncio.sleep(wake_ups.LISTEN_AGAIN_SECONDS + 0.2)
+    told = await post(elsewhere, envelope("alice", 1))
+    await watcher.told()
+    assert told.place is not None
+    assert watcher.mail == [(route("bob"), told.place.sequence)]
+    await here.close()
+    await elsewhere.close()
+
+
+async def test_whoever_fails_over_a_look_ends_no_other(
+    single_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is reported, and the next look is taken all the same."""
+    monkeypatch.setattr(wake_ups, "LOOK_SECONDS", 0.05)
+    reported: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, context: reported.append(context["exception"]))
+    here, watcher = await _watching(single_url, "here")
+    judged = wake_ups.WakeUps._judge  # pyright: ignore[reportPrivateUsage] - to be made to fail
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(wake_ups.WakeUps, "_judge", fail)
+    await with_drops(here, "alice")
+    await here.open_mailbox(route("bob"), NOW)
+    async with asyncio.timeout(5):
+        while not reported:  # noqa: ASYNC110 - no event of ours
+            await asyncio.sleep(0.01)
+    monkeypatch.setattr(wake_ups.WakeUps, "_judge", judged)
+    elsewhere = await opened(single_url, node="elsewhere")
+    await elsewhere.open_mailbox(route("bob"), NOW)
+    await watcher.told()
+    assert {type(error) for error in reported} == {ZeroDivisionError}
     await here.close()
     await elsewhere.close()
 
