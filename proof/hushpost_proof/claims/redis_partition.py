@@ -22,7 +22,7 @@ async def _prove(effort: Effort) -> Sequence[Row]:
         return (Row(tried, 0, f"not tried: {absent}", os.environ.get("CI") != "true"),)
     # In a network of its own: what is cut there is nobody else's.
     process = await asyncio.create_subprocess_exec(
-        *("unshare", "--net", sys.executable, "-m", "hushpost_proof.redis_faults.partition"),
+        *(*islands.way_in(), sys.executable, "-m", "hushpost_proof.redis_faults.partition"),
         *(str(effort.folder), str(effort.seed), *(["--long"] if effort.is_long else [])),
         stdout=asyncio.subprocess.PIPE,
     )

@@ -20,7 +20,8 @@ from hushpost_proof.harness.device import TestDevice, Wire, dial, envelope_for
 # Delivered before the move and not acknowledged; then posted at each relay after it.
 BEFORE: Final = 3
 AFTER: Final = 2
-ARRIVES_SECONDS_MAX: Final = 10.0
+# A mailbox that gives nothing more for so long gives nothing more: what is missing was deleted.
+QUIET_SECONDS_MAX: Final = 15.0
 # Long enough for what the old relay still pushes; shorter than its look at the mailbox.
 LINGERS_SECONDS: Final = 0.3
 
@@ -47,13 +48,18 @@ class Moves:
         )
 
 
-async def move(old_url: str, new_url: str, times: int) -> Moves:
+async def move(
+    old_url: str, new_url: str, times: int, *, quiet_seconds: float = QUIET_SECONDS_MAX
+) -> Moves:
     """Move a new device so many times; both relays must be deaf to each other's hints.
 
     In turn the old connection acknowledges at once, and after mail was posted at the relay it left,
     which tells that relay of the move: what fences the one must not be taken for the other.
     """
-    found = [await _move(old_url, new_url, is_early=not number % 2) for number in range(times)]
+    found = [
+        await _move(old_url, new_url, quiet_seconds, is_early=not number % 2)
+        for number in range(times)
+    ]
     return Moves(
         times,
         times * (BEFORE + 2 * AFTER),
@@ -62,7 +68,9 @@ async def move(old_url: str, new_url: str, times: int) -> Moves:
     )
 
 
-async def _move(old_url: str, new_url: str, *, is_early: bool) -> tuple[int, int]:
+async def _move(
+    old_url: str, new_url: str, quiet_seconds: float, *, is_early: bool
+) -> tuple[int, int]:
     device = TestDevice(old_url)
     device.lists = [device.make_list(1, NO_PREVIOUS, day=int(time.time() // 86_400))]
     async with device.inbox(create=True) as old:
@@ -78,10 +86,10 @@ async def _move(old_url: str, new_url: str, *, is_early: bool) -> tuple[int, int
             if not is_early:
                 await _acknowledge(old, first)
             late = await _lingering(old)
-            await _arrive(new, BEFORE + 2 * AFTER)
+            await _arrive(new, BEFORE + 2 * AFTER, quiet_seconds)
     # Nothing was acknowledged by the login that counts: all of it must still be there.
     async with device.inbox() as again:
-        kept = await _arrive(again, BEFORE + 2 * AFTER)
+        kept = await _arrive(again, BEFORE + 2 * AFTER, quiet_seconds)
         await again.acknowledge(*kept)
     return late, BEFORE + 2 * AFTER - len(kept)
 
@@ -106,12 +114,11 @@ async def _lingering(old: Wire) -> int:
     return sum(isinstance(message, Deliver) for message in old.kept)
 
 
-async def _arrive(wire: Wire, count: int) -> list[Deliver]:
+async def _arrive(wire: Wire, count: int, quiet_seconds: float) -> list[Deliver]:
     """Wait for so many deliveries; fewer where no more come, or the relay ends the login."""
     came: list[Deliver] = []
     with suppress(TimeoutError, ConnectionClosed):
-        async with asyncio.timeout(ARRIVES_SECONDS_MAX):
-            while len(came) < count:
-                async with asyncio.timeout(LINGERS_SECONDS * 10):
-                    came.append(await wire.wait_for(Deliver))
+        while len(came) < count:
+            async with asyncio.timeout(quiet_seconds):
+                came.append(await wire.wait_for(Deliver))
     return came

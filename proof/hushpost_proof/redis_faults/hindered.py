@@ -3,82 +3,36 @@
 import asyncio
 import random
 import signal
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
-from hushpost_demo.redis_servers import KEEPS, RedisServer, cli, redis_server
+from hushpost_demo.redis_servers import KEEPS, RedisServer, cli
 
 from hushpost_proof.claim import Effort, Row
 from hushpost_proof.harness.lives import Beginner, nursery
 from hushpost_proof.redis_faults import fence
 from hushpost_proof.redis_faults.course import Fault, people_row, walk
+from hushpost_proof.redis_faults.crossing import LOST_HINT_SECONDS_MAX, cross
 from hushpost_proof.redis_faults.crowd import Side, crowd
-from hushpost_proof.redis_faults.delays import spread
+from hushpost_proof.redis_faults.office import NAMES, Office, office
 from hushpost_proof.redis_faults.people import people
-from hushpost_proof.redis_faults.redis_proxy import RedisProxy, Trouble
-from hushpost_proof.redis_faults.roving_person import STAYS
+from hushpost_proof.redis_faults.redis_proxy import Trouble
 from hushpost_proof.redis_faults.roving_proxy import RovingProxy
-from hushpost_proof.redis_faults.service import PUBLIC_HOST, Node, Service, service
 
-NAMES: Final = ("one", "two")
-# What a lost hint may cost: docs/spec/store.md, "Many relays".
-LOST_HINT_SECONDS_MAX: Final = 2.0
 # Longer than the five seconds after which a relay takes a silent server for dead.
 HUNG_SECONDS: Final = 6.0
 DOWN_SECONDS_MAX: Final = 1.0
 SPELL_SECONDS: Final = 2.0
-HINT_SPELL_SECONDS: Final = 2.5
 LONG_TIMES: Final = 8
 MOVES: Final = 6
 LONG_MOVES: Final = 100
-LONG_HINT_SECONDS: Final = 45.0
-
-
-@dataclass(frozen=True, slots=True)
-class Office:
-    """Two relays on one server, each over a proxy of its own."""
-
-    server: RedisServer
-    proxies: tuple[RedisProxy, ...]
-    service: Service
-
-    def let_fall(self, trouble: Trouble) -> None:
-        """Have both proxies do this from now on."""
-        for proxy in self.proxies:
-            proxy.let_fall(trouble)
-
-    @property
-    def crossing(self) -> Side:
-        """Pairs of whom one is at each relay, and stays."""
-        one, two = self.service.urls(*NAMES)
-        return Side("crossing", (one,), stay_seconds=STAYS, right_urls=(two,))
-
-
-@asynccontextmanager
-async def office(
-    folder: Path,
-    begin: Beginner,
-    *,
-    durability: str = "synced",
-    defect: str = "",
-    settings: Mapping[str, str] = KEEPS,
-    public_host: str = PUBLIC_HOST,
-) -> AsyncGenerator[Office]:
-    """Run server, proxies and relays for the time of a block."""
-    async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(redis_server(folder / "redis", settings))
-        proxies = [await stack.enter_async_context(RedisProxy(server.port)) for _ in NAMES]
-        nodes = [
-            Node(name, proxy.url, durability, defect)
-            for name, proxy in zip(NAMES, proxies, strict=True)
-        ]
-        made = await stack.enter_async_context(
-            service(folder, nodes, begin, public_host=public_host)
-        )
-        yield Office(server, tuple(proxies), made)
+# A planted relay is left by so many devices: one that looks in that very moment hides its defect.
+PLANTED_MOVES_MAX: Final = 5
+PLANTED_QUIET_SECONDS: Final = 2.0
+# So many must have been accepted before a planted loss can show.
+PLANTED_ACCEPTED_MIN: Final = 20
 
 
 async def prove(effort: Effort) -> Sequence[Row]:
@@ -101,7 +55,7 @@ async def _course(effort: Effort, begin: Beginner) -> list[Row]:
         nodes = {"synced": NAMES}
         legs = await walk(faults, place.service, nodes, folder=folder / "legs", seed=effort.seed)
         hints = [
-            await _cross(place, trouble, effort, folder / trouble.name)
+            await cross(place, trouble, effort, folder)
             for trouble in (Trouble.NONE, Trouble.UNHEARD, Trouble.CUT)
         ]
         fenced = await _moves(place, LONG_MOVES if effort.is_long else MOVES)
@@ -149,23 +103,6 @@ async def _set(server: RedisServer, name: str, value: str) -> None:
     await cli("-p", str(server.port), "config", "set", name, value)
 
 
-async def _cross(place: Office, trouble: Trouble, effort: Effort, folder: Path) -> Row:
-    """Measure how long mail takes from one relay to the other."""
-    struck = sum(proxy.struck for proxy in place.proxies)
-    place.let_fall(trouble)
-    async with crowd(folder, [place.crossing], effort.seed) as pairs:
-        await asyncio.sleep(LONG_HINT_SECONDS if effort.is_long else HINT_SPELL_SECONDS)
-        figures = await pairs.settle()
-    place.let_fall(Trouble.NONE)
-    struck = sum(proxy.struck for proxy in place.proxies) - struck
-    waits = [max(0.0, one.seconds_after_acceptance or 0.0) for one in figures.passed]
-    is_in_time = max(waits, default=LOST_HINT_SECONDS_MAX) < LOST_HINT_SECONDS_MAX
-    name = "fair" if trouble is Trouble.NONE else trouble.value
-    found = f"{figures.told()}; after ACCEPTED {spread(waits)}; {struck} hints or channels struck"
-    holds = figures.is_whole and is_in_time and (struck > 0) == (trouble is not Trouble.NONE)
-    return Row(f"mail from relay to relay, wake-up channel: {name}", figures.sent, found, holds)
-
-
 async def _moves(place: Office, times: int) -> Row:
     place.let_fall(Trouble.UNHEARD)
     one, two = place.service.urls(*NAMES)
@@ -194,7 +131,7 @@ async def _memory(folder: Path, begin: Beginner, seed: int) -> Row:
         office(folder, begin, durability="memory", settings=settings) as place,
         crowd(folder, [Side("all", place.service.urls())], seed, listen=False) as pairs,
     ):
-        await asyncio.sleep(1.0)
+        await pairs.until_accepted(PLANTED_ACCEPTED_MIN)
         place.server.kill()
         await place.server.start()
         pairs.listen()
@@ -209,7 +146,7 @@ async def _no_look(folder: Path, begin: Beginner, seed: int) -> Row:
     async with office(folder, begin, defect="no-look") as place:
         place.let_fall(Trouble.UNHEARD)
         async with crowd(folder, [place.crossing], seed) as pairs:
-            await asyncio.sleep(1.0)
+            await pairs.until_accepted(PLANTED_ACCEPTED_MIN)
             figures = await pairs.settle(seconds_max=LOST_HINT_SECONDS_MAX + 1)
     found = f"{figures.accepted - figures.received} not there after two seconds"
     tried = "planted: hints vanish, and nobody looks"
@@ -221,6 +158,8 @@ async def _no_fence(folder: Path, begin: Beginner) -> Row:
     async with office(folder, begin, defect="no-fence") as place:
         place.let_fall(Trouble.UNHEARD)
         one, two = place.service.urls(*NAMES)
-        moves = await fence.move(one, two, 1)
+        tries: list[fence.Moves] = []
+        while len(tries) < PLANTED_MOVES_MAX and not any(one.deleted_by_old for one in tries):
+            tries.append(await fence.move(one, two, 1, quiet_seconds=PLANTED_QUIET_SECONDS))
     tried = "planted: scripts without the login epoch; a device moves"
-    return Row(tried, 1, moves.told(), moves.deleted_by_old > 0)
+    return Row(tried, len(tries), tries[-1].told(), tries[-1].deleted_by_old > 0)

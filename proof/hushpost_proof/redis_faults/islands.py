@@ -6,11 +6,13 @@
 
 Pulled, the cable ends at no bridge: packets vanish, nobody is told, and connections hang as they do
 when a switch dies. Through the second cable the experiment talks to servers and relays of the
-island as its clients there do; servers and relays do not know of it. Needs Linux, root, iproute2,
-and a namespace of the process's own (`unshare --net`), which takes everything away at its end.
+island as its clients there do; servers and relays do not know of it. Needs Linux, iproute2, root or
+a kernel that lets everybody have namespaces, and a namespace of the process's own (`way_in`), which
+takes everything away at its end.
 """
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -26,7 +28,15 @@ HERE: Final = "10.99.0.1"
 THERE: Final = "10.99.0.2"
 # Where this program reaches the island whatever becomes of the cable.
 THERE_FOR_US: Final = "10.99.1.2"
-_ENTERED_SECONDS: Final = 0.2
+_ENTERED_SECONDS_MAX: Final = 60.0
+_LOOK_AGAIN_SECONDS: Final = 0.02
+# What an island is made of, tried in a namespace that is gone at once.
+_WAYS: Final = (("unshare", "--net"), ("unshare", "--user", "--map-root-user", "--net"))
+_TRIAL: Final = "ip link add bridge0 type bridge && ip link add cable0 type veth peer name cable1"
+
+
+class NotOurNetwork(Exception):
+    """The network is the machine's own: nothing is built or cut there."""
 
 
 def absent() -> str:
@@ -34,13 +44,18 @@ def absent() -> str:
     for program in ("unshare", "nsenter", "ip"):
         if which(program) is None:
             return f"{program} is missing (apt-get install iproute2 util-linux)"
-    tried = subprocess.run(
-        ["unshare", "--net", "ip", "link", "add", "bridge0", "type", "bridge"],
-        capture_output=True,
-        check=False,
-        timeout=30,
-    )
-    return "" if tried.returncode == 0 else "network namespaces and bridges need Linux and root"
+    if way_in():
+        return ""
+    return "network namespaces with bridges and veth pairs were refused: they need Linux, and root"
+
+
+def way_in() -> tuple[str, ...]:
+    """Return what stands before a command that is to have a network of its own; none: ()."""
+    for way in _WAYS:
+        tried = subprocess.run([*way, "sh", "-c", _TRIAL], capture_output=True, check=False)
+        if tried.returncode == 0:
+            return way
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +96,15 @@ class Island:
 
 @asynccontextmanager
 async def island() -> AsyncGenerator[Island]:
-    """Have the other network for the time of a block; this one must be ours alone."""
+    """Have the other network for the time of a block; this one must be ours alone.
+
+    Raises NotOurNetwork where it is that of the machine.
+    """
+    if others := _in_use():
+        raise NotOurNetwork(f"start it by `unshare --net`: {others[0]} is somebody's here")
     holder = await asyncio.create_subprocess_exec("unshare", "--net", "sleep", "infinity")
     try:
-        await asyncio.sleep(_ENTERED_SECONDS)
+        await _entered(holder)
         made = Island(("nsenter", "--target", str(holder.pid), "--net"))
         _join(made.before, str(holder.pid))
         yield made
@@ -93,6 +113,26 @@ async def island() -> AsyncGenerator[Island]:
         await holder.wait()
         # Its ends of the cables go with it; ours, so that there may be another island.
         _separate()
+
+
+async def _entered(holder: asyncio.subprocess.Process) -> None:
+    """Wait until a process has left our network: before, what is made for it would be ours."""
+    async with asyncio.timeout(_ENTERED_SECONDS_MAX):
+        while _network_of(f"{holder.pid}") == _network_of("self"):  # noqa: ASYNC110 - no event of ours
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _network_of(process: str) -> str:
+    return os.readlink(f"/proc/{process}/ns/net")
+
+
+def _in_use() -> list[str]:
+    """Return the interfaces that are up; in a namespace that was just made none is, but for lo."""
+    shown = subprocess.run(
+        ["ip", "-o", "link", "show", "up"], capture_output=True, check=True, text=True
+    )
+    names = [line.split(": ")[1] for line in shown.stdout.splitlines()]
+    return [name for name in names if name != "lo"]
 
 
 def _join(there: Sequence[str], pid: str) -> None:

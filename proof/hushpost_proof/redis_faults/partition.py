@@ -1,11 +1,13 @@
 """A primary cut off from the majority, together with relays and their clients.
 
-    unshare --net python -m hushpost_proof.redis_faults.partition FOLDER SEED [--long]
+    unshare --net python -m hushpost_proof.redis_faults.partition FOLDER SEED [--long] \
+        [--setting cluster-node-timeout=8000 --setting min-replicas-to-write=1 ...]
 
 The cable between two networks (`islands`) is pulled while people write, for longer than the cluster
 needs to replace the primary, and plugged in again. Three kinds of pairs, all with mailboxes of the
 primary that is cut off: both at the island, both on the mainland, one at each. Relays of both
-durabilities stand on both sides and meet the same cut. Prints its rows as JSON.
+durabilities stand on both sides and meet the same cut. `--setting` adds a line of redis.conf, which
+shows what the window owes to it. Prints its rows as JSON.
 """
 
 import argparse
@@ -14,7 +16,7 @@ import json
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,20 +34,32 @@ from hushpost_proof.claim import Effort, Row
 from hushpost_proof.harness.journal import What, read_histories
 from hushpost_proof.harness.lives import nursery
 from hushpost_proof.redis_faults.cluster_faults import ClusterFaults
-from hushpost_proof.redis_faults.crowd import Crowd, Figures, Side, crowd
+from hushpost_proof.redis_faults.crowd import (
+    STILL_SECONDS,
+    STILL_SECONDS_MAX,
+    Crowd,
+    Figures,
+    Side,
+    crowd,
+)
 from hushpost_proof.redis_faults.islands import HERE, THERE, THERE_FOR_US, Island, island
 from hushpost_proof.redis_faults.service import Node, service
 
 PRIMARIES: Final = 3
 NODE_TIMEOUT_SECONDS: Final = 2.0
 # The cluster replaces a primary in about twice that; then the majority serves its mailboxes alone.
+# The cut lasts until it has, and so long at least.
 CUT_SECONDS: Final = 6.0
+# A cluster that replaces others by itself, on a machine too busy to answer, shows nothing of cuts.
+TRIES_MAX: Final = 3
 FAIR_SECONDS: Final = 1.5
 LONG_TIMES: Final = 8
 # Longer than the cut, so that who is logged in on the island stays so; all come anew after it.
 STAY_SECONDS: Final = (8.0, 10.0)
 # The first primary's share of three; `redis-cli --cluster create` gives them out in this order.
 SLOTS_OF_THE_FIRST: Final = (0, 5460)
+# For which durability what the island accepted may be lost.
+MAY_LOSE: Final = "synced"
 RELAYS: Final = {"synced": ("s-there", "s-here"), "replicated": ("r-there", "r-here")}
 
 
@@ -75,19 +89,21 @@ class Account:
     def holds(self) -> bool:
         """Whether nothing doubled, and only what may be lost was: what `synced` took cut off."""
         figures = self.figures
-        kept = self.durability == "synced" or not figures.lost
+        kept = self.durability == MAY_LOSE or not figures.lost
         clean = not (figures.doubled or figures.other or self.others_lost)
         return clean and kept and None not in figures.recovered and figures.received > 0
 
 
-async def prove(effort: Effort) -> list[Row]:
-    """Cut and join; one row for each durability, over all cuts."""
+class Disturbed(Exception):
+    """Another primary than the one that was cut off was replaced: the machine is too busy."""
+
+
+async def prove(effort: Effort, more: Mapping[str, str] | None = None) -> list[Row]:
+    """Cut and join; one row for each durability, over all cuts. `more` lines of redis.conf."""
     times = LONG_TIMES if effort.is_long else 1
     accounts: list[Account] = []
     for number in range(times):
-        folder = effort.folder / f"{number}"
-        folder.mkdir()
-        accounts += await _cut_once(folder, effort.seed + number)
+        accounts += await _cut(effort.folder / f"{number}", effort.seed + number, more or {})
     return [
         _row(durability, [one for one in accounts if one.durability == durability])
         for durability in RELAYS
@@ -100,12 +116,25 @@ def _row(durability: str, accounts: Sequence[Account]) -> Row:
     return Row(tried, len(accounts), found, all(one.holds for one in accounts))
 
 
-async def _cut_once(folder: Path, seed: int) -> list[Account]:
+async def _cut(place: Path, seed: int, more: Mapping[str, str]) -> list[Account]:
+    """Cut once, undisturbed. Raises Disturbed where that cannot be had."""
+    for again in range(TRIES_MAX):
+        folder = place / f"{again}"
+        folder.mkdir(parents=True)
+        try:
+            return await _cut_once(folder, seed, more)
+        except Disturbed as disturbed:
+            print(disturbed, file=sys.stderr, flush=True)
+    raise Disturbed("the cluster never stood still; try again on an idle machine")
+
+
+async def _cut_once(folder: Path, seed: int, more: Mapping[str, str]) -> list[Account]:
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         away = await enter(island())
-        servers = await _servers(folder, away, stack)
+        servers = await _servers(folder, away, stack, more)
         faults = ClusterFaults(servers, random.Random(seed))
+        first = await faults.name_of(servers[0])
         begin = await enter(nursery())
         seeds = "redis://" + ",".join(f"{_data_host(one)}:{one.port}" for one in servers)
         office = await enter(service(folder, _nodes(seeds, away), begin))
@@ -115,23 +144,33 @@ async def _cut_once(folder: Path, seed: int) -> list[Account]:
             sides = _sides(*urls)
             crowds[durability] = await enter(crowd(folder / durability, sides, seed))
         await asyncio.sleep(FAIR_SECONDS)
+        before = await faults.primaries()
         away.cut()
         cut = time.monotonic()
         for each in crowds.values():
             each.strike()
-        await asyncio.sleep(CUT_SECONDS)
+        await asyncio.gather(asyncio.sleep(CUT_SECONDS), faults.until_replaced(servers[0]))
         joined = time.monotonic()
         away.join()
         await faults.until_whole()
+        if len(before & await faults.primaries()) != PRIMARIES - 1 or first not in before:
+            raise Disturbed("another primary than the one cut off was replaced")
         await asyncio.sleep(FAIR_SECONDS)
-        settled = await asyncio.gather(*(each.settle() for each in crowds.values()))
+        settled = await asyncio.gather(*(_settled(*one) for one in crowds.items()))
         return [
             _account(durability, figures, folder / durability, cut, joined)
             for durability, figures in zip(crowds, settled, strict=True)
         ]
 
 
-async def _servers(folder: Path, away: Island, stack: AsyncExitStack) -> list[RedisServer]:
+async def _settled(durability: str, pairs: Crowd) -> Figures:
+    may_lose = durability == MAY_LOSE
+    return await pairs.settle(still_seconds=STILL_SECONDS if may_lose else STILL_SECONDS_MAX)
+
+
+async def _servers(
+    folder: Path, away: Island, stack: AsyncExitStack, more: Mapping[str, str]
+) -> list[RedisServer]:
     """Start a cluster whose first primary stands on the island."""
     servers: list[RedisServer] = []
     for number, port in enumerate(free_ports(2 * PRIMARIES)):
@@ -143,6 +182,7 @@ async def _servers(folder: Path, away: Island, stack: AsyncExitStack) -> list[Re
             "bind": f"{THERE} {THERE_FOR_US}" if is_there else HERE,
             "cluster-announce-ip": host,
             "cluster-node-timeout": str(int(NODE_TIMEOUT_SECONDS * 1000)),
+            **more,
         }
         before = away.before if is_there else ()
         server = RedisServer(
@@ -207,8 +247,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("seed", type=int)
     parser.add_argument("--long", action="store_true")
+    parser.add_argument("--setting", action="append", default=[], metavar="NAME=VALUE")
     given = parser.parse_args(arguments)
-    rows = asyncio.run(prove(Effort(given.folder, given.seed, given.long)))
+    more = dict(line.split("=", 1) for line in given.setting)
+    rows = asyncio.run(prove(Effort(given.folder, given.seed, given.long), more))
     print(json.dumps([asdict(row) for row in rows]))
     return 0
 
