@@ -20,6 +20,7 @@ from hushpost_store.memory_accounts import MemoryAccounts
 from hushpost_store.quotas import Quotas
 from hushpost_store.rows import (
     NOTICE_DROPS_MAX,
+    NOTICES_MAX,
     AccountRow,
     Admitted,
     DeviceListRow,
@@ -49,12 +50,13 @@ class _Mailbox:
 
     def close_notice(self) -> tuple[ExpiredNotice, ...]:
         """Close the notice that gathers, and return all that wait."""
-        drops = [ExpiredDrop(*pair) for pair in sorted(self.gathering.items())]
-        self.gathering.clear()
-        for start in range(0, len(drops), NOTICE_DROPS_MAX):
+        while self.gathering and len(self.notices) < NOTICES_MAX:
             self.notices_closed += 1
-            closed = tuple(drops[start : start + NOTICE_DROPS_MAX])
-            self.notices.append(ExpiredNotice(self.notices_closed, closed))
+            closed = [ExpiredDrop(*pair) for pair in sorted(self.gathering.items())]
+            del closed[NOTICE_DROPS_MAX:]
+            for drop in closed:
+                del self.gathering[drop.drop_ref]
+            self.notices.append(ExpiredNotice(self.notices_closed, tuple(closed)))
         return tuple(self.notices)
 
 

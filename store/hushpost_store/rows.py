@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 
 # What fits one control message of the wire, with room to spare.
 NOTICE_DROPS_MAX: Final = 500
+# An owner that never confirms has so many closed notices; what it loses later gathers in one more.
+NOTICES_MAX: Final = 32
 
 
 class TtlClass(enum.IntEnum):

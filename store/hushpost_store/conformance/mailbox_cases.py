@@ -26,6 +26,7 @@ from hushpost_store.conformance.stage import (
 )
 from hushpost_store.interface import Store
 from hushpost_store.rows import (
+    NOTICES_MAX,
     Admitted,
     DropKind,
     ExpiredDrop,
@@ -225,6 +226,24 @@ async def expiry(store: Store) -> None:
     await store.expired_seen(route("bob"), opened.expired[0].notice_id)
     check(await store.expired_notices(route("bob")) == (), "seen notices are forgotten")
     check((await store.sweep(later)).envelopes == 0, "nothing is swept twice")
+
+
+async def notices_bounded(store: Store) -> None:
+    """An owner who never confirms has so many notices; later losses gather, and none is untold."""
+    await with_drops(store, "alice")
+    for number in range(NOTICES_MAX + 2):
+        days = 2 * number
+        now = NOW + days * DAY_SECONDS
+        await post(store, envelope("alice", number, not_after=(DAY + days + 1) * 24), now)
+        await store.sweep(now + 2 * DAY_SECONDS)
+        await store.open_mailbox(route("bob"), now + 2 * DAY_SECONDS)
+    before = await store.expired_notices(route("bob"))
+    check(len(before) == NOTICES_MAX, "notices that wait are bounded")
+    await store.expired_seen(route("bob"), before[0].notice_id)
+    notices = await store.expired_notices(route("bob"))
+    check(notices[:-1] == before[1:], "one confirmed leaves the others as they are")
+    counts = [drop.envelopes for drop in notices[-1].drops]
+    check((len(notices), counts) == (NOTICES_MAX, [2]), "what gathered follows")
 
 
 async def drops_bounded(store: Store) -> None:

@@ -32,6 +32,7 @@ CASES: Final[dict[str, Case]] = {
         mailbox_cases.acknowledgements,
         mailbox_cases.withdrawal,
         mailbox_cases.expiry,
+        mailbox_cases.notices_bounded,
         mailbox_cases.drops_bounded,
         account_cases.accounts,
         account_cases.device_lists,

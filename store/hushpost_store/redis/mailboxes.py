@@ -22,6 +22,7 @@ from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.wake_ups import EPOCH_BITS, WakeUps
 from hushpost_store.rows import (
     NOTICE_DROPS_MAX,
+    NOTICES_MAX,
     Admitted,
     DropKind,
     ExpiredNotice,
@@ -126,6 +127,7 @@ class Mailboxes:
             mailbox_keys(route),
             self._node,
             NOTICE_DROPS_MAX,
+            NOTICES_MAX,
             secrets.randbits(EPOCH_BITS),
         )
         if answer is None:
@@ -190,7 +192,9 @@ class Mailboxes:
 
     async def notices(self, route: bytes) -> tuple[ExpiredNotice, ...]:
         """See `MailboxStore.expired_notices`."""
-        answer = await self._shards.run("notices", mailbox_keys(route), NOTICE_DROPS_MAX)
+        answer = await self._shards.run(
+            "notices", mailbox_keys(route), NOTICE_DROPS_MAX, NOTICES_MAX
+        )
         return answers.expired_notices(answer)
 
     async def seen(self, route: bytes, notice_id: int) -> None:

@@ -14,6 +14,7 @@ from hushpost_store import errors
 from hushpost_store.admission import DropState, MailboxState, Place, place
 from hushpost_store.rows import (
     NOTICE_DROPS_MAX,
+    NOTICES_MAX,
     DropKind,
     ExpiredDrop,
     ExpiredNotice,
@@ -24,8 +25,6 @@ from hushpost_store.sqlite.row_digest import envelope_digest, report, rest_is_in
 
 SEQUENCE_BITS: Final = 32
 SEQUENCE_MASK: Final = (1 << SEQUENCE_BITS) - 1
-# Closed notices that an owner never confirms; later losses gather in one more.
-NOTICES_MAX: Final = 32
 
 
 def row_id(slot: int, sequence: int) -> int:

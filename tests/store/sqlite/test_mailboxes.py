@@ -8,7 +8,7 @@ import pytest
 from hushpost_store import DropKind, ExpiredDrop, errors
 from hushpost_store.admission import DropState
 from hushpost_store.conformance import account, digest, route
-from hushpost_store.rows import NOTICE_DROPS_MAX
+from hushpost_store.rows import NOTICE_DROPS_MAX, NOTICES_MAX
 from hushpost_store.sqlite import accounts, drops, mailboxes
 from hushpost_store.sqlite.group import INSERT_COLUMNS
 
@@ -104,13 +104,13 @@ def test_beyond_the_bound_of_notices_losses_gather_in_one(
     connection: sqlite3.Connection, slot: int
 ) -> None:
     """An owner who never confirms has 32 closed notices; the rest waits whole, and follows."""
-    bound = mailboxes.NOTICES_MAX * NOTICE_DROPS_MAX
+    bound = NOTICES_MAX * NOTICE_DROPS_MAX
     rows = [(slot, 1, number.to_bytes(2), 1) for number in range(bound + 700)]
     connection.executemany(
         "INSERT INTO expired_notice (slot, notice_id, drop_ref, envelopes) VALUES (?, ?, ?, ?)",
         rows,
     )
-    assert len(mailboxes.close_notice(connection, slot)) == mailboxes.NOTICES_MAX
+    assert len(mailboxes.close_notice(connection, slot)) == NOTICES_MAX
     for notice_id in (1, 2):
         mailboxes.forget_notice(connection, route("bob"), notice_id)
     notices = mailboxes.close_notice(connection, slot)[-2:]
@@ -135,14 +135,14 @@ def test_notices_close_when_told_and_go_when_seen(
 def test_closed_notices_are_bounded(connection: sqlite3.Connection, slot: int) -> None:
     """An owner who never confirms has so many notices; later losses gather in one more."""
     note = f"INSERT INTO expired_notice {NOTICE_COLUMNS} VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE"
-    for _ in range(mailboxes.NOTICES_MAX + 5):
+    for _ in range(NOTICES_MAX + 5):
         query = "SELECT notices_closed FROM mailbox WHERE slot = ?"
         (closed,) = connection.execute(query, (slot,)).fetchone()
         connection.execute(f"{note} SET envelopes = envelopes + 1", (slot, closed + 1, b"r"))
         mailboxes.close_notice(connection, slot)
-    assert len(mailboxes.close_notice(connection, slot)) == mailboxes.NOTICES_MAX
+    assert len(mailboxes.close_notice(connection, slot)) == NOTICES_MAX
     gathering = connection.execute("SELECT max(notice_id), sum(envelopes) FROM expired_notice")
-    assert gathering.fetchone() == (mailboxes.NOTICES_MAX + 1, mailboxes.NOTICES_MAX + 5)
+    assert gathering.fetchone() == (NOTICES_MAX + 1, NOTICES_MAX + 5)
 
 
 def test_a_mailbox_that_went_says_so(connection: sqlite3.Connection) -> None:
