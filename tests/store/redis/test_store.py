@@ -106,11 +106,11 @@ async def test_a_sweep_finishes_what_a_crash_broke_off(
     await shards.run("mark_deleting", account_keys(digest("carol")), b"m" * 8)
     assert await redis_store.load_account(digest("carol")) is None
     await redis_store.sweep(NOW)
-    assert await shards.run("open", mailbox_keys(b"r" * 16), b"node", 9, 1) is not None
+    assert await shards.run("open", mailbox_keys(b"r" * 16), b"node", 9, 9, 1) is not None
     monkeypatch.setattr(accounts, "ORPHAN_SECONDS", 0.0)
     await redis_store.sweep(NOW)
-    assert await shards.run("open", mailbox_keys(b"r" * 16), b"node", 9, 1) is None
-    assert await shards.run("open", mailbox_keys(route("carol")), b"node", 9, 1) is None
+    assert await shards.run("open", mailbox_keys(b"r" * 16), b"node", 9, 9, 1) is None
+    assert await shards.run("open", mailbox_keys(route("carol")), b"node", 9, 9, 1) is None
     assert await redis_store.load_account(digest("bob")) is not None
     assert redis_store.stats().accounts == 1
 
