@@ -124,9 +124,10 @@ class Running:
         self._closed = True
         for task in (*self._tasks, *self._side_tasks):
             task.cancel()
+        # Before the inbox: an errand that became due meanwhile would ask a closed one.
+        await self.errands.close()
         await self.inbox.close()
         await self._receiver.close()
-        await self.errands.close()
         await self.couriers.close()
         await self.office.close()
         await asyncio.gather(*self._tasks, *self._side_tasks, return_exceptions=True)

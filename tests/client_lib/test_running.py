@@ -1,5 +1,6 @@
 """What runs behind a client: notices, clock, alarms of the connection."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hushpost import (
     MessagesExpired,
     SafetyAlarm,
 )
-from hushpost.engine import deadlines, prekey_upkeep
+from hushpost.engine import deadlines, errands, own_drops, prekey_upkeep
 from hushpost.engine.desk import Desk
 from hushpost.engine.ledger import Table
 from hushpost.errors import VaultFull
@@ -112,6 +113,31 @@ async def test_the_clock_task_survives_a_full_disk(
         inside(alice).follow(Desk(MemoryLedger(), 0.0, bytes))
         await until(lambda: len(inside(alice).steps.look(prekey_upkeep.signed_secrets)) == 2)
         assert failures == ["full", "full"]
+
+
+async def test_work_that_comes_up_while_a_client_closes_is_left_for_the_next_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An errand queued during the close reports no fault, and is done at the next open."""
+    faults = list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    async with relay() as server:
+        alice = await person(tmp_path, "alice", server.url)
+        assert await alice.settled(timeout=60)
+        running = inside(alice)
+        close_inbox = running.inbox.close
+
+        async def close_late() -> None:
+            await close_inbox()
+            await running.steps.run(own_drops.create_invitation)
+            await asyncio.sleep(0.1)
+
+        monkeypatch.setattr(running.inbox, "close", close_late)
+        await alice.close()
+        assert faults == []
+        async with await again(tmp_path, "alice") as alice:
+            assert await alice.settled(timeout=60)
+            assert inside(alice).steps.look(errands.pending) == []
 
 
 async def test_a_clock_that_is_days_ahead_is_told_and_its_mail_waits(tmp_path: Path) -> None:
