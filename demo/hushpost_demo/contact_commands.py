@@ -16,6 +16,8 @@ from hushpost_demo.who import find_contact, find_knock, short_id, shown_name
 SETTLE_SECONDS_MAX = 10.0
 # Mail that waits comes within a blink after the login; a relay far away needs a few.
 KNOCK_SECONDS_MAX = 5.0
+# Shorter, since mostly nobody knocked: for who has no contact yet and asks for the list.
+FIRST_KNOCK_SECONDS_MAX = 2.0
 _LATER = "The relay has not answered yet; it goes on at your next command, or with hushpost listen."
 
 
@@ -57,6 +59,9 @@ def contacts(place: Place) -> None:
 
 async def _contacts(place: Place) -> None:
     async with await place.open() as client:
+        if not client.contacts():
+            # Whoever just handed out an address looks here whether somebody came.
+            await knock_came(client, None, FIRST_KNOCK_SECONDS_MAX)
         for contact in client.contacts():
             verified = "verified" if contact.verified else "not verified"
             line = f"{short_id(contact)}  {shown_name(contact)}  ({contact.stage}, {verified})"
