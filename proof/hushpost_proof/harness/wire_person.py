@@ -195,7 +195,11 @@ class WirePerson:
             except* _GONE:
                 pass
             self.resent += self.outbox.connection_lost()
-            await _pause()
+            await self.rest()
+
+    async def rest(self) -> None:
+        """Wait before posting again on another connection."""
+        await _pause()
 
     async def _submit(self, link: Link) -> None:
         outbox = self.outbox

@@ -40,10 +40,17 @@ class RovingPerson(WirePerson):
         self.refused = 0
         self.turned_away = 0
         self._chance = chance
+        self._told_to_wait = 0.0
 
     def where(self) -> str:
         """Return any of the relays."""
         return self._chance.choice(self.urls)
+
+    async def rest(self) -> None:
+        """Wait as long as the relay asked that refused last (docs/spec/delivery.md, 3)."""
+        seconds, self._told_to_wait = self._told_to_wait, 0.0
+        await asyncio.sleep(seconds)
+        await super().rest()
 
     async def listen(self) -> None:
         """Read the mailbox for ever, also where a relay says for a while that there is none."""
@@ -67,6 +74,7 @@ class RovingPerson(WirePerson):
             for event in await link.receive():
                 if isinstance(event, Refused):
                     if event.reason in TRANSIENT:
+                        self._told_to_wait = float(event.retry_after)
                         raise EOFError
                     self._take_out((event.request,), What.REFUSED)
                     self.refused += 1

@@ -76,7 +76,7 @@ class Mailboxes:
             self._stalls.begin(route)
             listener.refused(Refusal.RETRY, RETRY_SECONDS)
             return
-        if self._stalls.holds(route):
+        if self._stalls.refuses(route, drop_hash):
             self._figures.failed += 1
             listener.refused(Refusal.RETRY, RETRY_SECONDS)
             return

@@ -12,7 +12,7 @@ from hushpost_store.redis.command import ServerError
 from hushpost_store.redis.keys import mailbox_keys
 from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.shards import Shards
-from hushpost_store.redis.stalls import STALL_SECONDS, Stalls
+from hushpost_store.redis.stalls import DROP_SECONDS_MAX, DROPS_MAX, STALL_SECONDS, Stalls
 from hushpost_store.redis.store import RedisStore
 from hushpost_store.rows import Refusal
 
@@ -20,40 +20,87 @@ ONE, ANOTHER = b"one-mailbox-----", b"another-mailbox-"
 DROPS = mailbox_keys(route("bob"))[1].decode()
 
 
+class _Time:
+    """A clock that tests move, and that counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.asked = 0
+
+    def __call__(self) -> float:
+        self.asked += 1
+        return self.now
+
+
 def test_a_stall_holds_one_slot_for_a_moment() -> None:
     """From the failure on, for as long as a sender is asked to wait, and no other slot."""
-    time = [100.0]
-    stalls = Stalls(lambda: time[0])
-    assert not stalls.holds(ONE)
+    time = _Time()
+    stalls = Stalls(time)
+    assert not stalls.refuses(ONE, b"a")
     stalls.begin(ONE)
-    assert stalls.holds(ONE)
-    assert not stalls.holds(ANOTHER)
-    time[0] += STALL_SECONDS - 0.01
-    assert stalls.holds(ONE)
+    assert stalls.refuses(ONE, b"a")
+    assert not stalls.refuses(ANOTHER, b"b")
+    time.now += STALL_SECONDS - 0.01
     stalls.begin(ANOTHER)
-    time[0] += 0.02
-    assert not stalls.holds(ONE)
-    assert stalls.holds(ANOTHER)
-    time[0] += STALL_SECONDS
-    assert not stalls.holds(ANOTHER)
+    assert stalls.refuses(ONE, b"c")
+    time.now += 0.02
+    assert not stalls.refuses(ONE, b"d")
+    assert stalls.refuses(ANOTHER, b"b")
+    time.now += 2 * STALL_SECONDS
+    assert not stalls.refuses(ANOTHER, b"b")
+
+
+def test_a_burst_that_comes_as_the_stall_ends_is_refused_as_a_whole() -> None:
+    """What follows a refused envelope through its drop is refused too, and others are taken."""
+    time = _Time()
+    stalls = Stalls(time)
+    stalls.begin(ONE)
+    time.now += STALL_SECONDS - 0.01
+    for _ in range(5):
+        assert stalls.refuses(ONE, b"slow sender")
+        time.now += 0.3
+    assert not stalls.refuses(ONE, b"another")
+    time.now += STALL_SECONDS
+    assert not stalls.refuses(ONE, b"slow sender"), "it waited, and begins from the first"
+
+
+def test_who_repeats_without_waiting_is_not_kept_out_for_good() -> None:
+    """However often it comes meanwhile, a drop's stall ends."""
+    time = _Time()
+    stalls = Stalls(time)
+    stalls.begin(ONE)
+    refused = 0
+    while stalls.refuses(ONE, b"hasty"):
+        refused += 1
+        time.now += 0.1
+    assert refused == pytest.approx(DROP_SECONDS_MAX / 0.1, abs=1)
+
+
+def test_drops_that_were_made_up_fill_no_memory() -> None:
+    """Beyond a bound drops are not noted; their slot is stalled all the same."""
+    time = _Time()
+    stalls = Stalls(time)
+    stalls.begin(ONE)
+    assert all(stalls.refuses(ONE, b"%d" % number) for number in range(DROPS_MAX + 1))
+    time.now += STALL_SECONDS - 0.01
+    stalls.begin(ANOTHER)
+    assert stalls.refuses(ONE, b"%d" % 0)
+    time.now += 0.02
+    assert stalls.refuses(ONE, b"%d" % 0)
+    assert not stalls.refuses(ONE, b"%d" % DROPS_MAX)
 
 
 def test_what_ended_costs_nothing_more() -> None:
     """Once the last stall is over nothing is kept of any, whichever slot is asked after."""
-    asked = 0
-
-    def clock() -> float:
-        nonlocal asked
-        asked += 1
-        return 100.0 + (STALL_SECONDS if asked > 2 else 0.0)
-
-    stalls = Stalls(clock)
+    time = _Time()
+    stalls = Stalls(time)
     stalls.begin(ONE)
     stalls.begin(ANOTHER)
-    assert not stalls.holds(b"a-third-mailbox-")
-    assert asked == 3
-    assert not stalls.holds(ONE)
-    assert asked == 3, "who keeps nothing need not ask for the time"
+    time.now += STALL_SECONDS
+    assert not stalls.refuses(b"a-third-mailbox-", b"c")
+    asked = time.asked
+    assert not stalls.refuses(ONE, b"a")
+    assert time.asked == asked, "who keeps nothing need not ask for the time"
 
 
 async def test_what_follows_a_failure_does_not_overtake_it(
