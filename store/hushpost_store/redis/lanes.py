@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from hushpost_store import errors
-from hushpost_store.redis.command import Command
+from hushpost_store.redis.command import Answer, Command, into
 from hushpost_store.redis.node_link import NodeLink
 
 # More than a server reads at once, and less than what it takes for large and reads aside (32 KiB).
@@ -70,6 +70,12 @@ class Lanes:
         """Send zeros each way: what went last stays in the server's buffers of a connection."""
         for link in self._links:
             link.send(Command((b"ECHO", _ZEROS), None, _no_matter))
+
+    async def ask(self, *arguments: bytes | int) -> Answer:
+        """Send a command that concerns no slot. Raises StoreFault."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.send(Command(arguments, None, into(future)))
+        return await future
 
     def send(self, command: Command) -> None:
         """See `NodeLink.send`."""

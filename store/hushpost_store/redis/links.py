@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from functools import partial
 from typing import Final
 
@@ -28,6 +28,10 @@ TEACH_PAUSE_SECONDS: Final = 0.05
 _CLOSE_AGAIN_SECONDS: Final = 0.5
 
 
+# Raises StoreFault where a server may not be used.
+Check = Callable[[Address, Lanes], Awaitable[None]]
+
+
 class Links:
     """`on_absent` is told when no connection to a server came about."""
 
@@ -43,8 +47,10 @@ class Links:
         self._closing: set[asyncio.Task[None]] = set()
         self._taught_at = 0.0
         self._is_closed = False
-        # Set before links are opened: which barrier they keep.
+        # Set before links are opened: which barrier they keep, and who looks at a primary before it
+        # is given anything.
         self.barrier: Barrier | None = None
+        self.check: Check | None = None
 
     async def open(self, address: Address) -> None:
         """Connect. Raises StoreFault."""
@@ -54,6 +60,12 @@ class Links:
             partial(self._lost, address),
         )
         await lanes.open()
+        if self.check is not None and lanes.has_life:
+            try:
+                await self.check(address, lanes)
+            except BaseException:
+                await lanes.close()
+                raise
         lanes.teach()
         self._open[address] = lanes
 

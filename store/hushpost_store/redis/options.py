@@ -33,6 +33,8 @@ class RedisOptions:
     # How many connections a relay has to each server (see `lanes`): sixteen let one sync serve some
     # sixty large envelopes, so that a disk which takes 2 ms for it still keeps 10,000 a second.
     connections_per_server: int = 16
+    # How often a relay looks again at what it looked at when it started.
+    probe_seconds: float = 10.0
     # How far the clocks of relay and servers may be apart: an envelope's end is told in hours, and
     # machines that keep time by NTP agree within a second.
     clocks_apart_seconds_max: float = 60.0

@@ -6,14 +6,16 @@ what must be forgotten, is refused by naming the line of `redis.conf` to change.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from hushpost_store import errors
 from hushpost_store.redis import answers
 from hushpost_store.redis.address import Address
 from hushpost_store.redis.barrier import Barrier
-from hushpost_store.redis.command import ServerError
+from hushpost_store.redis.command import Answer, ServerError
+from hushpost_store.redis.lanes import Lanes
 from hushpost_store.redis.options import Durability, RedisOptions
 from hushpost_store.redis.replication import replicas_of
 from hushpost_store.redis.shards import Shards
@@ -111,15 +113,27 @@ async def probe(shards: Shards, options: RedisOptions) -> Barrier | None:
         if durability is Durability.REPLICATED:
             _refuse_alone(address, replicas, options)
             has_waitaof = has_waitaof and await _has_waitaof(shards, address)
-        # At every durability: what must be forgotten is forgotten by the replicas too.
+        # At every durability: what must be forgotten is forgotten by the replicas too. And in a
+        # cluster each of them may be the primary in a moment.
         for replica in replicas:
-            if durability is Durability.REPLICATED:
+            if durability is Durability.REPLICATED or shards.is_cluster:
                 _refuse(replica, unfit(await _settings(shards, replica), durability), durability)
             else:
                 await refuse_unfit(shards, replica, durability, is_copied=True)
     if durability is not Durability.REPLICATED:
         return None
     return Barrier(options.replicas_min, int(options.replica_seconds_max * 1000), has_waitaof)
+
+
+async def require_fit(
+    options: RedisOptions, address: Address, lanes: Lanes, *, is_cluster: bool
+) -> None:
+    """Look at a primary that was just connected to. Raises ServerUnfit.
+
+    It may have been started anew with other settings, taken over, or be new in the cluster.
+    """
+    settings = await _asked(lanes.ask)
+    _refuse(address, unfit(settings, options.durability, is_copied=is_cluster), options.durability)
 
 
 async def refuse_unfit(
@@ -154,9 +168,13 @@ async def _has_waitaof(shards: Shards, address: Address) -> bool:
 
 
 async def _settings(shards: Shards, address: Address) -> dict[str, str]:
+    return await _asked(partial(shards.ask_server, address))
+
+
+async def _asked(ask: Callable[..., Awaitable[Answer]]) -> dict[str, str]:
     names = [name.encode() for name in _ASKED]
     try:
-        answer = await shards.ask_server(address, b"CONFIG", b"GET", *names)
+        answer = await ask(b"CONFIG", b"GET", *names)
     except ServerError as fault:
         raise ServerUnfit(
             "the relay may not ask Redis for its configuration: allow its user CONFIG GET"

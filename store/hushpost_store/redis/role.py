@@ -1,13 +1,18 @@
 """Whether what the URL names is what a relay can work with: a primary, or a cluster's member.
 
-Connecting succeeds to a replica and to a Sentinel as well; the first write would fail, and later.
+Connecting succeeds to a replica and to a Sentinel as well, to a server that is too old, and as a
+user who may do too little; the first write would fail, and later.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from hushpost_store import errors
 from hushpost_store.redis import answers
 from hushpost_store.redis.address import Address
+from hushpost_store.redis.command import CommandRefused
+from hushpost_store.redis.scripts import all_scripts
 from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.url import RedisUrl
 
@@ -38,6 +43,32 @@ async def refuse_wrong_server(shards: Shards, url: RedisUrl) -> None:
         raise WrongServer(
             f"Redis at {place} is a replica of {primary} and takes no mail: name that one"
         )
+
+
+async def refuse_unable(shards: Shards) -> None:
+    """Try at every primary what relays need and others do not. Raises WrongServer, StoreFault."""
+    for address in shards.primaries:
+        place = f"{address.host}:{address.port}"
+        version = (await _info(shards, address, b"server")).get("redis_version", "")
+        if not version.partition(".")[0].isdecimal() or int(version.partition(".")[0]) < _OLDEST:
+            raise WrongServer(
+                f"Redis at {place} has version {version[:20] or 'unknown'}, and relays need"
+                f" {_OLDEST}.0 or newer, or Valkey"
+            )
+        try:
+            await shards.ask_server(address, b"SCRIPT", b"LOAD", all_scripts()["look"].text)
+        except CommandRefused:
+            raise WrongServer(f"Redis at {place} {_TOO_LITTLE.format('load scripts')}") from None
+    try:
+        await shards.ask(_CHANNEL, b"SPUBLISH", _CHANNEL, b"")
+    except CommandRefused:
+        raise WrongServer(f"Redis {_TOO_LITTLE.format('use the channels {*}:wake')}") from None
+
+
+# Sharded channels, flags of scripts, and functions of theirs came with it.
+_OLDEST: Final = 7
+_CHANNEL: Final = b"{hushpost}:wake"
+_TOO_LITTLE: Final = "does not let the relay's user {}: docs/operating.md says what it needs"
 
 
 async def _info(shards: Shards, address: Address, section: bytes) -> dict[str, str]:

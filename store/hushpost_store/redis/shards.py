@@ -29,7 +29,7 @@ from hushpost_store.redis.command import (
     into,
 )
 from hushpost_store.redis.connection import slot_of
-from hushpost_store.redis.links import Links
+from hushpost_store.redis.links import Check, Links
 from hushpost_store.redis.lookout import Lookout
 from hushpost_store.redis.node_link import NodeLink
 from hushpost_store.redis.options import RedisOptions
@@ -95,6 +95,10 @@ class Shards:
     @barrier.setter
     def barrier(self, barrier: Barrier | None) -> None:
         self._links.barrier = barrier
+
+    def check_with(self, check: Check) -> None:
+        """Have each primary looked at that is connected to from now on, before it is used."""
+        self._links.check = check
 
     @property
     def is_cluster(self) -> bool:

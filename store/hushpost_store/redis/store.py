@@ -12,14 +12,16 @@ from hushpost_store.interface import LoginWatcher, SubmissionListener
 from hushpost_store.quotas import Quotas
 from hushpost_store.redis import migration_mark, service_mark
 from hushpost_store.redis.accounts import Accounts
+from hushpost_store.redis.address import Address
 from hushpost_store.redis.aof_rewriter import AofRewriter
 from hushpost_store.redis.clocks import ClocksApart, refuse_wrong_clock
 from hushpost_store.redis.figures import Figures
+from hushpost_store.redis.lanes import Lanes
 from hushpost_store.redis.mailboxes import Mailboxes
 from hushpost_store.redis.options import RedisOptions
-from hushpost_store.redis.probe import probe
+from hushpost_store.redis.probe import ServerUnfit, probe, require_fit
 from hushpost_store.redis.reach import reach
-from hushpost_store.redis.role import refuse_wrong_server
+from hushpost_store.redis.role import refuse_unable, refuse_wrong_server
 from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.sweeping import StoreSweep
 from hushpost_store.redis.tally import Tally
@@ -67,6 +69,7 @@ class RedisStore:
     def _reset(self) -> None:
         options = self._options
         self._shards = Shards(self._url, options)
+        self._probe_at = 0.0
         self._rewriter = AofRewriter(self._shards, options, self._clock)
         self._figures = Figures(on_deleted=self._rewriter.deleted)
         self._wake_ups = WakeUps(self._shards, self._url, options)
@@ -87,7 +90,9 @@ class RedisStore:
         try:
             await self._shards.open()
             await refuse_wrong_server(self._shards, self._url)
+            await refuse_unable(self._shards)
             self._shards.barrier = await probe(self._shards, self._options)
+            self._shards.check_with(self._require_fit)
             if self._shards.barrier is not None:
                 await self._shards.reopen()
             await migration_mark.take_over(self._shards)
@@ -133,6 +138,7 @@ class RedisStore:
         """See `Shared`."""
         await reach(self._shards, self._options)
         self._figures.reached()
+        await self._probe_again()
 
     # Accounts and prekeys
 
@@ -288,6 +294,22 @@ class RedisStore:
         raise errors.BackupUnsupported("a Redis store has replicas instead of backups")
 
     # -- inner ----------------------------------------------------------------------------------
+
+    async def _require_fit(self, address: Address, lanes: Lanes) -> None:
+        is_cluster = self._shards.is_cluster
+        await require_fit(self._options, address, lanes, is_cluster=is_cluster)
+
+    async def _probe_again(self) -> None:
+        """Look now and then whether somebody changed a setting. Raises ServerUnfit."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._probe_at:
+            try:
+                await probe(self._shards, self._options)
+            except ServerUnfit:
+                raise  # and looked at each time, until it is mended
+            except errors.StoreFault:
+                pass  # a replica is away, on which nothing depends
+            self._probe_at = now + self._options.probe_seconds
 
     async def _refuse_wrong_clock(self) -> None:
         await refuse_wrong_clock(

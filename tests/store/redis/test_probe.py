@@ -1,16 +1,22 @@
 """A server that would break a promise is refused by the line to change."""
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hushpost_demo.redis_servers import KEEPS, cli, redis_server
+from hushpost_demo.redis_servers import KEEPS, RedisCluster, cli, redis_server
+from hushpost_store.conformance import envelope, post, with_drops
+from hushpost_store.errors import StoreFault
 from hushpost_store.redis.options import Durability, RedisOptions
 from hushpost_store.redis.probe import ServerUnfit, probe, unfit
 from hushpost_store.redis.shards import Shards
+from hushpost_store.redis.stalls import STALL_SECONDS
 from hushpost_store.redis.store import RedisStore
 from hushpost_store.redis.url import RedisUrl
+from hushpost_store.rows import Refusal
 
-from tests.store.redis.conftest import follows
+from tests.store.redis.conftest import empty, follows, opened
 
 SPOILT = {
     "appendonly": "no",
@@ -100,6 +106,60 @@ async def test_a_primary_without_replica_keeps_nothing_replicated(tmp_path: Path
             await cli("-p", port, "config", "set", "appendfsync", "always")
             await store.open()
             await store.close()
+
+
+async def test_a_setting_that_is_changed_under_a_relay_is_noticed(tmp_path: Path) -> None:
+    """Whoever asks whether the servers are well is told the line, until it is as it was."""
+    async with redis_server(tmp_path) as server:
+        store = RedisStore(replace(RedisOptions(server.url), probe_seconds=0.0))
+        await store.open()
+        await store.reach()
+        port = str(server.port)
+        await cli("-p", port, "config", "set", "appendfsync", "everysec")
+        for _ in range(2):
+            with pytest.raises(ServerUnfit, match="appendfsync always"):
+                await store.reach()
+        await cli("-p", port, "config", "set", "appendfsync", "always")
+        await store.reach()
+        await store.close()
+
+
+async def test_a_server_that_comes_back_with_other_settings_is_given_no_mail(
+    tmp_path: Path,
+) -> None:
+    """A setting that was made for one life alone is missed before anything is accepted."""
+    async with redis_server(tmp_path) as server:
+        store = await opened(server.url)
+        await with_drops(store, "alice")
+        assert (await post(store, envelope("alice", 1))).reason is None
+        server.kill()
+        server.settings = {**KEEPS, "appendfsync": "everysec"}
+        await server.start()
+        for number in (1, 2):
+            assert (await post(store, envelope("alice", number))).reason is Refusal.RETRY
+            with pytest.raises(StoreFault, match="appendfsync always"):
+                await store.reach()
+        await cli("-p", str(server.port), "config", "set", "appendfsync", "always")
+        await asyncio.sleep(STALL_SECONDS)
+        assert (await post(store, envelope("alice", 2))).reason is None
+        await store.close()
+
+
+async def test_whoever_may_take_over_keeps_what_a_primary_keeps(
+    running_cluster: RedisCluster,
+) -> None:
+    """In a cluster a replica is the primary in a moment, whatever durability was chosen."""
+    await empty(running_cluster.url)
+    replica = str(running_cluster.servers[-1].port)
+    store = RedisStore(RedisOptions(running_cluster.url))
+    await cli("-p", replica, "config", "set", "appendfsync", "everysec")
+    try:
+        with pytest.raises(ServerUnfit, match=f"{replica}.*\n.*appendfsync always"):
+            await store.open()
+    finally:
+        await cli("-p", replica, "config", "set", "appendfsync", "always")
+    await store.open()
+    await store.close()
 
 
 async def test_a_replica_that_forgets_nothing_is_refused_at_every_durability(

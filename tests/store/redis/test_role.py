@@ -21,6 +21,7 @@ from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.role import WrongServer
 from hushpost_store.redis.store import RedisStore
 
+from tests.store.redis.acting_server import ActingServer, Asked, acting, bulk
 from tests.store.redis.conftest import follows, opened
 from tests.waiting import until
 
@@ -89,6 +90,30 @@ async def test_several_servers_without_a_cluster_are_refused(tmp_path: Path) -> 
     async with redis_server(tmp_path / "a", KEEPS) as one, redis_server(tmp_path / "b") as other:
         url = f"redis://127.0.0.1:{one.port},127.0.0.1:{other.port}"
         await refused(url, "names 2 servers")
+
+
+async def test_a_server_that_is_too_old_is_named() -> None:
+    """Its version is said, and that of a server that says none is not guessed."""
+    for said, words in ((b"6.2.6", r"version 6\.2\.6, and relays need 7\.0"), (b"", "unknown")):
+        info = bulk(b"redis_version:%s\r\n" % said)
+
+        def old(asked: Asked, info: bytes = info) -> bytes | None:
+            return info if asked == [b"INFO", b"server"] else None
+
+        async with acting(ActingServer(old)) as server:
+            await refused(f"redis://127.0.0.1:{server.port}", words)
+
+
+async def test_a_user_that_may_do_too_little_is_told_so(tmp_path: Path) -> None:
+    """Without its channels mail would come late, and without scripts not at all."""
+    async with redis_server(tmp_path) as server:
+        url = f"redis://u:p@127.0.0.1:{server.port}"
+        for rules, words in (
+            (("~*", "resetchannels", "+@all"), "does not let the relay's user use the channels"),
+            (("~*", "&*", "+@all", "-script"), "does not let the relay's user load scripts"),
+        ):
+            await cli("-p", str(server.port), "acl", "setuser", "u", "reset", "on", ">p", *rules)
+            await refused(url, words)
 
 
 async def test_a_member_of_a_cluster_leads_to_all(running_cluster: RedisCluster) -> None:
