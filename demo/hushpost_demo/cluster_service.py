@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from hushpost_demo.balancer import Balancer
+from hushpost_demo.bound_processes import bound
 from hushpost_demo.errors import RedisMissing
 from hushpost_demo.redis_servers import (
     RedisAbsent,
@@ -60,7 +61,7 @@ async def cluster_service(folder: Path) -> AsyncGenerator[ClusterService]:
     """Start everything, and end it with the block. Raises RedisMissing, RelayNotStarted."""
     try:
         async with (
-            redis_cluster(folder / "redis") as cluster,
+            redis_cluster(folder / "redis", before=bound()) as cluster,
             Balancer() as front,
         ):
             settings = {

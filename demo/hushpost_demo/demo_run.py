@@ -16,9 +16,9 @@ from hushpost_demo.relay_process import RelayProcess
 from hushpost_demo.stage import Stage
 from hushpost_demo.story import Story
 
-# A closed window says SIGHUP, where there is such a thing.
 CLUSTER_RUN: Final = "hushpost_demo.cluster_run"
-ENDINGS: Final = (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
+# A closed window says SIGHUP, where there is such a thing.
+ENDINGS: Final = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
 
 
 class ClusterPlayer(Protocol):
@@ -74,13 +74,23 @@ def _folder(*, keep: bool) -> Generator[Path]:
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Generator[None]:
-    """Have a termination or a closed window unwind the run like Ctrl-C: no relay stays behind."""
+    """Have Ctrl-C, a termination or a closed window unwind the run: no relay stays behind.
+
+    The first one does; the next ones change nothing, since they would break the clearing away off.
+    """
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
+    told: list[bool] = []
+
+    def tell() -> None:
+        if not told:
+            task.cancel()
+        told.append(True)
+
     try:
         for number in ENDINGS:
-            loop.add_signal_handler(number, task.cancel)
+            loop.add_signal_handler(number, tell)
     except RuntimeError:  # Windows, or not the main thread
         yield
         return

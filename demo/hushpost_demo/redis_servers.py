@@ -207,11 +207,15 @@ async def redis_cluster(
     primaries: int = 3,
     replicas: int = 1,
     settings: Mapping[str, str] = KEEPS,
+    before: tuple[str, ...] = (),
 ) -> AsyncGenerator[RedisCluster]:
-    """Run a cluster with so many replicas for each primary, and wait until it is whole."""
+    """Run a cluster with so many replicas for each primary, and wait until it is whole.
+
+    `before` stands before the command of each.
+    """
     count = primaries * (1 + replicas)
     servers = [
-        RedisServer(folder / str(port), port, in_cluster(settings, port))
+        RedisServer(folder / str(port), port, in_cluster(settings, port), before=before)
         for port in free_ports(count)
     ]
     with ExitStack() as stack:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from hushpost_demo.bound_processes import bound
 from hushpost_demo.errors import RelayNotStarted
 
 # Half a second on an idle machine; a busy one gets a hundred times that.
@@ -78,13 +79,17 @@ class RelayProcess:
         return process.pid if process is not None and process.returncode is None else None
 
     async def start(self) -> None:
-        """Start it and wait until it listens; raises `RelayNotStarted` with what it said."""
+        """Start it and wait until it listens; raises `RelayNotStarted` with what it said.
+
+        Interrupted on the way, it leaves no process.
+        """
         self._temporary.mkdir(parents=True, exist_ok=True)
         # Empty, in place of the one that an operator on this machine may have.
         self._configuration.touch()
         port = _free_port() if self._address is None else self._address.port
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
+                *bound(),
                 *self._arguments(port),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
@@ -93,7 +98,11 @@ class RelayProcess:
                 # Ctrl-C belongs to the demo, which stops its relay itself.
                 start_new_session=True,
             )
-        self._address = await self._first_line(self._process)
+        try:
+            self._address = await self._first_line(self._process)
+        except asyncio.CancelledError:  # nobody who could end it knows of it yet
+            self.kill()
+            raise
 
     def kill(self) -> None:
         """End it by signal 9: no goodbye, nothing flushed."""

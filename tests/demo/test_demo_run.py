@@ -13,6 +13,7 @@ from hushpost_demo import demo_run
 from hushpost_demo.demo_run import run_demo
 from hushpost_demo.errors import FactFailed, RedisMissing
 from hushpost_demo.person import Person
+from hushpost_demo.relay_process import RelayProcess
 from hushpost_demo.relay_view import RelayView
 from hushpost_demo.stage import JsonStage, View
 
@@ -43,7 +44,7 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("by_signal", [signal.SIGTERM, signal.SIGHUP, None])
+@pytest.mark.parametrize("by_signal", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, None])
 async def test_nothing_is_left_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_signal: signal.Signals | None
 ) -> None:
@@ -51,6 +52,27 @@ async def test_nothing_is_left_behind(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     stage = Interrupted(by_signal=by_signal)
     with pytest.raises((asyncio.CancelledError, FactFailed)):
+        await asyncio.create_task(run_demo(stage))
+    assert stage.pid > 0
+    assert not is_alive(stage.pid)
+    assert os.listdir(tmp_path) == []
+
+
+async def test_who_is_impatient_breaks_nothing_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second Ctrl-C, while everything is cleared away, leaves neither relay nor folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    stage = Interrupted(by_signal=signal.SIGINT)
+    stop = RelayProcess.stop
+
+    async def stop_under_fire(relay: RelayProcess) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(0.01)
+        await stop(relay)
+
+    monkeypatch.setattr(RelayProcess, "stop", stop_under_fire)
+    with pytest.raises(asyncio.CancelledError):
         await asyncio.create_task(run_demo(stage))
     assert stage.pid > 0
     assert not is_alive(stage.pid)

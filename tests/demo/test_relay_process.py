@@ -1,5 +1,6 @@
 """Tests of the demo's relay process: a real one, killed and started again."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -43,6 +44,20 @@ async def test_a_relay_that_does_not_start_is_told(tmp_path: Path) -> None:
     with pytest.raises(RelayNotStarted, match="cannot be used"):
         await relay.start()
     assert relay.pid is None
+
+
+async def test_a_start_that_is_interrupted_leaves_no_process(tmp_path: Path) -> None:
+    """Ctrl-C comes before anybody but this knows of the relay."""
+    relay = RelayProcess(tmp_path)
+    starting = asyncio.create_task(relay.start())
+    async with asyncio.timeout(30):
+        while relay.pid is None:  # noqa: ASYNC110 - a process of its own
+            await asyncio.sleep(0.001)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    async with asyncio.timeout(30):
+        assert await relay.ended() == -9
 
 
 async def test_before_the_first_start(tmp_path: Path) -> None:
