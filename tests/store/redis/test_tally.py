@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -148,17 +147,8 @@ async def test_renewing_draws_one_generation_for_all(
     await other.close()
 
 
-def _off_by(seconds: float) -> Callable[[], float]:
-    return lambda: time.time() + seconds
-
-
-async def test_a_wrong_clock_neither_opens_nor_sweeps(shards: Shards, single_url: str) -> None:
-    """An hour apart is refused in both directions, and seconds are not."""
-    for seconds in (-3_600.0, 3_600.0):
-        with pytest.raises(clocks.ClocksApart, match="seconds apart"):
-            await clocks.refuse_wrong_clock(shards, _off_by(seconds), 60.0)
-    for seconds in (-5.0, 0.0, 5.0):
-        await clocks.refuse_wrong_clock(shards, _off_by(seconds), 60.0)
+async def test_a_wrong_clock_neither_opens_nor_sweeps(single_url: str) -> None:
+    """By it nothing is deleted where a store is open, and no store opens."""
     drift = [0.0]
     options = replace(RedisOptions(single_url), node="node-z")
     store = RedisStore(options, QUOTAS, machine_clock=lambda: time.time() + drift[0])
