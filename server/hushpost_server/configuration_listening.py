@@ -75,5 +75,7 @@ class ListeningSettings(BaseModel):
             try:
                 parse_host(self.public_host)
             except WireError as error:
-                raise ValueError(f"public_host: {error}") from None
+                raise ValueError(
+                    f"public_host: {error}; write it as relay.example or relay.example:443"
+                ) from None
         return self

@@ -176,6 +176,8 @@ class RelayServer:
         host, port = configuration.listen_host, configuration.listen_port
         try:
             return await reception.listen(host, port, context)
+        except UnicodeError:  # the system of names has no room for it
+            raise ListenRefused(f"{host} is no name of a host: correct listen_host") from None
         except OSError as error:
             reason = {
                 errno.EADDRINUSE: "is taken by another program: choose another listen_port, or stop"

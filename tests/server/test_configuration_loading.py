@@ -52,6 +52,7 @@ def test_arguments_win_over_environment_and_environment_over_file(
         ("ping_interval_seconds", 0, "allowed: 1 to 3600"),
         ("refusal_tick_milliseconds", 5000, "allowed: 1 to 1000"),
         ("public_host", "Relay.Example", "lower case"),
+        ("public_host", "https://relay.example", "write it as relay.example or"),
         ("drop_bytes_max", limits.MAILBOX_BYTES_MAX + 1, "must not be above mailbox_bytes_max"),
     ],
 )

@@ -103,6 +103,13 @@ async def test_a_foreign_address_is_told(clock: ManualClock) -> None:
         await RelayServer(configuration, clock=clock).start()
 
 
+@pytest.mark.parametrize("host", ["..", "a" * 64 + ".example"])
+async def test_what_is_no_name_is_refused_in_words(host: str) -> None:
+    """A listen_host that cannot even be asked for is the operator's to correct."""
+    with pytest.raises(ListenRefused, match="correct listen_host"):
+        await RelayServer(quiet(listen_host=host, behind_proxy=True)).start()
+
+
 async def test_plain_ws_beyond_loopback_is_refused(clock: ManualClock) -> None:
     """Without TLS or a proxy the relay does not start where others could listen in."""
     with pytest.raises(TransportUnsafe, match="tls_certificate"):
