@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +31,6 @@ from hushpost_demo.redis_servers import (
 )
 
 from hushpost_proof.claim import Effort, Row
-from hushpost_proof.harness.journal import What, read_histories
 from hushpost_proof.harness.lives import nursery
 from hushpost_proof.redis_faults.cluster_faults import ClusterFaults
 from hushpost_proof.redis_faults.crowd import (
@@ -41,6 +40,13 @@ from hushpost_proof.redis_faults.crowd import (
     Figures,
     Side,
     crowd,
+)
+from hushpost_proof.redis_faults.cut_account import (
+    MAY_LOSE,
+    Account,
+    account_of,
+    control,
+    row_of,
 )
 from hushpost_proof.redis_faults.islands import HERE, THERE, THERE_FOR_US, Island, island
 from hushpost_proof.redis_faults.service import Node, service
@@ -58,40 +64,7 @@ LONG_TIMES: Final = 8
 STAY_SECONDS: Final = (8.0, 10.0)
 # The first primary's share of three; `redis-cli --cluster create` gives them out in this order.
 SLOTS_OF_THE_FIRST: Final = (0, 5460)
-# For which durability what the island accepted may be lost.
-MAY_LOSE: Final = "synced"
 RELAYS: Final = {"synced": ("s-there", "s-here"), "replicated": ("r-there", "r-here")}
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What one durability went through in one cut. Times are seconds after the cut.
-
-    `there`: accepted by the relay on the island, after the cut and before it was joined again.
-    """
-
-    durability: str
-    figures: Figures
-    there: int
-    there_lost: int
-    last_there: float
-    others_lost: int
-
-    def told(self) -> str:
-        """Return the account in a sentence."""
-        window = f", the last {self.last_there:.1f} s after the cut" if self.there else ""
-        return (
-            f"{self.figures.told()}; accepted on the island during the cut {self.there}{window};"
-            f" of these lost {self.there_lost}, of all others lost {self.others_lost}"
-        )
-
-    @property
-    def holds(self) -> bool:
-        """Whether nothing doubled, and only what may be lost was: what `synced` took cut off."""
-        figures = self.figures
-        kept = self.durability == MAY_LOSE or not figures.lost
-        clean = not (figures.doubled or figures.other or self.others_lost)
-        return clean and kept and None not in figures.recovered and figures.received > 0
 
 
 class Disturbed(Exception):
@@ -104,16 +77,11 @@ async def prove(effort: Effort, more: Mapping[str, str] | None = None) -> list[R
     accounts: list[Account] = []
     for number in range(times):
         accounts += await _cut(effort.folder / f"{number}", effort.seed + number, more or {})
-    return [
-        _row(durability, [one for one in accounts if one.durability == durability])
+    rows = [
+        row_of(durability, [one for one in accounts if one.durability == durability], CUT_SECONDS)
         for durability in RELAYS
     ]
-
-
-def _row(durability: str, accounts: Sequence[Account]) -> Row:
-    tried = f"a primary, its relays and clients cut off for {CUT_SECONDS:g} s, {durability}"
-    found = "\n".join(one.told() for one in accounts)
-    return Row(tried, len(accounts), found, all(one.holds for one in accounts))
+    return [*rows, control(accounts)]
 
 
 async def _cut(place: Path, seed: int, more: Mapping[str, str]) -> list[Account]:
@@ -158,7 +126,7 @@ async def _cut_once(folder: Path, seed: int, more: Mapping[str, str]) -> list[Ac
         await asyncio.sleep(FAIR_SECONDS)
         settled = await asyncio.gather(*(_settled(*one) for one in crowds.items()))
         return [
-            _account(durability, figures, folder / durability, cut, joined)
+            account_of(durability, figures, folder / durability, cut, joined)
             for durability, figures in zip(crowds, settled, strict=True)
         ]
 
@@ -219,26 +187,6 @@ def _sides(there: tuple[str, ...], here: tuple[str, ...]) -> list[Side]:
         return Side(name, left, 2, STAY_SECONDS, right, SLOTS_OF_THE_FIRST)
 
     return [side("island", there, there), side("mainland", here, here), side("both", there, here)]
-
-
-def _account(durability: str, figures: Figures, folder: Path, cut: float, joined: float) -> Account:
-    posted_there = ("island-", "both-left")
-    accepted: dict[str, float] = {}
-    for life in read_histories(folder / "history"):
-        for event in life.events:
-            at = event.at / 1e9
-            from_there = life.client.startswith(posted_there)
-            if event.what is What.ACCEPTED and from_there and cut <= at < joined:
-                accepted[event.message_id] = at - cut
-    lost = {one.message_id for one in figures.report.findings if "lost:" in one.fault}
-    return Account(
-        durability,
-        figures,
-        there=len(accepted),
-        there_lost=len(lost & accepted.keys()),
-        last_there=max(accepted.values(), default=0.0),
-        others_lost=len(lost - accepted.keys()),
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
