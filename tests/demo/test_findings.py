@@ -2,9 +2,14 @@
 
 import io
 import json
+from types import SimpleNamespace
+from typing import cast as typed_as
 
+import pytest
+from hushpost_demo.cast import Cast
+from hushpost_demo.errors import FactFailed
 from hushpost_demo.evidence import Control, Hunt
-from hushpost_demo.findings import tell_control, tell_hunt
+from hushpost_demo.findings import tell_control, tell_hunt, tell_meeting, tell_nothing_lost
 from hushpost_demo.leak_scan import Finding, Report
 from hushpost_demo.stage import JsonStage
 
@@ -44,3 +49,32 @@ def test_a_blind_scan_is_no_success() -> None:
     fact = told(Control(("plain", "hex"), ("plain",)))
     assert fact["ok"] is False
     assert fact["text"] == "Planted on purpose in Redis: 2 leaks. Found: 1."
+
+
+def test_a_meeting_is_told_by_address_and_number() -> None:
+    """What people read, and the same for scripts."""
+    address = "relay.example/abcdef"
+    bob = SimpleNamespace(client=SimpleNamespace(address=address))
+    out = io.StringIO()
+    pair = SimpleNamespace(bob=bob, safety_number=lambda: "12345 67890")
+    tell_meeting(JsonStage(out), typed_as("Cast", pair))
+    first, second = map(json.loads, out.getvalue().splitlines())
+    assert first["text"].endswith(f"on his card: {address}")
+    assert first["address"] == address
+    assert second["text"] == "Both apps show the same safety number: 12345 67890"
+    assert second["safety_number"] == "12345 67890"
+
+
+def test_only_what_arrived_is_told() -> None:
+    """The number of messages, once all are there; where one is lost the demo ends instead."""
+
+    def lost() -> int:
+        raise FactFailed("it is not so")
+
+    out = io.StringIO()
+    tell_nothing_lost(JsonStage(out), typed_as("Cast", SimpleNamespace(check_heard=lambda: 7)))
+    assert "All 7 messages arrived: none lost" in json.loads(out.getvalue())["text"]
+    out = io.StringIO()
+    with pytest.raises(FactFailed):
+        tell_nothing_lost(JsonStage(out), typed_as("Cast", SimpleNamespace(check_heard=lost)))
+    assert out.getvalue() == ""

@@ -71,8 +71,6 @@ def test_a_cluster_is_told_whole(tmp_path: Path) -> None:
     alice, bob = Person("Alice", "A", tmp_path), Person("Bob", "B", tmp_path)
     JsonStage(out).frame(alice, cluster_view(), bob)
     service = json.loads(out.getvalue())["service"]
-    assert cluster_view().queued == 2
-    assert cluster_view().node("B").accepted == 9
     assert [(relay["name"], relay["pid"]) for relay in service["relays"]] == [
         ("A", None),
         ("B", 12),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import warnings
 from pathlib import Path
 
 import pytest
 from hushpost_server import config_command
-from hushpost_server.command import BROKEN_PIPE_STATUS, main
+from hushpost_server.command import BROKEN_PIPE_STATUS, main, script
 
 from tests.server.locked_out import locked_out
 from tests.server.relay_command import COMMAND, environment
@@ -17,6 +19,8 @@ from tests.server.relay_command import COMMAND, environment
 SECRET = "alice@example.org"
 FAILING = f"""
 import sys
+import threading
+import warnings
 from hushpost_server import command, config_command
 
 def fail(_arguments):
@@ -116,3 +120,19 @@ def test_what_the_user_may_not_touch_is_named(
     told = capsys.readouterr().err
     assert f"{folder}" in told
     assert "run it as the user whose relay it is" in told
+
+
+def test_a_process_of_its_own_prints_no_traceback_and_has_the_commands_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What stands behind `hushpost-relay`: hooks for what nobody caught, then the command."""
+    for module, hook in ((sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook")):
+        monkeypatch.setattr(module, hook, getattr(module, hook))  # put back afterwards
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    monkeypatch.setattr(sys, "argv", ["hushpost-relay", "config", "--reference"])
+    assert script() == 0
+    assert "listen_port" in capsys.readouterr().out
+    sys.excepthook(LookupError, LookupError(SECRET), None)
+    told = capsys.readouterr().err
+    assert "unhandled origin=program error=LookupError" in told
+    assert SECRET not in told

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+import secrets
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hushpost_demo.redis_servers import RedisServer, free_ports, is_installed
 from hushpost_server.command import main
+from hushpost_server.identity import load_identity, new_identity, save_identity
+
+from tests.conftest import require_or_skip
 
 
 def test_identity_is_shown_rotated_and_renewed_only_when_lost(
@@ -27,3 +35,81 @@ def test_identity_is_shown_rotated_and_renewed_only_when_lost(
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == second
     assert shown[1].endswith(first)
+
+
+@pytest.fixture
+def redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[RedisServer]:
+    """Run an empty server, and name it and a host in the environment."""
+    require_or_skip(is_installed(), "Redis is not installed: apt-get install redis-server")
+    server = RedisServer(tmp_path / "redis", free_ports(1)[0])
+    asyncio.run(server.start())
+    monkeypatch.setenv("HUSHPOST_RELAY_STORE", "redis")
+    monkeypatch.setenv("HUSHPOST_RELAY_REDIS_URL", server.url)
+    monkeypatch.setenv("HUSHPOST_RELAY_PUBLIC_HOST", "relay.test")
+    yield server
+    server.kill()
+
+
+def made(folder: Path) -> str:
+    """Make an identity in a folder and return its key."""
+    save_identity(folder, new_identity(secrets.token_bytes))
+    identity = load_identity(folder)
+    assert identity is not None
+    return identity.public_key.hex()
+
+
+def test_what_is_claimed_is_said_and_whom_it_replaces(
+    tmp_path: Path, redis: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first claim, the same again, and another relay's: only that one displaces somebody."""
+    folders = [tmp_path / name for name in ("one", "two")]
+    told: list[str] = []
+    keys: list[str] = []
+    for folder in folders:
+        folder.mkdir(mode=0o700)
+        keys.append(made(folder))
+    for folder in (folders[0], folders[0], folders[1]):
+        assert main(["identity", "claim", "--data-folder", str(folder)]) == 0
+        answer = capsys.readouterr()
+        assert "start the relays, each with this identity.json and public_host" in answer.err
+        told.append(answer.out.strip())
+    first = f"relay.test with {keys[0]}"
+    assert told == [first, first, f"relay.test with {keys[1]}, in place of {first}"]
+
+
+def test_a_rotation_beside_other_relays_says_to_stop_them_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Redis itself is not asked: the operator copies the file before any relay starts."""
+    monkeypatch.setenv("HUSHPOST_RELAY_STORE", "redis")
+    monkeypatch.setenv("HUSHPOST_RELAY_REDIS_URL", "redis://127.0.0.1:1")
+    before = made(tmp_path)
+    assert main(["identity", "rotate", "--data-folder", str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    assert told.out.strip() != before
+    assert "copy identity.json to every relay on this Redis, stop all of them" in told.err
+
+
+@pytest.mark.parametrize(
+    ("store", "host", "said"),
+    [
+        ("sqlite", "relay.test", "nothing to claim"),
+        ("redis", "", "public_host is not set"),
+        ("redis", "relay.test", "no identity in .* to claim with"),
+    ],
+)
+def test_there_must_be_something_to_claim_with(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    store: str,
+    host: str,
+    said: str,
+) -> None:
+    """A shared store, a host and an identity: each absence is told before Redis is asked."""
+    monkeypatch.setenv("HUSHPOST_RELAY_STORE", store)
+    monkeypatch.setenv("HUSHPOST_RELAY_PUBLIC_HOST", host)
+    monkeypatch.setenv("HUSHPOST_RELAY_REDIS_URL", "redis://127.0.0.1:1")
+    assert main(["identity", "claim", "--data-folder", str(tmp_path)]) == 1
+    assert re.search(said, capsys.readouterr().err)
