@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode as b64encode
+from collections import Counter
 from collections.abc import AsyncGenerator
 
 import pytest
 from hushpost_store import Quotas, errors
 from hushpost_store.admission import HOUR_SECONDS
 from hushpost_store.conformance.stage import NOW, account, digest, route
-from hushpost_store.redis import onlooker
+from hushpost_store.redis import answers, onlooker
+from hushpost_store.redis.arrival import every_key
 from hushpost_store.redis.keys import account_keys, mailbox_keys
 from hushpost_store.redis.onlooker import damaged_parts, held_account, looked_into
 from hushpost_store.redis.options import RedisOptions
@@ -45,6 +48,38 @@ async def test_an_account_is_given_with_all_its_keys(shards: Shards) -> None:
     assert keys <= known
     assert len(keys) == len([key for key in known if await shards.ask(*_exists(key))])
     assert (held.keys_of_nobody, held.relays) == (0, 0)
+
+
+async def test_what_redis_has_of_an_account_is_in_its_keys_alone(shards: Shards) -> None:
+    """Ids, keys and routes stand nowhere else, in any form; one that does would be found."""
+    assert await _elsewhere(shards) == []
+    other = account_keys(account("alice").account_id)[5]
+    await shards.ask(other, b"HSET", other, b"1" + bytes(16), BOB.devices[1].route.hex().encode())
+    assert await _elsewhere(shards) == [other]
+
+
+async def _elsewhere(shards: Shards) -> list[bytes]:
+    """Return the keys with anything of the account that are not produced for it, whole."""
+    held = await held_account(shards, BOB.account_id)
+    produced = Counter(row.key.encode() for part in held.keys for row in part.rows)
+    said = [BOB.account_id]
+    for device in BOB.devices:
+        said += [device.device_id, device.device_key, device.route]
+    forms = [form for part in said for form in (part, part.hex().encode(), b64encode(part)[:-4])]
+    found: list[bytes] = []
+    async for keys in every_key(shards):
+        for key in keys:
+            kind = answers.blob(await shards.ask(key, b"TYPE", key))
+            if kind == b"string":
+                parts = [answers.blob(await shards.ask(key, b"GET", key))]
+            else:
+                whole = (b"HGETALL", key) if kind == b"hash" else (b"ZRANGE", key, 0, -1)
+                parts = [answers.blob(one) for one in answers.items(await shards.ask(key, *whole))]
+            count = len(parts) // 2 if kind == b"hash" else len(parts)
+            text = b"|".join((key, *parts))
+            if produced[key] != count and any(form in text for form in forms):
+                found.append(key)
+    return found
 
 
 def _exists(key: str) -> tuple[bytes, ...]:
