@@ -51,6 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("\n\n".join(f"## {TITLES[name]}\n\n{text}" for name, text in found.items()))
         else:
             page.write_text(renewed(page.read_text(), found))
+    except (OverflowError, ZeroDivisionError):
+        print("fleet: these assumptions together are beyond what can be reckoned", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"fleet: {page}: {error.strerror}", file=sys.stderr)
+        return 2
     except BenchmarkFailure as error:
         print(f"fleet: {error}", file=sys.stderr)
         return 2
@@ -68,6 +74,8 @@ def renewed(page: str, found: dict[str, str]) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.fleet",
+        # There are too many to show them with every mistake.
+        usage="%(prog)s [--help] [--accounts N]... [--write PAGE] [--ASSUMPTION VALUE]...",
         description="From the measured figures to a fleet: what it takes, and what breaks first.",
     )
     parser.add_argument("--accounts", type=float, action="append", help="a size; may be repeated")

@@ -18,11 +18,42 @@ class AssumptionUnusable(BenchmarkFailure):
     """An assumption that no fleet can have; the message names it and its bounds."""
 
 
-def _given(default: float, unit: str, source: str, reason: str, *, most: float = math.inf) -> float:
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure that was measured: by its name in a file of `benchmarks/results`.
+
+    `times` makes it what is reckoned with, such as microseconds for one of what took seconds.
+    """
+
+    file: str
+    name: str
+    times: float = 1.0
+
+
+def _given(
+    default: float,
+    unit: str,
+    source: str,
+    reason: str,
+    *,
+    most: float = math.inf,
+    figure: Figure | None = None,
+) -> float:
     """Declare one assumption; `reason` says where the default comes from."""
-    told = {"unit": unit, "source": source, "reason": reason, "most": most}
+    told = {"unit": unit, "source": source, "reason": reason, "most": most, "figure": figure}
     value: float = field(default=default, metadata=told)
     return value
+
+
+def _measured(default: float, unit: str, figure: Figure, reason: str) -> float:
+    """Declare one whose default is a figure, with three digits; a test holds it equal."""
+    told = f"`{figure.file}.json`: {reason}"
+    return _given(default, unit, MEASURED, told, figure=figure)
+
+
+def _cost(default: float, unit: str, name: str, reason: str) -> float:
+    """Declare one that `benchmarks.fleet_costs` measures."""
+    return _measured(default, unit, Figure("fleet_costs", name), reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +94,9 @@ class Assumptions:
         0.3, "of usual mail", ASSUMED, "what people still write to who does not answer", most=1
     )
 
+    new_contacts_per_account_day: float = _given(
+        1, "contacts", ASSUMED, "whom one writes to for the first time, from each device"
+    )
     redial_seconds: float = _given(
         0.5, "s", SETTING, "over which clients spread their first try after a loss"
     )
@@ -75,15 +109,33 @@ class Assumptions:
     )
 
     # -- a relay: one process, one core ----------------------------------------------------------
-    relay_us_per_envelope: float = _given(
-        45, "us", MEASURED, "4096 bytes, synced, taken in, delivered and acknowledged"
+    relay_us_per_envelope: float = _measured(
+        40.1,
+        "us",
+        Figure("redis", "redis 4096 B, synced, 4 under way a pair, the relay's processor"),
+        "4096 bytes, synced, taken in, delivered and acknowledged",
     )
-    relay_us_per_login: float = _given(1100, "us", MEASURED, "`benchmarks.fleet_costs`")
-    relay_us_per_connection_second: float = _given(
-        3.0, "us", MEASURED, "a mailbox is looked at each second, a hundred with one script"
+    relay_us_per_login: float = _cost(866, "us", "relay_us_per_login", "handshake and login")
+    relay_us_per_take: float = _cost(
+        306, "us", "relay_us_per_take", "a stranger takes the prekeys of an account"
     )
-    relay_kib_per_connection: float = _given(
-        10.4, "KiB", MEASURED, "`make bench`, 5,000 logged in, without TLS"
+    relay_us_per_connection_second: float = _cost(
+        6.25,
+        "us",
+        "relay_us_per_connection_second",
+        "each mailbox is looked at once a second, a hundred with one script",
+    )
+    relay_us_per_look_script: float = _cost(
+        95.4, "us", "relay_us_per_look_script", "each script of these, beside its mailboxes"
+    )
+    relay_us_per_server_look: float = _cost(
+        1_210, "us", "relay_us_per_server_look", "a relay looks whether a server's log is due"
+    )
+    relay_kib_per_connection: float = _measured(
+        11.1,
+        "KiB",
+        Figure("reference", "idle connection, 5,000 logged in"),
+        "5,000 logged in, without TLS",
     )
     relay_memory_mib: float = _given(1024, "MiB", ASSUMED, "memory for one relay process")
     relay_connections_max: float = _given(
@@ -97,6 +149,9 @@ class Assumptions:
     wire_overhead: float = _given(
         1.06, "times", ASSUMED, "frames, TLS records, TCP and IP headers, acknowledgements", most=10
     )
+    ports_per_relay: float = _given(
+        28_232, "ports", SETTING, "from which one proxy reaches one relay: Linux's own default"
+    )
     proxy_us_per_handshake: float = _given(
         1000, "us", ASSUMED, "TLS 1.3 with P-256 at a proxy: key exchange, signature, the rest"
     )
@@ -105,31 +160,70 @@ class Assumptions:
     )
 
     # -- Redis -----------------------------------------------------------------------------------
-    redis_us_per_envelope: float = _given(
-        43, "us", MEASURED, "4096 bytes, synced: queued and deleted again"
+    redis_us_per_envelope: float = _measured(
+        34.1,
+        "us",
+        Figure("redis", "redis 4096 B, synced, 4 under way a pair, Redis's processor"),
+        "4096 bytes, synced: queued and deleted again",
     )
-    redis_us_per_login: float = _given(230, "us", MEASURED, "`benchmarks.fleet_costs`")
-    redis_us_per_connection_second: float = _given(
-        1.6, "us", MEASURED, "`benchmarks.fleet_costs`: the same look"
+    redis_us_per_login: float = _cost(228, "us", "redis_us_per_login", "a login")
+    redis_us_per_take: float = _cost(226, "us", "redis_us_per_take", "a take of prekeys")
+    redis_us_per_connection_second: float = _cost(
+        3.76, "us", "redis_us_per_connection_second", "the same look at a mailbox"
     )
-    redis_bytes_per_envelope: float = _given(
-        4_400, "bytes", MEASURED, "`benchmarks.fleet_costs`: in memory, queued"
+    redis_us_per_look_script: float = _cost(
+        58.4, "us", "redis_us_per_look_script", "each script of these, beside its mailboxes"
     )
-    redis_bytes_per_device: float = _given(
-        139_500,
+    redis_us_per_server_look: float = _cost(
+        209, "us", "redis_us_per_server_look", "the same look at its log"
+    )
+    redis_us_per_tally: float = _cost(
+        47.4, "us", "redis_us_per_tally", "a relay tells and asks the shared sums, once a second"
+    )
+    redis_bytes_per_envelope: float = _measured(
+        4_430,
         "bytes",
-        MEASURED,
-        "`benchmarks.fleet_costs`: nearly all of it 100 one-time prekeys",
+        Figure(
+            "redis-depth",
+            "redis depth 4096 B, 200,000 in 50,000, memory an envelope beside its size",
+        ),
+        "in memory, queued",
+    )
+    redis_bytes_per_device: float = _cost(
+        145_000, "bytes", "redis_bytes_per_device", "nearly all of it 100 one-time prekeys"
+    )
+    log_bytes_per_envelope: float = _cost(
+        5_060, "bytes", "log_bytes_per_envelope", "in the log: queued, and deleted again"
+    )
+    sweep_us_per_device: float = _measured(
+        161,
+        "us",
+        Figure("redis-depth", "redis depth 4096 B, 200,000 in 50,000, a sweep takes", 1e6 / 50_000),
+        "by the clock: one relay sweeps, mailbox and account",
     )
     replicas: float = _given(1, "a primary", ASSUMED, "one copy of everything", most=5)
     primary_gib: float = _given(
-        24, "GiB", ASSUMED, "data of one primary, on 64 GiB: room for a rewrite's copies", most=1024
+        24, "GiB", ASSUMED, "data of one primary, on 32 GiB: room for a rewrite's copies", most=1024
     )
-    rewrite_mib_per_second: float = _given(
-        200, "MiB/s", ASSUMED, "at which a server writes its log, and writes it anew"
+    rewrite_mib_per_second: float = _cost(
+        282,
+        "MiB/s",
+        "rewrite_mib_per_second",
+        "of memory, that a server writes anew with `rdbcompression no`",
+    )
+    disk_mib_per_second: float = _given(
+        200, "MiB/s", ASSUMED, "that its disk takes; a rewrite is as fast as the slower of both"
+    )
+    fork_ms_per_gib: float = _cost(
+        36.2, "ms", "fork_ms_per_gib", "the server stands still while the rewriting one is forked"
     )
     rewrite_after_seconds: float = _given(600, "s", SETTING, "after the oldest deletion")
+    rewrite_after_mib: float = _given(256, "MiB", SETTING, "or when a log has grown by so much")
     deletion_seconds_max: float = _given(900, "s", SETTING, "the promise: out of the logs by then")
+    server_look_seconds: float = _given(
+        5, "s", SETTING, "how often each relay looks at each server's log"
+    )
+    sweep_interval_seconds: float = _given(60, "s", SETTING, "default of `sweep_interval_seconds`")
     pages_per_envelope: float = _given(
         6, "pages of 4 KiB", ASSUMED, "that an envelope's coming and going touches"
     )
@@ -137,6 +231,9 @@ class Assumptions:
         17, "connections", SETTING, "of each relay to each primary: 16 that ask, one that listens"
     )
     clients_max: float = _given(10_000, "clients", SETTING, "Redis's own default of `maxclients`")
+    cluster_nodes_max: float = _given(
+        1000, "nodes", SETTING, "up to which Redis's authors say that a cluster scales"
+    )
     mailbox_skew: float = _given(
         10, "times", ASSUMED, "mean square by squared mean of mail over mailboxes: the busy ones"
     )
@@ -161,5 +258,12 @@ class Assumptions:
 
 
 MAY_BE_NONE: Final = frozenset(
-    {"replicas", "receipts_per_message", "away_share", "away_mail_share", "posting_share"}
+    {
+        "replicas",
+        "receipts_per_message",
+        "away_share",
+        "away_mail_share",
+        "posting_share",
+        "new_contacts_per_account_day",
+    }
 )

@@ -2,16 +2,16 @@
 
     python -m benchmarks.fleet_costs [--runs N] [--out FILE]
 
-Processor times, not times by the clock, so that a busy machine says nearly the same as an idle one.
-The throughput of messages is measured elsewhere (`python -m benchmarks`). Linux, a redis-server.
+Mostly processor times, so that a busy machine says twice as much and not ten times; its load at
+the start stands beside the figures, since rewrites are timed by the clock. The throughput of
+messages is measured elsewhere (`python -m benchmarks`). Linux, a redis-server.
 """
 
 import argparse
 import asyncio
-import hashlib
 import json
+import os
 import tempfile
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +19,15 @@ from statistics import median
 from typing import Final
 
 from hushpost import Client
-from hushpost_crypto.primitives import random_bytes
 from hushpost_demo.redis_questions import asking, blob
 from hushpost_demo.redis_servers import RedisServer, redis_server
 from hushpost_demo.relay_process import RelayProcess
-from hushpost_store.conformance import Recorder
-from hushpost_store.redis.options import RedisOptions
-from hushpost_store.redis.store import RedisStore
-from hushpost_store.rows import DropKind, Submission, TtlClass
+from hushpost_wire.control import Prekeys, TakePrekeys
+from hushpost_wire.records import AccountId
 
+from benchmarks.fleet_store_costs import in_the_store
 from benchmarks.link import Link
-from benchmarks.people import Person
+from benchmarks.people import Person, ask, open_post
 from benchmarks.processes import RELAY_ENVIRONMENT
 from benchmarks.processor_time import processor_seconds
 
@@ -43,10 +41,9 @@ LOGINS_AT_ONCE: Final = 16
 IDLE_SECONDS: Final = 10.0
 # After connections have ended the relay overwrites what they left in memory.
 SETTLE_SECONDS: Final = 4.0
-ENVELOPES_EACH: Final = 4
-ENVELOPE_BYTES: Final = 4096
-DAY_SECONDS: Final = 86_400
-DAYS: Final = 7
+# Fewer than the one-time records of an account: each take takes one out.
+TAKES_EACH: Final = 90
+_TAKES: Final = {"PREFIX_TAKES_PER_MINUTE": "0", "ACCOUNT_TAKES_PER_HOUR": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +92,21 @@ async def measure() -> dict[str, float]:
         place = Path(folder)
         async with redis_server(place / "redis") as redis:
             limits = {k.removeprefix(_SETTING): v for k, v in RELAY_ENVIRONMENT.items()}
-            settings = {**limits, "STORE": "redis", "REDIS_URL": redis.url}
+            settings = {**limits, **_TAKES, "STORE": "redis", "REDIS_URL": redis.url}
             async with RelayProcess(place / "relay", settings) as relay:
                 bench = Bench(relay, redis)
-                account = await _account_bytes(bench, place)
+                account = await _accounts(bench, place)
                 people = [Person.make() for _ in range(PEOPLE)]
                 await _log_in(bench, people, create=True)
                 logins = await _logins(bench, people)
                 looks = await _looks(bench, people)
-                return {**account, **logins, **looks, **await _waiting(bench, people)}
+                stored = await in_the_store(redis, [person.route for person in people])
+                return {**account, **logins, **looks, **stored}
 
 
-async def _account_bytes(bench: Bench, folder: Path) -> dict[str, float]:
+async def _accounts(bench: Bench, folder: Path) -> dict[str, float]:
+    """Make accounts as people do, and let strangers take their prekeys."""
+    ids: list[AccountId] = []
     before = await bench.memory()
     for number in range(WHOLE_ACCOUNTS):
         vault = folder / f"{number}.vault"
@@ -115,7 +115,23 @@ async def _account_bytes(bench: Bench, folder: Path) -> dict[str, float]:
             await client.online()
             if not await client.settled(timeout=60):
                 raise TimeoutError("a client did not publish its keys")
-    return {"redis_bytes_per_device": (await bench.memory() - before) / WHOLE_ACCOUNTS}
+            ids.append(client.address.account_id)
+    grown = await bench.memory() - before
+    spent = await bench.of(lambda: _take(bench, ids))
+    count = TAKES_EACH * len(ids)
+    return {
+        "redis_bytes_per_device": grown / WHOLE_ACCOUNTS,
+        "relay_us_per_take": spent.relay / count * 1e6,
+        "redis_us_per_take": spent.redis / count * 1e6,
+    }
+
+
+async def _take(bench: Bench, accounts: list[AccountId]) -> None:
+    link = await open_post(bench.relay.address.url)
+    for number in range(TAKES_EACH):
+        for account in accounts:
+            await ask(link, TakePrekeys(id=number + 1, account=account), Prekeys)
+    await link.close()
 
 
 async def _logins(bench: Bench, people: list[Person]) -> dict[str, float]:
@@ -163,44 +179,16 @@ async def _looks(bench: Bench, people: list[Person]) -> dict[str, float]:
     }
 
 
-async def _waiting(bench: Bench, people: list[Person]) -> dict[str, float]:
-    """Queue mail as a relay does, without one, and see what Redis's memory grows by."""
-    store = RedisStore(RedisOptions(bench.redis.url))
-    await store.open()
-    now = time.time()
-    not_after = (int(now // DAY_SECONDS) + DAYS) * 24
-    submissions: list[Submission] = []
-    for person in people:
-        drop_hash = random_bytes(32)
-        await store.register_drop(person.route, drop_hash, DropKind.CONTACT, now)
-        for _ in range(ENVELOPES_EACH):
-            envelope = random_bytes(ENVELOPE_BYTES)
-            digest = hashlib.sha256(envelope).digest()[:16]
-            submissions.append(
-                Submission(person.route, drop_hash, digest, TtlClass.WEEK, not_after, envelope)
-            )
-    before = await bench.memory()
-    recorders = [Recorder() for _ in submissions]
-    for submission, recorder in zip(submissions, recorders, strict=True):
-        store.submit(submission, recorder, now)
-    await asyncio.gather(*(recorder.settled.wait() for recorder in recorders))
-    refused = [recorder.reason for recorder in recorders if recorder.reason is not None]
-    if refused:
-        raise ValueError(f"{len(refused)} envelopes were refused: {refused[0]}")
-    grown = await bench.memory() - before
-    await store.close()
-    return {"redis_bytes_per_envelope": grown / len(submissions)}
-
-
 def main() -> None:
     """Measure, print, and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet_costs", description=__doc__)
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the figures go")
     parser.add_argument("--runs", type=int, default=3, help="how often; the median is kept")
     given = parser.parse_args()
+    busy = round(os.getloadavg()[0], 1)
     runs = [asyncio.run(measure()) for _ in range(max(1, given.runs))]
     figures = {name: round(median(run[name] for run in runs), 2) for name in runs[0]}
-    text = json.dumps({"runs": len(runs), **figures}, indent=1)
+    text = json.dumps({"runs": len(runs), "load_average": busy, **figures}, indent=1)
     given.out.write_text(text + "\n")
     print(text)
 

@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 
 from benchmarks.fleet_assumptions import Assumptions
-from benchmarks.fleet_model import GIB, MIB, PAGE_BYTES, Fleet, Need
+from benchmarks.fleet_model import (
+    DAY_SECONDS,
+    GIB,
+    MIB,
+    PAGE_BYTES,
+    Fleet,
+    Need,
+    lost_with_a_region,
+    rewrite_speed,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +26,7 @@ class Storm:
     bound: str
     proxy_cores: float
     redial_seconds: float
+    full_after: float
 
     @property
     def seconds(self) -> float:
@@ -31,9 +41,13 @@ class Rewrite:
     servers: int
     seconds_each: float
     seconds_in_turn: float
+    due_after_seconds: float
+    fork_seconds: float
     at_once: int
     memory_gib: float
     disk_gib: float
+    written_gib_a_day: float
+    copy_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,12 @@ class Talk:
     redis_times_mail: float
     hints_per_second: float
     channels: int
+    server_looks_per_second: float
+    relay_mesh: float
+    redis_mesh: float
+    descriptors: float
+    ports_share: float
+    sweep_seconds: float
     crossing_share: float
     clients_of_a_primary: float
     relays_max: float
@@ -56,7 +76,7 @@ def storms(fleet: Fleet, given: Assumptions) -> tuple[Storm, ...]:
     """Reckon the loss of one relay, of a machine, of a region, and a start of everything."""
     relays = fleet.relays
     machine = min(round(given.relays_per_machine), relays - 1)
-    region = min(max(1, round(relays * given.lost_share)), relays - 1)
+    region = lost_with_a_region(relays, given)
     return (
         _storm("one relay", 1, fleet, given),
         _storm("one machine", machine, fleet, given),
@@ -80,22 +100,36 @@ def _storm(
     }
     bound = min(rates, key=lambda name: rates[name])
     cores = min(rates[bound], back / given.redial_seconds) * given.proxy_us_per_handshake / 1e6
-    return Storm(name, back, left, rates[bound], bound, cores, given.redial_seconds)
+    full = (load.connections + load.posting) / (left * given.relay_connections_max)
+    return Storm(name, back, left, rates[bound], bound, cores, given.redial_seconds, full)
 
 
 def rewrite(fleet: Fleet, given: Assumptions) -> Rewrite:
     """Reckon a round over all servers, and the worst that a single one needs meanwhile."""
     data = _use(fleet.redis_use, "memory") * given.primary_gib
-    seconds = data * GIB / (given.rewrite_mib_per_second * MIB)
+    seconds = data * GIB / rewrite_speed(given)
     servers = fleet.primaries + fleet.replicas
     each = fleet.load.envelopes_per_second / fleet.primaries
     # Forked memory is shared until it is written to; what is written meanwhile exists twice.
     copied = min(data, each * given.pages_per_envelope * PAGE_BYTES * seconds / GIB)
     # A log grows until it is due, and until its turn has come; then old and new lie side by side.
     in_turn = (1 + given.replicas) * seconds
-    growth = each * given.envelope_bytes * (given.rewrite_after_seconds + seconds) / GIB
-    at_once = fleet.primaries
-    return Rewrite(servers, seconds, in_turn, at_once, data + copied, 2 * data + growth)
+    growing = each * given.log_bytes_per_envelope
+    largest = given.rewrite_after_mib * MIB
+    due = min(given.rewrite_after_seconds, largest / growing)
+    usually = min(given.rewrite_after_seconds, largest / (growing / given.peak_factor))
+    return Rewrite(
+        servers=servers,
+        seconds_each=seconds,
+        seconds_in_turn=in_turn,
+        due_after_seconds=due,
+        fork_seconds=data * given.fork_ms_per_gib / 1e3,
+        at_once=fleet.primaries,
+        memory_gib=data + copied,
+        disk_gib=2 * data + growing * (due + in_turn) / GIB,
+        written_gib_a_day=data * DAY_SECONDS / (usually + in_turn),
+        copy_seconds=data * GIB * 8 / (given.network_mbit * 1e6),
+    )
 
 
 def talk(fleet: Fleet, given: Assumptions) -> Talk:
@@ -115,6 +149,12 @@ def talk(fleet: Fleet, given: Assumptions) -> Talk:
         redis_times_mail=looks_redis / mail_redis,
         hints_per_second=load.envelopes_per_second * crossing * online,
         channels=fleet.relays,
+        server_looks_per_second=fleet.relays / given.server_look_seconds,
+        relay_mesh=fleet.relay_mesh,
+        redis_mesh=fleet.redis_mesh,
+        descriptors=given.relay_connections_max + fleet.primaries * given.connections_per_server,
+        ports_share=given.relay_connections_max / given.ports_per_relay,
+        sweep_seconds=load.devices * given.sweep_us_per_device / 1e6,
         crossing_share=crossing,
         clients_of_a_primary=fleet.relays * given.connections_per_server,
         relays_max=given.clients_max / given.connections_per_server,

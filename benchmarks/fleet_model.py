@@ -21,6 +21,8 @@ RELAYS_MIN: Final = 2
 # As many as a cluster must have to agree on who takes over.
 PRIMARIES_MIN: Final = 3
 CLIENTS: Final = "clients of a primary"
+NODES: Final = "nodes of a cluster"
+SLOTS: Final = 16_384
 ACCOUNTS_MAX: Final = 1e11
 
 
@@ -36,6 +38,7 @@ class Load:
     envelopes_per_second: float
     logins_per_second: float
     handshakes_per_second: float
+    takes_per_second: float
     waiting_for_awake: float
     waiting_for_away: float
 
@@ -63,6 +66,10 @@ class Fleet:
     replicas: int
     relay_use: tuple[Need, ...]
     redis_use: tuple[Need, ...]
+    # What grows with relays and servers multiplied, as shares of one of their processors; it is in
+    # the uses already.
+    relay_mesh: float
+    redis_mesh: float
 
     @property
     def clients(self) -> Need:
@@ -97,6 +104,7 @@ def load_of(accounts: float, given: Assumptions) -> Load:
     away = min(each_a_day * given.away_mail_share * away_days, given.mailbox_envelopes_max)
     logins = awake * given.reconnects_per_device_day / DAY_SECONDS * given.peak_factor
     posting = connections * given.posting_share
+    takes = accounts * given.new_contacts_per_account_day * given.devices_per_account
     offline = (awake - connections) * each_a_day * given.waiting_hours / 24
     return Load(
         accounts=accounts,
@@ -107,6 +115,7 @@ def load_of(accounts: float, given: Assumptions) -> Load:
         envelopes_per_second=messages * copies,
         logins_per_second=logins,
         handshakes_per_second=logins + posting / given.posting_seconds,
+        takes_per_second=takes / DAY_SECONDS * given.peak_factor,
         waiting_for_awake=offline,
         waiting_for_away=devices * given.away_share * away,
     )
@@ -124,6 +133,7 @@ def relay_needs(load: Load, given: Assumptions) -> tuple[Need, ...]:
             load.connections * given.relay_us_per_connection_second * MICRO,
         ),
         Need("processor: logins", load.logins_per_second * given.relay_us_per_login * MICRO),
+        Need("processor: prekeys", load.takes_per_second * given.relay_us_per_take * MICRO),
         Need("handshakes", load.handshakes_per_second / given.connects_per_second),
         Need(
             "memory",
@@ -151,32 +161,94 @@ def redis_needs(load: Load, given: Assumptions) -> tuple[Need, ...]:
             load.connections * given.redis_us_per_connection_second * MICRO,
         ),
         Need("processor: logins", load.logins_per_second * given.redis_us_per_login * MICRO),
-        # Written as it comes, and synced; what is deleted is a line of a few bytes.
+        Need("processor: prekeys", load.takes_per_second * given.redis_us_per_take * MICRO),
+        # Primaries side by side, then their replicas, all within what the promise leaves.
+        Need("time to rewrite", (data + mail) * (1 + given.replicas) / rewritten_bytes(given)),
         Need(
-            "disk",
-            load.envelopes_per_second * given.envelope_bytes / (given.rewrite_mib_per_second * MIB),
+            "disk: mail",
+            load.envelopes_per_second
+            * given.log_bytes_per_envelope
+            / (given.disk_mib_per_second * MIB),
+        ),
+        # A server writes all that it has, once in the time after which a rewrite is due.
+        Need(
+            "disk: rewrites",
+            (data + mail) / (given.disk_mib_per_second * MIB * given.rewrite_after_seconds),
         ),
         # Out: to relays for delivery, and to each replica.
         Need("network", wire * (1 + given.replicas) * 8 / (given.network_mbit * 1e6)),
     )
 
 
+def rewrite_speed(given: Assumptions) -> float:
+    """Reckon at how many bytes a second a server writes its log anew."""
+    return min(given.rewrite_mib_per_second, given.disk_mib_per_second) * MIB
+
+
+def rewritten_bytes(given: Assumptions) -> float:
+    """Reckon how much a server can write anew in the time that the promise leaves for it."""
+    left = given.deletion_seconds_max - given.rewrite_after_seconds
+    if left <= 0:
+        raise AssumptionUnusable("deletion_seconds_max must be more than rewrite_after_seconds")
+    return rewrite_speed(given) * left
+
+
 def fleet_for(accounts: float, given: Assumptions) -> Fleet:
     """Reckon the smallest fleet in which nothing is fuller than planned."""
     load = load_of(accounts, given)
     relay, redis = joined(relay_needs(load, given)), joined(redis_needs(load, given))
-    relays = max(RELAYS_MIN, math.ceil(_most(relay) / given.utilisation_max))
+    relays = _enough_relays(_most(relay), given)
     primaries = math.ceil(_most(redis) / given.utilisation_max)
     # The primary with the busiest mailboxes is fuller than the mean one.
     primaries = max(PRIMARIES_MIN, math.ceil(primaries * hot_factor(load, primaries, given)))
-    clients = Need(CLIENTS, relays * given.connections_per_server / given.clients_max)
+    replicas = math.ceil(primaries * given.replicas)
+    relay_mesh, redis_mesh = _mesh(relays, primaries, replicas, given)
     return Fleet(
         load,
         relays,
         primaries,
-        math.ceil(primaries * given.replicas),
-        tuple(Need(need.resource, need.units / relays) for need in relay),
-        (*(Need(need.resource, need.units / primaries) for need in redis), clients),
+        replicas,
+        _shares(relay, relays, relay_mesh),
+        (
+            *_shares(redis, primaries, redis_mesh),
+            Need(CLIENTS, relays * given.connections_per_server / given.clients_max),
+            Need(NODES, (primaries + replicas) / given.cluster_nodes_max),
+        ),
+        relay_mesh,
+        redis_mesh,
+    )
+
+
+def lost_with_a_region(relays: int, given: Assumptions) -> int:
+    """Reckon how many relays are lost with a region, the larger part where it does not halve."""
+    return min(max(1, math.ceil(relays * given.lost_share)), relays - 1)
+
+
+def _enough_relays(most: float, given: Assumptions) -> int:
+    """Reckon how many are no fuller than planned, and carry all when a region is lost."""
+    left = min(given.utilisation_max, 1 - given.lost_share)
+    relays = max(RELAYS_MIN, math.ceil(most / left))
+    # What is lost is rounded up, so it may take one or two more.
+    while relays - lost_with_a_region(relays, given) < most:
+        relays += 1
+    return relays
+
+
+def _mesh(relays: int, primaries: int, replicas: int, given: Assumptions) -> tuple[float, float]:
+    """Reckon what every relay does with every server, and every server with every relay."""
+    looks = 1 / given.server_look_seconds
+    relay = primaries * given.relay_us_per_look_script
+    relay += (primaries + replicas) * looks * given.relay_us_per_server_look
+    redis = relays * (given.redis_us_per_look_script + looks * given.redis_us_per_server_look)
+    # One primary holds what all relays share.
+    redis += relays * given.redis_us_per_tally
+    return relay * MICRO, redis * MICRO
+
+
+def _shares(needs: tuple[Need, ...], nodes: int, mesh: float) -> tuple[Need, ...]:
+    return tuple(
+        Need(need.resource, need.units / nodes + (mesh if need.resource == "processor" else 0.0))
+        for need in needs
     )
 
 
@@ -185,8 +257,10 @@ def hot_factor(load: Load, primaries: int, given: Assumptions) -> float:
 
     Mailboxes fall on slots by chance, some are busier than others, and no primary has few.
     """
-    each = load.devices / max(primaries, PRIMARIES_MIN)
-    return 1 + 3 * math.sqrt(given.mailbox_skew / each)
+    count = max(primaries, PRIMARIES_MIN)
+    chance = 1 + 3 * math.sqrt(given.mailbox_skew * count / load.devices)
+    # Slots are whole: some primaries have one more than others.
+    return chance * math.ceil(SLOTS / count) * count / SLOTS
 
 
 def joined(needs: tuple[Need, ...]) -> tuple[Need, ...]:

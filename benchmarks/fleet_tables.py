@@ -7,7 +7,9 @@ from typing import Final
 from benchmarks.fleet_assumptions import Assumptions
 from benchmarks.fleet_events import rewrite, storms, talk
 from benchmarks.fleet_model import (
+    CLIENTS,
     GIB,
+    NODES,
     Fleet,
     fleet_for,
     full_at,
@@ -26,6 +28,7 @@ ADVICE: Final = {
     "relay: network": "put relays on more machines",
     "Redis: memory": "add primaries with their replicas and move slots to them",
     "Redis: processor": "add primaries with their replicas and move slots to them",
+    "Redis: time to rewrite": "add primaries, each has less to write; or faster disks",
     "Redis: disk": "add primaries on disks of their own",
     "Redis: network": "add primaries on machines of their own",
 }
@@ -66,6 +69,7 @@ def _load(fleets: Sequence[Fleet]) -> str:
         ("envelopes a second", *(figure(load.envelopes_per_second) for load in loads)),
         ("logins a second", *(figure(load.logins_per_second) for load in loads)),
         ("handshakes a second", *(figure(load.handshakes_per_second) for load in loads)),
+        ("takes of prekeys a second", *(figure(load.takes_per_second) for load in loads)),
         ("envelopes that wait for devices in use", *(figure(x.waiting_for_awake) for x in loads)),
         ("envelopes that wait for silent devices", *(figure(x.waiting_for_away) for x in loads)),
     ]
@@ -122,7 +126,14 @@ def _use(fleets: Sequence[Fleet], given: Assumptions) -> str:
                     for each, count in zip(parts, counts, strict=True)
                 ]
                 rows.append((f"of it {name.partition(': ')[2]}", *(share(x) for x in within)))
-    rows.append(("**Redis: clients of a primary**", *(share(f.clients.units) for f in fleets)))
+            if need.resource == "processor":
+                mesh = [
+                    fleet.relay_mesh if part == "relay" else fleet.redis_mesh for fleet in fleets
+                ]
+                rows.append(("of it each relay with each server", *(share(x) for x in mesh)))
+    for name in (CLIENTS, NODES):
+        of_all = [next(n.units for n in fleet.redis_use if n.resource == name) for fleet in fleets]
+        rows.append((f"**Redis: {name}**", *(share(x) for x in of_all)))
     relay = [fleet.fullest_relay.resource for fleet in fleets]
     redis = [fleet.fullest_redis.resource for fleet in fleets]
     rows.append(("breaks first at relays", *relay))
@@ -140,6 +151,7 @@ def _storm(fleets: Sequence[Fleet], given: Assumptions) -> str:
             storm.bound,
             f"{figure(storm.seconds)} s",
             figure(storm.proxy_cores),
+            share(storm.full_after),
         )
         for size, fleet in zip(_sizes(fleets), fleets, strict=True)
         for storm in storms(fleet, given)
@@ -148,10 +160,11 @@ def _storm(fleets: Sequence[Fleet], given: Assumptions) -> str:
         "",
         "lost",
         "devices come back",
-        "logins/s",
+        "logins/s that they take",
         "bound by",
         "all are back after",
         "cores for TLS",
+        "connections then",
     )
     return table(heads, rows)
 
@@ -170,6 +183,15 @@ def _talk(fleets: Sequence[Fleet], given: Assumptions) -> str:
         ),
         ("hints a second", *(figure(one.hints_per_second) for one in talks)),
         ("channels", *(figure(one.channels) for one in talks)),
+        (
+            "looks a second at each server's log",
+            *(figure(x.server_looks_per_second) for x in talks),
+        ),
+        ("one core of each relay, for all servers", *(share(one.relay_mesh) for one in talks)),
+        ("one core of each primary, for all relays", *(share(one.redis_mesh) for one in talks)),
+        ("file descriptors of a relay, at most", *(figure(one.descriptors) for one in talks)),
+        ("ports of one proxy to one relay", *(share(one.ports_share) for one in talks)),
+        ("a sweep of all mailboxes takes", *(f"{figure(one.sweep_seconds)} s" for one in talks)),
         ("connections to each primary", *(figure(one.clients_of_a_primary) for one in talks)),
         ("relays at which a primary has no more", *(figure(one.relays_max) for one in talks)),
     ]
@@ -181,6 +203,7 @@ def _rewrite(fleets: Sequence[Fleet], given: Assumptions) -> str:
     promised = given.deletion_seconds_max - given.rewrite_after_seconds
     rows = [
         ("servers", *(figure(one.servers) for one in rounds)),
+        ("due after, in the busiest minute", *(f"{figure(r.due_after_seconds)} s" for r in rounds)),
         ("one server's rewrite", *(f"{figure(one.seconds_each)} s" for one in rounds)),
         (
             "a round: primaries side by side, then replicas",
@@ -190,6 +213,9 @@ def _rewrite(fleets: Sequence[Fleet], given: Assumptions) -> str:
         ("servers that rewrite at once", *(figure(one.at_once) for one in rounds)),
         ("memory of a server meanwhile, at most", *(f"{figure(r.memory_gib)} GiB" for r in rounds)),
         ("disk of a server, at most", *(f"{figure(one.disk_gib)} GiB" for one in rounds)),
+        ("a server stands still for the fork", *(f"{figure(r.fork_seconds)} s" for r in rounds)),
+        ("a server writes a day", *(f"{figure(one.written_gib_a_day)} GiB" for one in rounds)),
+        ("a new replica's copy takes", *(f"{figure(one.copy_seconds)} s" for one in rounds)),
     ]
     return table(("", *_sizes(fleets)), rows)
 
@@ -208,11 +234,12 @@ def _larger(accounts: float, given: Assumptions) -> str:
                 fleet.fullest_relay.resource,
                 share(next(n.units for n in fleet.relay_use if n.resource == "processor")),
                 share(fleet.clients.units),
+                share(connections / given.ports_per_relay),
                 figure(lost.devices),
             )
         )
     heads = ("connections a relay", "relays", "breaks first", "processor", "clients of a primary")
-    return table((*heads, "devices that come back when one is lost"), rows)
+    return table((*heads, "ports of one proxy", "devices that come back when one is lost"), rows)
 
 
 def _assumptions(given: Assumptions) -> str:
