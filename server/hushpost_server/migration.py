@@ -118,7 +118,7 @@ class Migration:
             if mark is not None and mark.state is MoveState.ERASED:
                 raise MigrationFailed("this database was erased: there is nothing to go back to")
             if there is None:
-                _require_never_arrived(mark)
+                await _require_never_arrived(mark, shards)
                 await source.set_mark(None)
                 return 0
             if there.state is not ArrivalState.UNDOING:
@@ -166,7 +166,8 @@ class Migration:
             self._tell(f"going on: {there.accounts} accounts are there already")
             return there
         if mark is not None and mark.state is not MoveState.GOING:
-            raise MigrationFailed(_MOVED_ALREADY)
+            is_there = await arrival.holds_anything(shards)
+            raise MigrationFailed(_MOVED_ALREADY if is_there else _NOT_THERE)
         if await arrival.holds_anything(shards):
             raise MigrationFailed(
                 "this Redis holds accounts, or keys of another program: name an empty one. Nothing"
@@ -318,6 +319,10 @@ _OTHER: Final = (
     "a migration from another database into this Redis is not finished, or no relay has been"
     " started on it yet: finish or undo that one, or name another Redis. Nothing was changed"
 )
+_NOT_THERE: Final = (
+    "the mail of this database has moved, and this Redis is empty: it is another one than then, or"
+    " has lost everything. Nothing was changed; do not erase the database"
+)
 _MOVED_ALREADY: Final = (
     "the mail of this database has moved already, and is in use where it is: nothing was changed"
 )
@@ -342,11 +347,12 @@ def _require_same(mark: MigrationMark | None, there: ArrivalMark) -> None:
         raise MigrationFailed(_OTHER)
 
 
-def _require_never_arrived(mark: MigrationMark | None) -> None:
+async def _require_never_arrived(mark: MigrationMark | None, shards: Shards) -> None:
     if mark is None:
         raise MigrationFailed("there is nothing to undo: this database never began to move")
     if mark.state is not MoveState.GOING:
-        raise MigrationFailed(_TAKEN_OVER)
+        is_there = await arrival.holds_anything(shards)
+        raise MigrationFailed(_TAKEN_OVER if is_there else _NOT_THERE)
 
 
 async def _refuse_relays(shards: Shards) -> None:

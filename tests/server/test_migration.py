@@ -365,6 +365,17 @@ async def test_a_redis_that_is_full_is_emptied_again(tmp_path: Path) -> None:
         assert there.state() is None
 
 
+async def test_an_empty_redis_is_not_taken_for_the_one_in_use(tmp_path: Path) -> None:
+    """Where a relay never started and Redis lost all of it, nobody is told that one has started."""
+    async with scene(tmp_path) as there:
+        await there.migration().run()
+        await cli("-p", str(there.redis.port), "flushall")
+        for ask in (there.migration().run, there.migration().undo):
+            with pytest.raises(MigrationFailed, match=r"this Redis is empty.*do not erase"):
+                await ask()
+        assert there.state() is MoveState.DONE
+
+
 async def test_an_erased_store_is_neither_moved_nor_taken_back(tmp_path: Path) -> None:
     """What is erased is in Redis alone."""
     async with scene(tmp_path) as there:
