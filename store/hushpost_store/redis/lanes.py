@@ -56,6 +56,11 @@ class Lanes:
         """Whether the server was a primary when these were opened, and since."""
         return all(link.life is not None for link in self._links)
 
+    @property
+    def silent_seconds(self) -> float:
+        """How long the server has answered nothing on one of them while something waits there."""
+        return max(link.silent_seconds for link in self._links)
+
     def forget_life(self) -> None:
         """Note that the server is no primary now: if it is one again, it may have forgotten."""
         for link in self._links:

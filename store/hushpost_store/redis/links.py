@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from functools import partial
 from typing import Final
@@ -23,6 +24,9 @@ from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.url import RedisUrl
 
 AWAY_SECONDS: Final = 0.1
+# What waits at most for a server that could not be reached when it was tried last: what waits is
+# bounded for all servers together, and the others' mail must not be held up.
+WAITING_BYTES_MAX: Final = 1 << 20
 # Scripts that were flushed are missed by every command on its way, and taught once.
 TEACH_PAUSE_SECONDS: Final = 0.05
 _CLOSE_AGAIN_SECONDS: Final = 0.5
@@ -42,6 +46,7 @@ class Links:
         self._open: dict[Address, Lanes] = {}
         self._opening: dict[Address, asyncio.Task[None]] = {}
         self._before_open: dict[Address, list[Command]] = {}
+        self._before_bytes: Counter[Address] = Counter()
         # Servers to which no connection came about, and when one may be tried again.
         self._away: dict[Address, float] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -104,8 +109,11 @@ class Links:
             lanes.send(command)
         elif self._is_closed:
             command.answer(ConnectionLost("the store is closed"))
+        elif address in self._away and self._before_bytes[address] > WAITING_BYTES_MAX:
+            command.answer(ConnectionLost("a server is away, and much waits for it already"))
         else:
             self._before_open.setdefault(address, []).append(command)
+            self._before_bytes[address] += command.size
             if address not in self._opening:
                 self._opening[address] = asyncio.create_task(self._connect(address))
 
@@ -114,6 +122,13 @@ class Links:
         lanes = self._open.pop(address, None) if address is not None else None
         if lanes is not None:
             self._in_background(lanes.close())
+
+    def drop_silent(self, seconds: float) -> None:
+        """Leave each server that has answered nothing for so long: what waits there is told so."""
+        for address, lanes in [*self._open.items()]:
+            if lanes.silent_seconds > seconds:
+                self._away[address] = 0.0
+                self.drop(address)
 
     def teach(self) -> None:
         """Give all servers our scripts: flushed by an operator, or a replica that took over.
@@ -153,6 +168,7 @@ class Links:
         finally:
             del self._opening[address]
             waiting = self._before_open.pop(address, [])
+            del self._before_bytes[address]
             lanes = self._open.get(address)
             if lanes is None:
                 _fail(waiting, fault)

@@ -151,6 +151,14 @@ class NodeLink:
         self._overdue_at = asyncio.get_running_loop().time() + self._answer_seconds_max
         self._is_overdue = False
 
+    @property
+    def silent_seconds(self) -> float:
+        """How long the server has answered nothing while something waits for an answer."""
+        if not self._waiting:
+            return 0.0
+        answered_at = self._overdue_at - self._answer_seconds_max
+        return max(0.0, asyncio.get_running_loop().time() - answered_at)
+
     def _watch_for(self, seconds: float) -> None:
         self._watch = asyncio.get_running_loop().call_later(seconds, self._look)
 

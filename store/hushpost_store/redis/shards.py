@@ -45,6 +45,9 @@ REDIRECTED_SECONDS_MAX: Final = 10.0
 REDIRECTED_PAUSE_SECONDS: Final = 0.05
 REDIRECTED_PAUSE_SECONDS_MAX: Final = 0.5
 _PAUSE_SHARE: Final = 0.25
+# Under pressure a server is not given the whole time that an answer may take.
+SILENT_SECONDS: Final = 1.0
+_RELIEVE_PAUSE_SECONDS: Final = 0.1
 
 
 class Shards:
@@ -63,6 +66,7 @@ class Shards:
         self._background: set[asyncio.Task[None]] = set()
         self._is_closed = True
         self._will_look = False
+        self._is_pressed = False
         self.stalls = Stalls(time.monotonic)
         self.waiting_bytes = 0
         self._watchers: list[tuple[int, asyncio.Future[None]]] = []
@@ -195,6 +199,9 @@ class Shards:
         command.ordinal = self._ordinals
         command.via = self._answered
         self.waiting_bytes += command.size
+        if self.waiting_bytes > self._options.waiting_bytes_high and not self._is_pressed:
+            self._is_pressed = True
+            self._in_background(self._relieve())
         slot = command.slot
         assert slot is not None
         if slot in self._held:
@@ -225,6 +232,14 @@ class Shards:
                 self._send_held(slot)
             elif was_sent:
                 self._in_background(self._release(slot, time.monotonic()))
+
+    async def _relieve(self) -> None:
+        """Leave servers that hang while so much waits that senders are not read: others' do not."""
+        waits_for_replicas = 0.0 if self.barrier is None else self._options.replica_seconds_max
+        while self.waiting_bytes > self._options.waiting_bytes_high:
+            self._links.drop_silent(SILENT_SECONDS + waits_for_replicas)
+            await asyncio.sleep(_RELIEVE_PAUSE_SECONDS)
+        self._is_pressed = False
 
     def _tell_watchers(self) -> None:
         for watcher in [*self._watchers]:

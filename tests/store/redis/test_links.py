@@ -7,7 +7,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hushpost_demo.redis_servers import RedisServer, cli, redis_server
+from hushpost_store.redis import links
 from hushpost_store.redis.address import Address
 from hushpost_store.redis.command import Answer, Command, ConnectionLost
 from hushpost_store.redis.links import AWAY_SECONDS, Links
@@ -49,6 +51,22 @@ async def test_who_is_away_is_not_asked_without_a_pause() -> None:
     assert answers == asking.absent
     await asking.links.close()
     assert isinstance(await asking.ask(b"PING"), ConnectionLost)
+
+
+async def test_little_waits_for_who_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At first all that is given waits for the connection; once it failed, no more than a bound."""
+    monkeypatch.setattr(links, "WAITING_BYTES_MAX", 10_000)
+    asking = Asking(1)
+    for waiting in (100, 11):
+        answers: list[Answer] = []
+        for _ in range(100):
+            command = Command((b"ECHO", bytes(970)), None, answers.append)
+            asking.links.send(asking.address, command)
+        assert len(answers) == 100 - waiting
+        async with asyncio.timeout(5):
+            while len(answers) < 100:  # noqa: ASYNC110 - no event of ours
+                await asyncio.sleep(0.01)
+    await asking.links.close()
 
 
 async def test_scripts_are_taught_once_for_all_that_missed_them() -> None:

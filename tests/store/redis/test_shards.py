@@ -22,7 +22,7 @@ from hushpost_store.conformance import (
 )
 from hushpost_store.quotas import Quotas
 from hushpost_store.redis import shards as shards_module
-from hushpost_store.redis.command import SLOTS, Answer, ServerError
+from hushpost_store.redis.command import SLOTS, Answer, ConnectionLost, ServerError
 from hushpost_store.redis.connection import slot_of
 from hushpost_store.redis.keys import mailbox_keys
 from hushpost_store.redis.options import RedisOptions
@@ -140,6 +140,34 @@ async def test_a_server_that_lost_its_memory_is_believed_for_a_moment_only() -> 
                     await asyncio.sleep(0.02)
 
 
+async def test_a_server_that_hangs_holds_up_no_senders_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When what waits for it is too much it is left early; the others' answers come as ever."""
+    monkeypatch.setattr(shards_module, "SILENT_SECONDS", 0.2)
+    well, hung = ActingServer(_well, slots=[]), ActingServer(_well, slots=[])
+    async with acting(well), acting(hung):
+        both = [(0, SLOTS // 2 - 1, well.port), (SLOTS // 2, SLOTS - 1, hung.port)]
+        well.slots = hung.slots = both
+        async with _opened(well, waiting_bytes_high=50_000) as shards:
+            hung.answers = lambda asked: b"" if asked[0] in (b"EVALSHA", b"CONFIG") else None
+            keys = [mailbox_keys(b"%016d" % number) for number in range(200)]
+            there = [k for k in keys if shards.owner_of(k[0]).port == hung.port]
+            answers: list[Answer] = []
+            for each in there:
+                shards.send("claim", each, (b"m" * 1_000, b"c" * 8), answers.append)
+            assert shards.waiting_bytes > 50_000
+            began = time.monotonic()
+            for each in keys:
+                if each not in there:
+                    assert await shards.run("claim", each, b"me", b"c" * 8) == 1
+            assert answers == []
+            await asyncio.wait_for(shards.below(50_000), 2)
+            assert 0.2 < time.monotonic() - began < 1.5
+            assert {type(answer) for answer in answers} == {ConnectionLost}
+            assert len(answers) == len(there)
+
+
 async def test_a_redirection_to_nowhere_hangs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a server calls another one, and is none, is not followed; the answer comes in time."""
     monkeypatch.setattr(shards_module, "REDIRECTED_SECONDS_MAX", 0.1)
@@ -161,9 +189,13 @@ def _well(asked: Asked) -> bytes | None:
 
 
 @asynccontextmanager
-async def _opened(server: ActingServer) -> AsyncGenerator[Shards]:
+async def _opened(
+    server: ActingServer, *, waiting_bytes_high: int = 16 << 20
+) -> AsyncGenerator[Shards]:
     url = f"redis://127.0.0.1:{server.port}"
-    options = replace(RedisOptions(url), connections_per_server=1)
+    options = replace(
+        RedisOptions(url), connections_per_server=1, waiting_bytes_high=waiting_bytes_high
+    )
     every = Shards(RedisUrl.parse(url), options)
     await every.open()
     try:
