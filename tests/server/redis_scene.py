@@ -62,11 +62,18 @@ async def _fill(url: str) -> None:
 @contextmanager
 def redis_scene(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[RedisScene]:
     """Run the server, fill it, and name it in the environment."""
+    with empty_scene(folder, monkeypatch) as scene:
+        asyncio.run(_fill(scene.redis.url))
+        yield scene
+
+
+@contextmanager
+def empty_scene(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[RedisScene]:
+    """Run the server, and name it in the environment: nobody was here yet."""
     require_or_skip(is_installed(), "Redis is not installed: apt-get install redis-server")
     server = RedisServer(folder / "redis", free_ports(1)[0])
     asyncio.run(server.start())
     try:
-        asyncio.run(_fill(server.url))
         data = folder / "data"
         data.mkdir(mode=0o700)
         save_identity(data, new_identity(lambda count: bytes(range(count))))

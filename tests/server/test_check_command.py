@@ -8,11 +8,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hushpost_server import check_command
 from hushpost_server.command import main
 from hushpost_server.relay import RelayServer
 from hushpost_store.conformance.stage import envelope, post, with_drops
+from hushpost_store.redis.keys import account_keys
+from hushpost_store.sqlite import onlooker
 
 from tests.server.conftest import quiet
+from tests.server.redis_scene import empty_scene
 from tests.store.sqlite.test_repair import damage
 
 
@@ -92,8 +96,54 @@ def _damaged_log(database: Path) -> bytes:
 
 
 def test_there_must_be_something_to_check(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An empty folder, and a relay that keeps nothing on disk, are told in a line."""
     assert check(tmp_path) == 1
     assert "there is no database" in capsys.readouterr().err
+    monkeypatch.setenv("HUSHPOST_RELAY_STORE", "memory")
+    assert check(tmp_path) == 1
+    assert "nothing on disk to check" in capsys.readouterr().err
+
+
+def test_a_look_that_takes_too_long_says_what_helps(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While somebody reads, a running relay cannot delete: it is not kept waiting for long."""
+    monkeypatch.setattr(check_command, "CHECK_SECONDS_MAX", 0.0)
+    monkeypatch.setattr(onlooker, "_STEPS_BETWEEN_LOOKS", 1)
+    assert check(folder) == 1
+    assert "stop the relay for as long as the check takes" in capsys.readouterr().err
+
+
+def test_nothing_is_repaired_beside_a_running_relay(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is refused in a line, and nothing was changed."""
+
+    async def beside() -> int:
+        async with RelayServer(quiet(store="sqlite", data_folder=folder)):
+            return await asyncio.to_thread(check, folder, "--repair")
+
+    assert asyncio.run(beside()) == 1
+    assert "nothing was changed" in capsys.readouterr().err
+
+
+def test_what_redis_holds_is_checked_with_the_identity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sound, damaged, and without the relay's key; nothing is repaired there."""
+    with empty_scene(tmp_path, monkeypatch) as scene:
+        assert check(scene.folder) == 0
+        assert "0 accounts with their mailboxes, all as written" in capsys.readouterr().out
+        account = account_keys(bytes(32))[0]
+        scene.ask(account, b"SET", account, b"no account")
+        (scene.folder / "identity.json").unlink()
+        assert check(scene.folder) == 1
+        told = capsys.readouterr()
+        assert "the identity key is missing" in told.out
+        assert len(told.out.splitlines()) == 2
+        assert "1 accounts and 0 mailboxes are not as written" in told.err
+        assert check(scene.folder, "--repair") == 1
+        assert "redis-check-aof" in capsys.readouterr().err
+        assert scene.ask(account, b"GET", account) == b"no account"

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import secrets
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from hushpost_demo.redis_servers import RedisServer, free_ports, is_installed
+from hushpost_demo.redis_servers import RedisServer
 from hushpost_server.command import main
 from hushpost_server.identity import load_identity, new_identity, save_identity
 
-from tests.conftest import require_or_skip
+from tests.server.redis_scene import empty_scene
 
 
 def test_identity_is_shown_rotated_and_renewed_only_when_lost(
@@ -40,14 +39,9 @@ def test_identity_is_shown_rotated_and_renewed_only_when_lost(
 @pytest.fixture
 def redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[RedisServer]:
     """Run an empty server, and name it and a host in the environment."""
-    require_or_skip(is_installed(), "Redis is not installed: apt-get install redis-server")
-    server = RedisServer(tmp_path / "redis", free_ports(1)[0])
-    asyncio.run(server.start())
-    monkeypatch.setenv("HUSHPOST_RELAY_STORE", "redis")
-    monkeypatch.setenv("HUSHPOST_RELAY_REDIS_URL", server.url)
     monkeypatch.setenv("HUSHPOST_RELAY_PUBLIC_HOST", "relay.test")
-    yield server
-    server.kill()
+    with empty_scene(tmp_path, monkeypatch) as scene:
+        yield scene.redis
 
 
 def made(folder: Path) -> str:
