@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from hushpost_demo.redis_servers import KEEPS, RedisCluster, RedisServer, cli, redis_server
 from hushpost_proof.harness.small_disk import absent, small_disk
@@ -284,26 +285,31 @@ async def test_relays_that_find_the_same_server_due_rewrite_it_once(
 
 
 async def test_a_server_that_is_being_rewritten_is_left_alone(
-    shards: Shards, single_url: str
+    shards: Shards, running_server: RedisServer
 ) -> None:
     """Nobody waits in line to have it done again: the next look tells whether it is due still."""
     clock = Clock()
-    one = await _clean(shards, single_url, clock)
+    one = await _clean(shards, running_server.url, clock)
     await _delete(shards)
     await one.look()
     clock.now += 601
     (server,) = shards.primaries
-    before = _rewrites(await shards.ask_server(server, b"INFO", b"commandstats"))
-    await _set(shards, rdb_key_save_delay=2_000_000)
     await shards.ask_server(server, b"SET", b"{slow}:thing", b"x")
+    before = _rewrites(await shards.ask_server(server, b"INFO", b"commandstats"))
+    # Slow enough to be caught; it is held until the end.
+    await shards.ask_server(server, b"CONFIG", b"SET", b"rdb-key-save-delay", 2_000_000)
     try:
         await shards.ask_server(server, b"BGREWRITEAOF")
-        async with asyncio.timeout(1.5):
-            await one.rewrite()
-        after = _rewrites(await shards.ask_server(server, b"INFO", b"commandstats"))
-        assert int(after.partition("=")[2]) == int(before.partition("=")[2]) + 1
+        assert running_server.process is not None
+        (child,) = psutil.Process(running_server.process.pid).children()
+        child.suspend()
+        await one.rewrite()
+        assert not (await server_log.look(shards, server)).is_idle
+        child.kill()
     finally:
-        await _set(shards, rdb_key_save_delay=0)
+        await shards.ask_server(server, b"CONFIG", b"SET", b"rdb-key-save-delay", 0)
+    after = _rewrites(await shards.ask_server(server, b"INFO", b"commandstats"))
+    assert int(after.partition("=")[2]) == int(before.partition("=")[2]) + 1
     assert one.rewrites == 1
     async with asyncio.timeout(20):
         while not (await server_log.look(shards, server)).is_idle:  # noqa: ASYNC110 - another process's work
@@ -333,13 +339,6 @@ async def test_a_rewrite_that_nobody_noted_yet_is_waited_for(
     assert round(other.lag(clock.now)) == 601
     await other.look()
     assert other.is_due()
-
-
-async def _set(shards: Shards, **settings: int) -> None:
-    (server,) = shards.primaries
-    for name, value in settings.items():
-        key = name.replace("_", "-").encode()
-        await shards.ask_server(server, b"CONFIG", b"SET", key, b"%d" % value)
 
 
 async def test_a_note_counts_until_the_next_look(shards: Shards, single_url: str) -> None:
