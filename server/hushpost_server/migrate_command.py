@@ -14,6 +14,7 @@ from hushpost_store.errors import StorageFull, StoreError, StoreMisuse
 from hushpost_store.redis.options import Durability, RedisOptions
 from hushpost_store.redis.url import RedisUrl
 from hushpost_store.sqlite.erasure import erase
+from hushpost_store.sqlite.migration_mark import read_mark
 from hushpost_store.sqlite.onlooker import read_purpose
 from hushpost_store.sqlite.schema import APPLICATION_ID
 
@@ -98,14 +99,27 @@ def _run_on(database: Path, arguments: Arguments, configuration: Configuration) 
     try:
         return asyncio.run(_undo(migration) if arguments.undo else _move(migration, database))
     except StorageFull:
-        raise MigrationFailed(f"the disk of {database} is full: free space, and {_AGAIN}") from None
+        reason = f"the disk of {database} is full: free space"
+        raise MigrationFailed(f"{reason}. {_what_next(database)}") from None
     except StoreError as error:
-        raise MigrationFailed(f"{error}. {_AGAIN[0].upper()}{_AGAIN[1:]}") from None
+        raise MigrationFailed(f"{error}. {_what_next(database)}") from None
+
+
+def _what_next(database: Path) -> str:
+    try:
+        has_begun = read_mark(database) is not None
+    except StoreError:  # it cannot be read; no relay can open it either
+        has_begun = True
+    return _AGAIN if has_begun else _NOT_BEGUN
 
 
 _AGAIN: Final = (
-    "run the same command again when that is mended: it goes on where it was, and no relay accepts"
+    "Run the same command again when that is mended: it goes on where it was, and no relay accepts"
     " mail in either place meanwhile"
+)
+_NOT_BEGUN: Final = (
+    "Nothing was changed, and the old relay may be started meanwhile: run the same command again"
+    " when that is mended"
 )
 
 

@@ -16,7 +16,8 @@ from hushpost_server.errors import MigrationFailed
 from hushpost_server.identity import new_identity, save_identity
 from hushpost_server.migrate_command import database_at
 from hushpost_store.conformance.stage import digest
-from hushpost_store.sqlite.migration_mark import MoveState, read_mark
+from hushpost_store.sqlite.migration_mark import MigrationMark, MoveState, read_mark, write_mark
+from hushpost_store.sqlite.row_digest import Damage, install
 
 from tests.conftest import require_or_skip
 from tests.server.conftest import quiet
@@ -69,6 +70,18 @@ def test_a_store_is_moved_undone_moved_and_erased(
     assert mark is not None
     assert mark.state is MoveState.ERASED
     assert main(["serve", "--data-folder", str(folder), "--listen-port", "0"]) == 1
+    assert_looks_point_at_redis(folder, capsys)
+
+
+def assert_looks_point_at_redis(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without the new configuration nobody is told that nothing is stored, or that all is well."""
+    capsys.readouterr()
+    assert main(["subpoena", digest("bob").hex(), "--data-folder", str(folder)]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "the answer comes from there" in told.err
+    assert main(["check", "--data-folder", str(folder)]) == 0
+    assert "was moved to Redis: check it there" in capsys.readouterr().err
 
 
 def test_an_order_is_answered_alike_before_and_after(
@@ -83,15 +96,34 @@ def test_an_order_is_answered_alike_before_and_after(
     assert main(["migrate", *there]) == 0
     capsys.readouterr()
     assert main(order) == 0
-    before = json.loads(capsys.readouterr().out)["facts"]
+    told = capsys.readouterr()
+    assert "state in which the database was when it was moved" in told.err
+    before = json.loads(told.out)["facts"]
     monkeypatch.setenv("HUSHPOST_RELAY_STORE", "redis")
     monkeypatch.setenv("HUSHPOST_RELAY_REDIS_URL", redis.url)
     assert main(order) == 0
-    after = json.loads(capsys.readouterr().out)["facts"]
+    told = capsys.readouterr()
+    assert "what is in it is not served" in told.err
+    after = json.loads(told.out)["facts"]
     assert len(before) >= 8
     assert set(before) == {fact for fact in after if ":mailbox" not in fact}
     assert main(["check", "--data-folder", str(folder)]) == 0
     assert main(["inventory", "--check", "--data-folder", str(folder)]) == 0
+
+
+def test_a_move_that_has_begun_says_that_it_goes_on(
+    folder: Path, redis: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The Redis goes away under way: no relay may be started until it is back and done."""
+    begun = MigrationMark(MoveState.GOING, bytes(16))
+    with closing(sqlite3.connect(folder / "relay.db")) as connection:
+        install(connection, Damage())
+        write_mark(connection, begun)
+        connection.commit()
+    redis.kill()
+    assert main(["migrate", "--from", f"sqlite:{folder}", "--to", redis.url]) == 1
+    told = capsys.readouterr().err
+    assert "it goes on where it was, and no relay accepts mail in either place" in told
 
 
 def test_places_come_from_the_configuration_too(
@@ -163,7 +195,7 @@ def test_what_the_user_may_not_touch_is_one_line(
     [
         ("10.0.0.5:6379", "redis://host:port"),
         ("redis://h:secret@", "host:port"),
-        ("redis://u:secret@127.0.0.1:1", "goes on where it was"),
+        ("redis://u:secret@127.0.0.1:1", "the old relay may be started meanwhile"),
     ],
 )
 def test_a_target_that_cannot_be_used_is_one_line_without_its_password(
