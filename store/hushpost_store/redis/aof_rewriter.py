@@ -19,7 +19,7 @@ import asyncio
 import math
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
@@ -69,10 +69,8 @@ class AofRewriter:
         self._grown: set[str] = set()
         # When each server was last seen with nothing deleted in its log.
         self._seen_clean: dict[str, float] = {}
-        # How many rewrites each had begun when it was last seen idle, and those that have made one
-        # since the look before: whoever asked for it may not have noted it yet.
-        self._begun: dict[str, int] = {}
-        self._unsettled: set[str] = set()
+        # What is known of the rewrites of each, whoever asked for them: Redis itself may have.
+        self._seen: dict[str, _Seen] = {}
         self._task: asyncio.Task[None] | None = None
         self._look_seconds = min(LOOK_SECONDS, options.rewrite_after_seconds / _LOOKS_PER_WAIT)
         self.rewrites = 0
@@ -101,8 +99,7 @@ class AofRewriter:
     def is_due(self) -> bool:
         """Whether the oldest deletion that a look found is old enough, or a log is too large."""
         due = self._clock() - self._options.rewrite_after_seconds
-        ripe = {run_id for run_id, since in self._dirty.items() if since <= due}
-        return bool((ripe | self._grown) - self._unsettled)
+        return bool(self._grown) or any(since <= due for since in self._dirty.values())
 
     async def look(self) -> None:
         """Learn from the servers in which logs something deleted is.
@@ -118,13 +115,15 @@ class AofRewriter:
         for log in found.logs:
             # Of a server that nobody rewrote yet: dirty since its deletions are known of.
             mark, rewritten = clean.get(log.run_id, ("", began if noted is None else noted))
-            self._note_begun(log)
+            seen = self._seen[log.run_id] = _Seen.at(log, began, self._seen.get(log.run_id))
             if log.mark == mark:
                 is_rid |= self._dirty.pop(log.run_id, None) is not None
                 self._grown.discard(log.run_id)
                 self._seen_clean[log.run_id] = began
             else:
-                is_rid |= self._note_dirty(log.run_id, began, rewritten, is_rewritten=bool(mark))
+                taken_out = rewritten if mark and rewritten <= began else -math.inf
+                taken_out = max(taken_out, seen.taken_out(log))
+                is_rid |= self._note_dirty(log.run_id, began, rewritten, taken_out)
                 is_rested = not mark or abs(began - rewritten) >= GROWN_PAUSE_SECONDS
                 self._grown.discard(log.run_id)
                 if is_rested and log.grown >= self._options.rewrite_after_bytes:
@@ -233,7 +232,7 @@ class AofRewriter:
         """Return the servers to rewrite now: while one fails, the others keep their own time."""
         since = self._clock() - self._options.rewrite_after_seconds / 2
         ripe = {run_id for run_id, moment in self._dirty.items() if moment <= since}
-        return frozenset(((ripe | self._grown) or self._dirty.keys()) - self._unsettled)
+        return frozenset((ripe | self._grown) or self._dirty)
 
     async def _rewrite_at(self, server: Address, ripe: frozenset[str], *, is_copied: bool) -> _End:
         try:
@@ -256,7 +255,6 @@ class AofRewriter:
                 after = await self._idle(server)
         except TimeoutError:
             raise ServerError("a server does not end the rewrite of its log") from None
-        self._begun[after.run_id] = after.rewrites
         if not after.is_whole or after.run_id != before.run_id:
             raise ServerError("a server could not rewrite its log: look at its disk")
         # Rounded down: not even by half a millisecond later than it was.
@@ -272,25 +270,13 @@ class AofRewriter:
         is_later = self._dirty.get(log.run_id, rewritten) < rewritten <= self._clock()
         return log.mark == mark or is_later
 
-    def _note_dirty(self, run_id: str, now: float, rewritten: float, *, is_rewritten: bool) -> bool:
+    def _note_dirty(self, run_id: str, now: float, rewritten: float, taken_out: float) -> bool:
         """Keep since when deleted bytes are in a log; whether older ones have left it."""
         known = self._dirty.get(run_id)
         since = self._seen_clean.get(run_id, rewritten) if known is None else known
         # Never in the future: a clock may have been ahead, here or at another relay.
-        if is_rewritten and rewritten <= now:
-            since = max(since, rewritten)
-        since = self._dirty[run_id] = min(since, now)
+        since = self._dirty[run_id] = min(max(since, taken_out), now)
         return known is not None and since > known
-
-    def _note_begun(self, log: ServerLog) -> None:
-        if log.is_idle and self._begun.get(log.run_id, log.rewrites) == log.rewrites:
-            self._unsettled.discard(log.run_id)
-        else:
-            self._unsettled.add(log.run_id)
-        if log.is_idle:
-            self._begun[log.run_id] = log.rewrites
-        else:
-            self._begun.setdefault(log.run_id, log.rewrites - 1)
 
     async def _idle(self, server: Address) -> ServerLog:
         """Wait until the server rewrites nothing, and return how its log stands."""
@@ -318,8 +304,7 @@ class AofRewriter:
 
     def _forget_but(self, run_ids: set[str]) -> None:
         self._grown &= run_ids
-        self._unsettled &= run_ids
-        for known in (self._dirty, self._seen_clean, self._begun):
+        for known in (self._dirty, self._seen_clean, self._seen):
             for run_id in known.keys() - run_ids:
                 del known[run_id]
 
@@ -330,6 +315,33 @@ class _End(Enum):
     DONE = auto()
     NOT_DUE = auto()
     BUSY = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """How many rewrites a server has begun, and after which looks the last two of them were."""
+
+    looked: float
+    rewrites: int
+    last_after: float = -math.inf
+    one_before_after: float = -math.inf
+
+    @classmethod
+    def at(cls, log: ServerLog, now: float, before: _Seen | None) -> _Seen:
+        """Look now, and remember what the look before saw."""
+        if before is None or log.rewrites < before.rewrites:
+            return cls(now, log.rewrites)
+        if log.rewrites == before.rewrites:
+            return replace(before, looked=now)
+        is_next = log.rewrites == before.rewrites + 1
+        earlier = before.last_after if is_next else before.looked
+        return cls(now, log.rewrites, before.looked, earlier)
+
+    def taken_out(self, log: ServerLog) -> float:
+        """Return until when what was deleted is out of the log: before a rewrite that has ended."""
+        if not log.is_whole:
+            return -math.inf
+        return self.last_after if log.is_idle else self.one_before_after
 
 
 @dataclass(frozen=True, slots=True)
