@@ -13,7 +13,7 @@ from typing import Final
 from hushpost_store import errors
 from hushpost_store.interface import SubmissionListener
 from hushpost_store.redis import answers
-from hushpost_store.redis.command import Answer, Unreadable
+from hushpost_store.redis.command import Answer, ServerError, Unreadable
 from hushpost_store.redis.figures import Figures
 from hushpost_store.redis.stalls import Stalls
 from hushpost_store.rows import Admitted, Refusal, Submission
@@ -58,30 +58,42 @@ class Posting:
 
     def answered(self, answer: Answer) -> None:
         """Take what the script answered, or the fault in its place."""
-        figures, listener = self._figures, self._listener
         if isinstance(answer, errors.StoreFault):
-            # It may be queued all the same: the same bytes that come again are then a repetition.
-            figures.failed += 1
-            figures.fail(answer)
-            if not isinstance(answer, Unreadable):
-                # A damaged mailbox fails for ever, and its neighbours would wait for it.
-                self._stalls.begin(self._submission.route)
-            listener.refused(Refusal.RETRY, RETRY_SECONDS)
+            self._fail(answer)
             return
-        reason, number, *rest = answers.items(answer)
-        if reason != 0:
-            refusal = Refusal(answers.number(reason))
-            if refusal is Refusal.RETRY:  # half a mailbox
-                figures.note_damage(self._submission.route)
-            listener.refused(refusal, answers.number(number))
+        try:
+            decided = _decided(answer)
+        except (errors.StoreFault, ValueError):
+            # Nothing that our script says: whatever answers there, its sender is told an end.
+            self._fail(ServerError("a script answered what cannot be read"))
             return
-        admitted = Admitted(answers.number(number), duplicate=rest[0] == 1)
+        match decided:
+            case Refusal() as reason, seconds:
+                if reason is Refusal.RETRY:  # half a mailbox
+                    self._figures.note_damage(self._submission.route)
+                self._listener.refused(reason, seconds)
+            case Admitted() as admitted, node:
+                self._admit(admitted, node)
+
+    def _fail(self, fault: errors.StoreFault) -> None:
+        # It may be queued all the same: the same bytes that come again are then a repetition.
+        self._figures.failed += 1
+        if isinstance(fault, Unreadable):
+            # A damaged mailbox fails for ever: its neighbours would wait for it, and Redis is well.
+            self._figures.note_damage(self._submission.route)
+        else:
+            self._figures.fail(fault)
+            self._stalls.begin(self._submission.route)
+        self._listener.refused(Refusal.RETRY, RETRY_SECONDS)
+
+    def _admit(self, admitted: Admitted, node: bytes) -> None:
+        figures = self._figures
         if admitted.sequence:
             figures.is_faulty = False  # a refusal would not show that Redis can write
             if not admitted.duplicate:
                 figures.count_in(len(self._submission.envelope))
-        self._on_admitted(answers.blob(rest[1]), self._submission, admitted)
-        listener.admitted(admitted)
+        self._on_admitted(node, self._submission, admitted)
+        self._listener.admitted(admitted)
         if self._waits and admitted.sequence:
             self._is_open = True
         else:
@@ -103,3 +115,12 @@ class Posting:
     def _commit(self) -> None:
         self._figures.committed += 1
         self._listener.committed()
+
+
+def _decided(answer: Answer) -> tuple[Refusal, int] | tuple[Admitted, bytes]:
+    """Read what the script decided. Raises ServerError, ValueError."""
+    reason, number, *rest = answers.items(answer)
+    if reason != 0:
+        return Refusal(answers.number(reason)), answers.number(number)
+    duplicate, node = rest
+    return Admitted(answers.number(number), duplicate=duplicate == 1), answers.blob(node)

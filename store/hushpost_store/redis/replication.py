@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hushpost_store.redis import answers
 from hushpost_store.redis.address import Address
-from hushpost_store.redis.command import LIFE_BYTES, Answer
+from hushpost_store.redis.command import LIFE_BYTES, Answer, ServerError
 
 if TYPE_CHECKING:
     from hushpost_store.redis.shards import Shards
@@ -18,10 +18,17 @@ async def replicas_of(shards: Shards, primary: Address) -> list[Address]:
     found: list[Address] = []
     for name, value in _lines(answer):
         if name.startswith("slave") and "=" in value:
-            said = dict(part.split("=", 1) for part in value.split(","))
-            if said.get("state") == "online":
-                found.append(Address(said["ip"], int(said["port"])))
+            found += _online(value)
     return found
+
+
+def _online(replica: str) -> list[Address]:
+    """Return where a replica is, if it has all; nothing where that cannot be read."""
+    parts = (part.partition("=") for part in replica.split(","))
+    said = {name: value for name, _, value in parts}
+    if said.get("state") != "online" or not said.get("port", "").isdecimal():
+        return []
+    return [Address(said.get("ip", ""), int(said["port"]))]
 
 
 def life_of(answer: Answer) -> bytes | None:
@@ -33,9 +40,12 @@ def life_of(answer: Answer) -> bytes | None:
     said = dict(_lines(answer))
     if said.get("role") != "master":
         return None
-    return bytes.fromhex(said["master_replid"])[:LIFE_BYTES]
+    try:
+        return bytes.fromhex(said["master_replid"])[:LIFE_BYTES]
+    except (KeyError, ValueError):
+        raise ServerError("a server does not say what its replication is called") from None
 
 
 def _lines(answer: Answer) -> list[tuple[str, str]]:
-    lines = answers.blob(answer).decode().splitlines()
+    lines = answers.blob(answer).decode(errors="replace").splitlines()
     return [(name, value) for name, colon, value in (x.partition(":") for x in lines) if colon]

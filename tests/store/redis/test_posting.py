@@ -2,7 +2,7 @@
 
 import pytest
 from hushpost_store.conformance import Recorder, envelope
-from hushpost_store.redis.command import ConnectionLost
+from hushpost_store.redis.command import ConnectionLost, Unreadable
 from hushpost_store.redis.figures import Figures, Sums
 from hushpost_store.redis.posting import Posting
 from hushpost_store.redis.stalls import Stalls
@@ -47,6 +47,25 @@ async def test_replicas_have_the_last_word(held: bool, end: str) -> None:
     posting.durable(held)
     assert recorder.told == ["admitted", end]
     assert (figures.committed, figures.failed) == (int(held), int(not held))
+
+
+@pytest.mark.parametrize(
+    "answer", [b"OK", None, [], [0], [0, 7, 0], [0, b"7", 0, b""], [0, 7, 0, 1], [9, 0], [1, b""]]
+)
+async def test_an_answer_that_is_none_is_a_failure(answer: object) -> None:
+    """Whatever answers in Redis's place, the sender is told to retry, and nothing was accepted."""
+    posting, recorder, figures, nodes = await _posting(waits=False)
+    posting.answered(answer)
+    assert (recorder.told, recorder.reason) == (["refused"], Refusal.RETRY)
+    assert (figures.is_faulty, figures.failed, figures.committed, nodes) == (True, 1, 0, [])
+
+
+async def test_a_damaged_mailbox_is_no_fault_of_redis() -> None:
+    """It is counted as damaged, once; health does not say that Redis takes nothing."""
+    posting, recorder, figures, _ = await _posting(waits=False)
+    posting.answered(Unreadable("of another form"))
+    assert recorder.reason is Refusal.RETRY
+    assert (figures.is_faulty, figures.damaged) == (False, {envelope("alice", 1).route})
 
 
 async def test_a_refusal_and_a_fault_are_the_end() -> None:
