@@ -47,6 +47,18 @@ def cautions(configuration: Configuration) -> tuple[Caution, ...]:
     return tuple(found)
 
 
+def moved_away(configuration: Configuration) -> MoveState | None:
+    """Tell whether what SQLite has here is not what the relay serves: DONE or ERASED, or None.
+
+    For commands that look into the database: what they find there is an old state, or nothing, and
+    whoever forgot to name the configuration must not take it for an answer.
+    """
+    if configuration.store != "sqlite":
+        return None
+    state = _state_of(configuration.data_folder / DATABASE_FILE)
+    return MoveState(state) if state in (MoveState.DONE, MoveState.ERASED) else None
+
+
 _ABSENT: Final = "absent"
 _WAYS: Final[dict[str | None, str]] = {
     _ABSENT: "",

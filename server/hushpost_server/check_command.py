@@ -14,6 +14,7 @@ from hushpost_store.sqlite.log_inspection import LogState, inspect_log
 from hushpost_store.sqlite.onlooker import look_into
 from hushpost_store.sqlite.repair import repair
 
+from hushpost_server.cautions import moved_away
 from hushpost_server.command_arguments import (
     Arguments,
     Commands,
@@ -51,6 +52,12 @@ def _check(arguments: Arguments) -> int:
     if configuration.store == "redis":
         return _check_redis(configuration, repairs=arguments.repair)
     database = _database(configuration)
+    if moved_away(configuration) is not None:
+        print(
+            f"hushpost-relay: warning: what {database} had was moved to Redis: check it there, with"
+            ' store = "redis" and redis_url (--config)',
+            file=sys.stderr,
+        )
     if arguments.repair:
         _repair(database)
     problems = [*_identity(configuration.data_folder), *_look(database)]

@@ -5,12 +5,21 @@ from __future__ import annotations
 import sys
 import time
 
+from hushpost_store.sqlite.migration_mark import MoveState
+
 from hushpost_server.account_reference import AccountReference, read_reference
+from hushpost_server.cautions import moved_away
 from hushpost_server.clock import day_of
-from hushpost_server.command_arguments import Arguments, Commands, add_command, configuration_of
+from hushpost_server.command_arguments import (
+    Arguments,
+    Commands,
+    add_command,
+    configuration_of,
+    print_cautions,
+)
 from hushpost_server.configuration import Configuration
 from hushpost_server.data_folder import DATABASE_FILE
-from hushpost_server.errors import AccountUnclear
+from hushpost_server.errors import AccountUnclear, ProductionFailed
 from hushpost_server.published_schema import as_json, schema_of
 from hushpost_server.redis_place import require_packages
 from hushpost_server.subpoena import Subpoena, produce
@@ -41,6 +50,7 @@ def _run(arguments: Arguments) -> int:
         raise AccountUnclear("subpoena needs an ACCOUNT: an address, or an account id")
     reference = read_reference(arguments.account)
     configuration = configuration_of(arguments)
+    _require_present(configuration)
     subpoena = _produced(configuration, reference)
     print(_rendered(subpoena, arguments.format), end="")
     if subpoena.is_known:
@@ -51,6 +61,23 @@ def _run(arguments: Arguments) -> int:
         file=sys.stderr,
     )
     return UNKNOWN_ACCOUNT
+
+
+def _require_present(configuration: Configuration) -> None:
+    """Warn of an answer that has a part only; raise ProductionFailed where it would be empty."""
+    print_cautions(configuration)
+    state = moved_away(configuration)
+    if state is MoveState.ERASED:
+        raise ProductionFailed(
+            f"what {configuration.data_folder} had was moved to Redis: name the configuration with"
+            ' store = "redis" and redis_url (--config), and the answer comes from there'
+        )
+    if state is MoveState.DONE:
+        print(
+            "hushpost-relay: warning: this is the state in which the database was when it was moved"
+            ' to Redis: ask again with store = "redis" and redis_url (--config) for what is there',
+            file=sys.stderr,
+        )
 
 
 def _produced(configuration: Configuration, reference: AccountReference) -> Subpoena:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hushpost_server.announcement import announce
-from hushpost_server.cautions import cautions
+from hushpost_server.cautions import cautions, moved_away
 from hushpost_server.command import main
 from hushpost_server.configuration import Configuration
 from hushpost_server.log_events import EVENTS
@@ -60,6 +60,9 @@ async def test_what_to_do_depends_on_how_far_the_move_is(
     found = cautions(quiet(store="redis", redis_url=URL, data_folder=tmp_path))
     assert len(found) == (words is not None)
     assert all(words in caution.sentence for caution in found if words)
+    moved = state if state in (MoveState.DONE, MoveState.ERASED) else None
+    assert moved_away(quiet(store="sqlite", data_folder=tmp_path)) is moved
+    assert moved_away(quiet(store="redis", redis_url=URL, data_folder=tmp_path)) is None
 
 
 @pytest.mark.parametrize("store", ["sqlite", "memory"])
