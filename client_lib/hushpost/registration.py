@@ -84,6 +84,12 @@ def raise_creation_error(host: Host, answer: Answer) -> None:
             f"the relay at {host} wants a registration token, or does not know this one: ask its"
             " operator and pass registration_token=..."
         )
+    if code is ErrorCode.BAD_SIGNATURE:
+        # A registration signs the name that was dialled.
+        raise RegistrationRefused(
+            f"the relay at {host} does not go by that name: use the one with which its people's"
+            " addresses begin, or ask its operator"
+        )
     if code in (ErrorCode.RETRY, ErrorCode.SLOW_DOWN):
         raise RelayUnreachable(f"the relay at {host} is busy: try again in a minute")
     raise RelayMisbehaved(f"the relay at {host} answered the registration with {code}")

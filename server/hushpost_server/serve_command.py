@@ -12,6 +12,8 @@ from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
 
+from hushpost_wire.host import Host, is_loopback
+
 from hushpost_server.cautions import cautions
 from hushpost_server.command_arguments import Arguments, Commands, add_command, configuration_of
 from hushpost_server.configuration import Configuration
@@ -179,11 +181,18 @@ def _print_start(relay: RelayServer, *, as_json: bool) -> None:
         lines.append("  UNSAFE: envelope sizes are not enforced; for benchmarks only")
     if configuration.unsafe_third_party_logs:
         lines.append("  UNSAFE: libraries log what they like, content and addresses included")
-    lines += [
-        "",
-        "Next: make an account with it, in another terminal:",
+    lines += ["", *_next_steps(relay), "Stop with Ctrl-C."]
+    print("\n".join(lines), flush=True)
+
+
+def _next_steps(relay: RelayServer) -> list[str]:
+    """Say how a client comes here: by the name that it signs, which may not be where we listen."""
+    make = "Next: make an account with it, in another terminal:"
+    if relay.configuration.public_host:
+        scheme = "ws" if is_loopback(Host(relay.host)) else "wss"
+        return [make, f"  hushpost init --relay {scheme}://{relay.host}"]
+    return [
+        make,
         f"  hushpost init --relay {relay.url}",
         "To serve other machines, set public_host and TLS or a proxy: docs/operating.md.",
-        "Stop with Ctrl-C.",
     ]
-    print("\n".join(lines), flush=True)

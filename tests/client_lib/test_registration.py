@@ -94,6 +94,8 @@ def test_each_answer_has_its_error() -> None:
     raise_creation_error(host, Error(id=1, code=ErrorCode.ACCOUNT_EXISTS))
     with pytest.raises(RegistrationRefused, match="no new accounts"):
         raise_creation_error(host, Error(id=1, code=ErrorCode.REGISTRATION_CLOSED))
+    with pytest.raises(RegistrationRefused, match="does not go by that name"):
+        raise_creation_error(host, Error(id=1, code=ErrorCode.BAD_SIGNATURE))
     with pytest.raises(RelayUnreachable, match="a minute"):
         raise_creation_error(host, Error(id=1, code=ErrorCode.SLOW_DOWN))
     with pytest.raises(RelayMisbehaved):

@@ -100,6 +100,30 @@ def test_serve_without_configuration_says_what_to_do_next(tmp_path: Path) -> Non
         assert process.wait(20) == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "dialled"),
+    [("relay.example", "wss://relay.example"), ("127.0.0.1:8440", "ws://127.0.0.1:8440")],
+)
+def test_clients_are_sent_to_the_name_that_they_sign(
+    tmp_path: Path, name: str, dialled: str
+) -> None:
+    """Behind a proxy the port where the relay listens is no place to make an account at."""
+    where = ["--listen-port", "0", "--metrics-port", "0", "--data-folder", str(tmp_path)]
+    with subprocess.Popen(
+        [*COMMAND, "serve", "--store", "memory", "--behind-proxy", "--public-host", name, *where],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment(),
+    ) as process:
+        assert process.stdout is not None
+        text = "".join(iter(process.stdout.readline, "Stop with Ctrl-C.\n"))
+        process.terminate()
+        assert f"  hushpost init --relay {dialled}\n" in text
+        assert "set public_host" not in text
+        assert process.wait(20) == 0
+
+
 @pytest.fixture
 def settled_collector() -> Iterator[None]:
     """Give the process its collector back as it was: `serve` changes it for a relay's sake."""

@@ -111,7 +111,7 @@ async def probe(shards: Shards, options: RedisOptions) -> Barrier | None:
         problems = unfit(await _settings(shards, address), durability, is_copied=is_copied)
         _refuse(address, problems, durability)
         if durability is Durability.REPLICATED:
-            _refuse_alone(address, replicas, options)
+            _refuse_alone(address, replicas, options, is_cluster=shards.is_cluster)
             has_waitaof = has_waitaof and await _has_waitaof(shards, address)
         # At every durability: what must be forgotten is forgotten by the replicas too. And in a
         # cluster each of them may be the primary in a moment.
@@ -144,13 +144,22 @@ async def refuse_unfit(
     _refuse(address, problems, durability)
 
 
-def _refuse_alone(address: Address, replicas: Sequence[Address], options: RedisOptions) -> None:
-    if len(replicas) < options.replicas_min:
-        raise ServerUnfit(
-            f"Redis at {address.host}:{address.port} has {len(replicas)} replicas that follow it,"
-            f" and durability 'replicated' needs {options.replicas_min}: start one with"
-            f" `replicaof {address.host} {address.port}`, or choose durability 'synced'"
-        )
+def _refuse_alone(
+    address: Address, replicas: Sequence[Address], options: RedisOptions, *, is_cluster: bool
+) -> None:
+    if len(replicas) >= options.replicas_min:
+        return
+    way = (
+        f"add one with `redis-cli --cluster add-node HOST:PORT {address.host}:{address.port}"
+        " --cluster-slave`"
+        if is_cluster
+        else f"start one with `replicaof {address.host} {address.port}`"
+    )
+    raise ServerUnfit(
+        f"Redis at {address.host}:{address.port} has {len(replicas)} replicas that follow it,"
+        f" and durability 'replicated' needs {options.replicas_min}: {way} (one that was started"
+        " just now takes some seconds to follow), or choose durability 'synced'"
+    )
 
 
 def _refuse(address: Address, problems: Sequence[str], durability: Durability) -> None:

@@ -48,6 +48,10 @@ _PAUSE_SHARE: Final = 0.25
 # Under pressure a server is not given the whole time that an answer may take.
 SILENT_SECONDS: Final = 1.0
 _RELIEVE_PAUSE_SECONDS: Final = 0.1
+NOBODY_OWNS: Final = (
+    "no server of the cluster owns this slot: is it made (`redis-cli --cluster create`), and whole"
+    " (`redis-cli --cluster check`)?"
+)
 
 
 class Shards:
@@ -161,7 +165,7 @@ class Shards:
         """Return the server that owns `key`. Raises ServerError where none does."""
         owner = self._known().owners[slot_of(key)]
         if owner is None:
-            raise ServerError("no server of the cluster owns this slot")
+            raise ServerError(NOBODY_OWNS)
         return owner
 
     async def ask(self, key: bytes, *arguments: bytes | int) -> Answer:
@@ -252,7 +256,7 @@ class Shards:
     def _dispatch(self, slot: int, command: Command) -> None:
         owner = command.ask or self._known().owners[slot]
         if owner is None:
-            command.answer(ServerError("no server of the cluster owns this slot"))
+            command.answer(ServerError(NOBODY_OWNS))
             self._look_soon()
             return
         if command.is_submission and self.stalls.holds_slot(slot):

@@ -108,6 +108,20 @@ async def test_a_primary_without_replica_keeps_nothing_replicated(tmp_path: Path
             await store.close()
 
 
+async def test_a_cluster_is_made_and_given_replicas_by_its_own_commands(tmp_path: Path) -> None:
+    """Servers that nobody made a cluster, and a primary of one that has no replica."""
+    async with redis_server(tmp_path / "alone", {**KEEPS, "cluster-enabled": "yes"}) as server:
+        store = RedisStore(RedisOptions(server.url, Durability.REPLICATED))
+        with pytest.raises(StoreFault, match="--cluster create"):
+            await store.open()
+        await cli("-p", str(server.port), "cluster", "addslotsrange", "0", "16383")
+        async with asyncio.timeout(10):
+            while "cluster_state:ok" not in await cli("-p", str(server.port), "cluster", "info"):  # noqa: ASYNC110  nothing announces it
+                await asyncio.sleep(0.05)
+        with pytest.raises(ServerUnfit, match=f"add-node HOST:PORT 127.0.0.1:{server.port}"):
+            await store.open()
+
+
 async def test_a_setting_that_is_changed_under_a_relay_is_noticed(tmp_path: Path) -> None:
     """Whoever asks whether the servers are well is told the line, until it is as it was."""
     async with redis_server(tmp_path) as server:
