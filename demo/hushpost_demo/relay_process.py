@@ -30,6 +30,7 @@ _PORTS_TRIED_MAX: Final = 100
 # The person's own settings for a relay of theirs have no business in the demo's.
 _FOREIGN_SETTINGS: Final = "HUSHPOST_"
 _SETTING: Final = "HUSHPOST_RELAY_"
+_TO_THE_OPERATOR: Final = "hushpost-relay: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,9 @@ class RelayProcess:
 
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()
-        return lines[-1] if lines else "it said nothing"
+        # What it says to its operator; an event of the log may follow as it ends.
+        told = [line for line in lines if line.startswith(_TO_THE_OPERATOR)]
+        return (told or lines or ["it said nothing"])[-1]
 
 
 def _free_port() -> int:

@@ -44,6 +44,11 @@ async def test_a_relay_that_does_not_start_is_told(tmp_path: Path) -> None:
     with pytest.raises(RelayNotStarted, match="cannot be used"):
         await relay.start()
     assert relay.pid is None
+    with relay.log.open("a") as log:
+        log.write("2026-11-23T13:32:13 error unhandled origin=event_loop: of what it was ending\n")
+    last_words = relay._last_words()  # pyright: ignore[reportPrivateUsage] - it says nothing more
+    assert last_words.startswith("hushpost-relay: ")
+    assert "cannot be used" in last_words
 
 
 async def test_a_start_that_is_interrupted_leaves_no_process(tmp_path: Path) -> None:
