@@ -22,6 +22,7 @@ from hushpost_store.contents import copy_account
 from hushpost_store.contents_digest import AccountDigest, chained, digest_account, digest_damaged
 from hushpost_store.errors import StoreDamaged
 from hushpost_store.redis import arrival, migration_mark
+from hushpost_store.redis.clocks import refuse_wrong_clock
 from hushpost_store.redis.export import RedisExport
 from hushpost_store.redis.importing import RedisImport
 from hushpost_store.redis.migration_mark import ArrivalMark, ArrivalState
@@ -74,6 +75,7 @@ class Migration:
         random: Callable[[int], bytes],
         tell: Callable[[str], None],
         skip_damaged: bool = False,
+        machine_clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._options = options
@@ -81,6 +83,7 @@ class Migration:
         self._random = random
         self._tell = tell
         self._skip_damaged = skip_damaged
+        self._machine_clock = machine_clock
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._told_at = 0.0
 
@@ -89,6 +92,9 @@ class Migration:
         began = time.monotonic()
         async with arrival.reached(self._options) as shards:
             await _refuse_relays(shards)
+            # By a clock that is ahead, settling would delete mail that has not expired.
+            apart = self._options.clocks_apart_seconds_max
+            await refuse_wrong_clock(shards, self._machine_clock, apart)
             if await asyncio.to_thread(read_mark, self._database) is None:
                 await self._settle_source()
             async with opened(self._database) as source:

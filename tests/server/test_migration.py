@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sqlite3
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
@@ -363,6 +364,18 @@ async def test_a_redis_that_is_full_is_emptied_again(tmp_path: Path) -> None:
         assert await there.migration().undo() > 20
         assert await keys_in(shards) == 0
         assert there.state() is None
+
+
+async def test_a_machine_whose_clock_is_ahead_moves_nothing(tmp_path: Path) -> None:
+    """It would delete as expired what has days to go; nothing is deleted, and nothing marked."""
+    async with scene(tmp_path) as there, connections(there.redis.url) as shards:
+        ahead = there.migration()
+        ahead._machine_clock = lambda: time.time() + 86_400  # pyright: ignore[reportPrivateUsage] - a day
+        with pytest.raises(errors.StoreFault, match="have both keep time by NTP"):
+            await ahead.run()
+        assert there.state() is None
+        assert await keys_in(shards) == 0
+        assert (await there.migration().run()).envelopes == 12
 
 
 async def test_an_empty_redis_is_not_taken_for_the_one_in_use(tmp_path: Path) -> None:
