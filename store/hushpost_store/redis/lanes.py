@@ -66,8 +66,12 @@ class Lanes:
         for link in self._links:
             link.life = None
 
+    async def teach_calmly(self) -> None:
+        """Give the server our scripts before anything else. Raises StoreFault; then close these."""
+        await asyncio.gather(*(link.teach_calmly() for link in self._links))
+
     def teach(self) -> None:
-        """Give the server our scripts, before whatever goes through any lane."""
+        """Give the server our scripts anew, before whatever goes through any lane from now on."""
         for link in self._links:
             link.teach()
 

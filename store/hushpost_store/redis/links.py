@@ -65,13 +65,13 @@ class Links:
             partial(self._lost, address),
         )
         await lanes.open()
-        if self.check is not None and lanes.has_life:
-            try:
+        try:
+            if self.check is not None and lanes.has_life:
                 await self.check(address, lanes)
-            except BaseException:
-                await lanes.close()
-                raise
-        lanes.teach()
+            await lanes.teach_calmly()
+        except BaseException:
+            await lanes.close()
+            raise
         self._open[address] = lanes
 
     async def reopen(self) -> None:

@@ -36,6 +36,8 @@ from hushpost_store.redis.scripts import all_scripts
 _ASKING: Final = packed((b"ASKING",))
 _END: Final = b"\r\n"
 _LIFE_AT: Final = -LIFE_BYTES - len(_END)
+# Less than the 16 KiB that a server reads at once: what is left over grows its buffer.
+TAUGHT_BYTES_MAX: Final = 12_000
 # An answer may lie here already, unread, when this process itself stood still.
 _GRACE_SECONDS: Final = 0.05
 
@@ -86,6 +88,23 @@ class NodeLink:
         """Give the server our scripts; what is sent after this can name them."""
         for script in all_scripts().values():
             self.send(Command((b"SCRIPT", b"LOAD", script.text), None, lambda _: None))
+
+    async def teach_calmly(self) -> None:
+        """Give the server our scripts a few at a time. Raises ConnectionLost.
+
+        Redis keeps what comes on a connection in a buffer. All at once would grow it so that it is
+        shrunk soon, with mail in it; and what is shrunk stays behind in freed memory as it was,
+        also where freed memory is overwritten (jemalloc 5.3 leaves out what it moves).
+        """
+        size, answers = 0, list[asyncio.Future[Answer]]()
+        for script in all_scripts().values():
+            size += len(script.text)
+            if size > TAUGHT_BYTES_MAX:
+                await _refused_or_done(answers)
+                size, answers = len(script.text), []
+            answers.append(asyncio.get_running_loop().create_future())
+            self.send(Command((b"SCRIPT", b"LOAD", script.text), None, into(answers[-1])))
+        await _refused_or_done(answers)
 
     def send(self, command: Command) -> None:
         """Write a command at the end of this turn of the loop, and answer it in time."""
@@ -215,3 +234,10 @@ class NodeLink:
         self._on_lost(self)
         for command in lost:
             self._tell(command, ConnectionLost("the connection to Redis ended before the answer"))
+
+
+async def _refused_or_done(answers: list[asyncio.Future[Answer]]) -> None:
+    """Return when all have come; what is refused, who wants it is told. Raises ConnectionLost."""
+    for answer in await asyncio.gather(*answers, return_exceptions=True):
+        if isinstance(answer, ConnectionLost):
+            raise answer

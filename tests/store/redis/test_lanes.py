@@ -14,6 +14,8 @@ from hushpost_store.redis.scripts import all_scripts
 from hushpost_store.redis.url import RedisUrl
 
 LANES = 3
+# A buffer that is larger than this, and twice as large as what came last, is shrunk by Redis.
+SHRUNK_FROM_BYTES = 32 << 10
 
 
 class Made:
@@ -61,6 +63,40 @@ async def test_scripts_are_known_on_every_lane(running_server: RedisServer) -> N
     asked = [made.ask(slot, b"EVALSHA", sha, b"6", *keys, b"d", b"1") for slot in range(LANES)]
     assert await asyncio.gather(*asked) == [-1] * LANES  # no such account
     await made.lanes.close()
+
+
+async def test_scripts_are_taught_so_that_no_buffer_grows(running_server: RedisServer) -> None:
+    """One past 32 KiB Redis shrinks soon, and leaves what was in it where it moved it from."""
+    made = Made(running_server.port)
+    await made.lanes.open()
+    await made.ask(0, b"SCRIPT", b"FLUSH")
+    await made.lanes.teach_calmly()
+    sha = all_scripts()["count_prekeys"].sha
+    for slot in range(LANES):
+        assert await made.ask(slot, b"SCRIPT", b"EXISTS", sha) == [1]
+    buffers = await _buffers(made)
+    assert len(buffers) == LANES
+    assert max(buffers) < SHRUNK_FROM_BYTES
+    made.lanes.teach()  # all at once: this is what it would come to
+    for slot in range(LANES):
+        await made.ask(slot, b"PING")
+    assert max(await _buffers(made)) > SHRUNK_FROM_BYTES
+    await made.lanes.close()
+
+
+async def _buffers(made: Made) -> list[int]:
+    """Return the size of what the server reads each of these lanes into."""
+    ours = {int(str(await made.ask(slot, b"CLIENT", b"ID"))) for slot in range(LANES)}
+    listed = await made.ask(0, b"CLIENT", b"LIST")
+    assert isinstance(listed, bytes)
+    clients = [
+        dict(word.split("=", 1) for word in line.split()) for line in listed.decode().splitlines()
+    ]
+    return [
+        int(client["qbuf"]) + int(client["qbuf-free"])
+        for client in clients
+        if int(client["id"]) in ours
+    ]
 
 
 async def test_with_one_connection_all_are_lost(running_server: RedisServer) -> None:
