@@ -34,7 +34,7 @@ EDGES: dict[str, dict[str, int]] = {
     "click": {"hushpost_server": 1, "hushpost_demo": 99},
     "rich": {"hushpost_demo": 99},
     # Where bytes from outside become values: the wire, configuration, the rows of the vault.
-    "pydantic": {"hushpost_wire": 99, "hushpost_server": 6, "hushpost": 99},
+    "pydantic": {"hushpost_wire": 99, "hushpost_server": 7, "hushpost": 99},
 }
 # An edge whose one file is fixed by the design.
 NAMED_EDGES = {
