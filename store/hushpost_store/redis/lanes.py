@@ -52,6 +52,11 @@ class Lanes:
             raise errors.StoreFault("a connection to Redis ended at once")
 
     @property
+    def is_open(self) -> bool:
+        """Whether none was lost since they were opened."""
+        return self._is_open
+
+    @property
     def has_life(self) -> bool:
         """Whether the server was a primary when these were opened, and since."""
         return all(link.life is not None for link in self._links)

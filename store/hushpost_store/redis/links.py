@@ -69,6 +69,8 @@ class Links:
             if self.check is not None and lanes.has_life:
                 await self.check(address, lanes)
             await lanes.teach_calmly()
+            if not lanes.is_open:  # nobody is told of it that would open others
+                raise ConnectionLost("a connection to Redis ended at once")
         except BaseException:
             await lanes.close()
             raise
