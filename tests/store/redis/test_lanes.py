@@ -13,6 +13,8 @@ from hushpost_store.redis.node_link import NodeLink
 from hushpost_store.redis.scripts import all_scripts
 from hushpost_store.redis.url import RedisUrl
 
+from tests.store.redis.acting_server import ActingServer, acting
+
 LANES = 3
 # A buffer that is larger than this, and twice as large as what came last, is shrunk by Redis.
 SHRUNK_FROM_BYTES = 32 << 10
@@ -129,3 +131,60 @@ async def test_nobody_there_is_said_at_opening() -> None:
         await made.lanes.open()
     assert not any(link.is_open for link in made.links)
     assert made.lost == []
+
+
+async def test_who_gives_up_opening_leaves_nothing_open() -> None:
+    """A server that takes connections and says nothing: all of them end with the wait."""
+    silent = ActingServer(lambda asked: b"" if asked[0] == b"INFO" else None)
+    async with acting(silent) as server:
+        made = Made(server.port)
+        opening = asyncio.create_task(made.lanes.open())
+        async with asyncio.timeout(5):
+            while server.count(b"INFO") < LANES:  # noqa: ASYNC110 - no event of ours
+                await asyncio.sleep(0.01)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        assert [link.is_open for link in made.links] == [False] * LANES
+        assert made.lost == []
+
+
+async def test_a_life_counts_while_every_lane_has_it() -> None:
+    """It is forgotten on all of them when somebody else is primary."""
+    async with acting(ActingServer(lambda _: None)) as server:
+        made = Made(server.port)
+        await made.lanes.open()
+        assert made.lanes.has_life
+        made.links[1].life = None
+        assert not made.lanes.has_life
+        made.lanes.forget_life()
+        assert [link.life for link in made.links] == [None] * LANES
+        await made.lanes.close()
+
+
+async def test_zeros_go_each_way() -> None:
+    """More than a server reads at once, on every lane, and back; nobody waits for them."""
+    async with acting(ActingServer(lambda _: None)) as server:
+        made = Made(server.port)
+        await made.lanes.open()
+        made.lanes.overwrite_buffers()
+        for slot in range(LANES):
+            assert await made.ask(slot, b"PING") == b"OK"
+        zeros = [asked[1] for asked in server.asked if asked[0] == b"ECHO"]
+        assert len(zeros) == LANES
+        assert all(len(each) > 16 << 10 and not any(each) for each in zeros)
+        await made.lanes.close()
+
+
+async def test_the_most_silent_lane_is_that_of_the_server() -> None:
+    """A server that hangs need not have been asked on each of them."""
+    hangs = ActingServer(lambda asked: b"" if asked[0] == b"BLPOP" else None)
+    async with acting(hangs) as server:
+        made = Made(server.port)
+        await made.lanes.open()
+        assert made.lanes.silent_seconds == 0.0
+        made.lanes.send(Command((b"BLPOP", b"none", b"0"), 1, lambda _: None))
+        await asyncio.sleep(0.1)
+        assert made.lanes.silent_seconds > 0.05
+        assert await made.lanes.ask(b"PING") == b"OK"
+        await made.lanes.close()

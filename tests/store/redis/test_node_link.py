@@ -6,11 +6,13 @@ import pytest
 from hushpost_demo.redis_servers import RedisServer, cli
 from hushpost_store.redis.address import Address
 from hushpost_store.redis.barrier import Barrier
-from hushpost_store.redis.command import Answer, Command, ConnectionLost, OnAnswer
+from hushpost_store.redis.command import ANY_LIFE, Answer, Command, ConnectionLost, OnAnswer
 from hushpost_store.redis.connection import ServerConnection
-from hushpost_store.redis.node_link import NodeLink
+from hushpost_store.redis.node_link import TAUGHT_BYTES_MAX, NodeLink
+from hushpost_store.redis.scripts import all_scripts
 from hushpost_store.redis.url import RedisUrl
 
+from tests.store.redis.acting_server import ActingServer, acting
 from tests.store.redis.conftest import greeting, stand_in
 
 
@@ -152,3 +154,74 @@ async def test_what_comes_while_replicas_are_waited_for_is_one_group(
     counted = await cli("-p", str(running_server.port), "info", "commandstats")
     assert "cmdstat_wait:calls=2," in counted
     await link.close()
+
+
+@pytest.mark.parametrize("refusal", [None, b"-NOPERM not for you\r\n"])
+async def test_each_script_is_taught_once(refusal: bytes | None) -> None:
+    """A server that refuses them is told of by who uses one; the connection stays of use."""
+    server = ActingServer(lambda asked: refusal if asked[0] == b"SCRIPT" else None)
+    async with acting(server):
+        link = _link(server.port, [])
+        await link.open()
+        await link.teach_calmly()
+        texts = [asked[2] for asked in server.asked if asked[:2] == [b"SCRIPT", b"LOAD"]]
+        assert texts == [script.text for script in all_scripts().values()]
+        assert link.is_open
+        await link.close()
+
+
+async def test_no_more_is_taught_than_a_server_reads_at_once() -> None:
+    """Until it has answered, so that its buffer stays small; silence ends the connection."""
+    server = ActingServer(lambda asked: b"" if asked[0] == b"SCRIPT" else None)
+    async with acting(server):
+        link = _link(server.port, [], answer_seconds_max=0.2)
+        await link.open()
+        with pytest.raises(ConnectionLost):
+            await link.teach_calmly()
+        asked = sum(len(asked[2]) for asked in server.asked if asked[0] == b"SCRIPT")
+        assert TAUGHT_BYTES_MAX / 4 < asked <= TAUGHT_BYTES_MAX
+        await link.close()
+
+
+async def test_who_numbers_envelopes_is_told_the_servers_life() -> None:
+    """The one that it had when this was connected; while it may be a replica, none."""
+    async with acting(ActingServer(lambda _: None)) as server:
+        link = _link(server.port, [])
+        await link.open()
+        for life in (link.life, None):
+            link.life = life
+            answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            numbering = (b"EVALSHA", b"sha", 0, ANY_LIFE)
+            link.send(Command(numbering, None, answer.set_result, takes_life=True))
+            await asyncio.wait_for(answer, 5)
+            assert server.asked[-1][-1] == (life or ANY_LIFE)
+        await link.close()
+
+
+async def test_what_nobody_asked_for_ends_the_connection() -> None:
+    """From then on answers would reach those who asked something else."""
+    lost: list[NodeLink] = []
+    twice = ActingServer(lambda asked: b"+A\r\n+B\r\n" if asked[0] == b"ECHO" else None)
+    async with acting(twice) as server:
+        link = _link(server.port, lost)
+        await link.open()
+        answers: list[Answer] = []
+        link.send(Command((b"ECHO", b"a"), None, answers.append))
+        async with asyncio.timeout(5):
+            while not lost:  # noqa: ASYNC110 - no event of ours
+                await asyncio.sleep(0.01)
+        assert answers == [b"A"]
+        await link.close()
+
+
+async def test_silence_is_counted_while_something_waits() -> None:
+    """Who asks nothing is not kept waiting."""
+    async with stand_in(lambda data: b"" if b"ECHO" in data else greeting(data)) as port:
+        link = _link(port, [], answer_seconds_max=5.0)
+        await link.open()
+        await asyncio.sleep(0.05)
+        assert link.silent_seconds == 0.0
+        link.send(Command((b"ECHO", b"a"), None, lambda _: None))
+        await asyncio.sleep(0.1)
+        assert 0.05 < link.silent_seconds < 5.0
+        await link.close()
