@@ -9,6 +9,7 @@ Each assumption is an argument; `--help` lists them with unit, default and where
 """
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         found = tables(Assumptions(**chosen), sizes)
         if page is None:
-            print("\n\n".join(f"## {TITLES[name]}\n\n{text}" for name, text in found.items()))
+            _print("\n\n".join(f"## {TITLES[name]}\n\n{text}" for name, text in found.items()))
         else:
             page.write_text(renewed(page.read_text(), found))
     except (OverflowError, ZeroDivisionError):
@@ -61,6 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fleet: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except (
+        BrokenPipeError
+    ):  # `| head` has what it wanted; Python's own flush at the end is spared it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def renewed(page: str, found: dict[str, str]) -> str:

@@ -1,6 +1,9 @@
 """Tests of the fleet's arithmetic: it is sound, refuses the impossible, and the page shows it."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -407,3 +410,13 @@ def test_shares_are_percentages() -> None:
     """A small one is not told as none."""
     assert share(0.42) == "42 %"
     assert share(0.001) == "under 1 %"
+
+
+def test_a_reader_that_has_enough_is_no_failure() -> None:
+    """`fleet | head`: status 0, and nothing is said of a pipe."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "benchmarks.fleet"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False, cwd=ROOT)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
