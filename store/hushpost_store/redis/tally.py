@@ -14,6 +14,7 @@ from typing import Final
 
 from hushpost_store import errors
 from hushpost_store.redis import answers
+from hushpost_store.redis.command import Answer
 from hushpost_store.redis.figures import Figures, Sums
 from hushpost_store.redis.keys import STORE_KEY
 from hushpost_store.redis.shards import Shards
@@ -60,9 +61,10 @@ class Tally:
         form, generation, sweeps, *sums = answers.items(answer)
         if form != FORMAT:
             raise errors.StoreNewer("this Redis was written by a newer hushpost: upgrade")
-        self._sweeps = max(self._sweeps, int(answers.blob(sweeps or b"0")))
-        self.is_counted = None not in sums
-        figures.known = Sums(*(int(answers.blob(figure or b"0")) for figure in sums))
+        self._sweeps = max(self._sweeps, _figure(sweeps) or 0)
+        told = [_figure(figure) for figure in sums]
+        self.is_counted = None not in told
+        figures.known = Sums(*(figure or 0 for figure in told))
         self._take(answers.blob(generation))
 
     async def renew(self) -> None:
@@ -104,3 +106,16 @@ class Tally:
         before, self.generation = self.generation, generation
         if before and before != generation:
             self._on_renewed()
+
+
+# No store counts as far: it is damage, which a relay must not learn and write again.
+_FIGURE_MAX: Final = 10**15
+
+
+def _figure(answer: Answer) -> int | None:
+    """Read a sum; None where nobody counted it, or it is damaged: the next sweep puts it right."""
+    try:
+        figure = int(answers.blob(answer))
+    except (errors.StoreFault, ValueError):
+        return None
+    return figure if abs(figure) < _FIGURE_MAX else None

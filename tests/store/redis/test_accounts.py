@@ -165,3 +165,18 @@ async def test_a_deletion_is_finished_only_where_it_stands(redis_store: RedisSto
     for account_id in (bob.account_id, digest("nobody")):
         await redis_store._accounts.finish_deletion(account_id)  # pyright: ignore[reportPrivateUsage] - what a second relay or a sweep calls
     assert await redis_store.load_account(bob.account_id) == bob
+
+
+async def test_a_damaged_count_of_devices_keeps_no_server_busy(
+    redis_store: RedisStore, shards: Shards
+) -> None:
+    """A number that no list reaches ends in a fault, and not in a script that never does."""
+    made = account("bob")
+    await redis_store.create_account(made)
+    key = account_keys(made.account_id)[0]
+    await shards.ask(key, b"HSET", key, b"devices", b"9" * 30)
+    with pytest.raises(errors.StoreFault):
+        await redis_store.load_account(made.account_id)
+    with pytest.raises(errors.StoreFault):
+        await redis_store.take_prekeys(made.account_id, DAY)
+    assert redis_store.stats().accounts == 1

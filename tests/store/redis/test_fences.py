@@ -159,6 +159,21 @@ async def test_a_changed_byte_is_not_delivered(redis_store: RedisStore, shards: 
     assert [row.sequence for row in rows] == [3]
 
 
+async def test_damaged_notices_keep_nobody_from_logging_in(
+    redis_store: RedisStore, shards: Shards
+) -> None:
+    """They stay as they are; those that can be read are told."""
+    await with_drops(redis_store, "alice")
+    whole = b"n7", b"d" * 16 + bytes(3) + b"\x02"
+    damaged = (b"odd", b"x", b"gshort", b"1", b"nx", b"y", b"g" + b"d" * 16, b"many", b"", b"z")
+    await shards.ask(KEYS[5], b"HSET", KEYS[5], *whole, *damaged)
+    login = await redis_store.open_mailbox(route("bob"), NOW)
+    assert [(notice.notice_id, notice.drops) for notice in login.expired] == [
+        (7, ((b"d" * 16, 2),))
+    ]
+    assert await shards.ask(KEYS[5], b"HLEN", KEYS[5]) == 6
+
+
 async def test_half_a_mailbox_takes_nothing(redis_store: RedisStore, shards: Shards) -> None:
     """Without an owner it is damaged, and the sender is told to come again."""
     await with_drops(redis_store, "alice")

@@ -160,3 +160,24 @@ async def test_a_wrong_clock_neither_opens_nor_sweeps(single_url: str) -> None:
     with pytest.raises(clocks.ClocksApart):
         await again.open()
     await store.close()
+
+
+@pytest.mark.parametrize("damage", [b"", b"nan", b"1.5", b"9" * 30, b"\xff"])
+async def test_damaged_sums_are_counted_anew(
+    redis_store: RedisStore, single_url: str, shards: Shards, damage: bytes
+) -> None:
+    """They keep no relay from starting, and a sweep puts them right; no relay learns them."""
+    await with_drops(redis_store, "alice")
+    await post(redis_store, envelope("alice", 1))
+    names = (b"accounts", b"queued", b"bytes", b"sweeps")
+    damaged = [part for name in names for part in (name, damage)]
+    await shards.ask(STORE_KEY, b"HSET", STORE_KEY, *damaged)
+    other = await opened(single_url, node="node-b")
+    assert other.stats().queued_envelopes == 1
+    await shards.ask(STORE_KEY, b"HSET", STORE_KEY, *damaged)
+    await redis_store.sweep(NOW)
+    sums = await shards.ask(STORE_KEY, b"HMGET", STORE_KEY, *names)
+    assert isinstance(sums, list)
+    assert sums[:3] == [b"1", b"1", b"4096"]
+    assert 0 < int(str(sums[3], "ascii")) < 1_000
+    await other.close()

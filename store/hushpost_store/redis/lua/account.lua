@@ -2,10 +2,16 @@
 local account, lists, fresh, records, taken, standing = unpack(KEYS)
 -- Stocks of all devices lie in one sorted set: a device's number above the day a record ends.
 local DEVICE_STEP = 16777216
+-- More than a list may name: a damaged count must not keep the server busy for ever.
+local DEVICES_MAX = 64
+
+local function device_count()
+  return math.min(tonumber(redis.call('HGET', account, 'devices')) or 0, DEVICES_MAX)
+end
 
 local function devices()
   local found = {}
-  for at = 1, tonumber(redis.call('HGET', account, 'devices')) or 0 do
+  for at = 1, device_count() do
     found[at] = redis.call('HGET', account, 'device_id:' .. at)
   end
   return found
@@ -37,7 +43,7 @@ local function write_devices(at)
     before[ARGV[at]] = nil
     at = at + 3
   end
-  for position = count + 1, tonumber(redis.call('HGET', account, 'devices')) or 0 do
+  for position = count + 1, device_count() do
     redis.call('HDEL', account, 'device_id:' .. position, 'device_key:' .. position, 'route:' .. position)
   end
   redis.call('HSET', account, 'devices', count)

@@ -6,9 +6,11 @@ local function close_notice(drops_max, notices_max)
   local gathering, closed = {}, {}
   for at = 1, #all, 2 do
     local mark, name = string.sub(all[at], 1, 1), string.sub(all[at], 2)
-    if mark == 'g' then
-      gathering[#gathering + 1] = struct.pack('>c16I4', name, tonumber(all[at + 1]))
-    else
+    local count = tonumber(all[at + 1])
+    -- What is damaged stays as it is, and keeps nobody from logging in.
+    if mark == 'g' and #name == 16 and count then
+      gathering[#gathering + 1] = struct.pack('>c16I4', name, count)
+    elseif mark == 'n' and tonumber(name) then
       closed[#closed + 1] = {tonumber(name), all[at + 1]}
     end
   end
