@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from hushpost_store import errors
 from hushpost_store.redis import answers
@@ -19,6 +20,9 @@ from hushpost_store.redis.lanes import Lanes
 from hushpost_store.redis.options import Durability, RedisOptions
 from hushpost_store.redis.replication import replicas_of
 from hushpost_store.redis.shards import Shards
+
+# As long as Redis itself counts on a replica that says nothing (min-replicas-max-lag).
+SILENT_REPLICA_SECONDS: Final = 10.0
 
 
 class ServerUnfit(errors.StoreFault):
@@ -111,7 +115,8 @@ async def probe(shards: Shards, options: RedisOptions) -> Barrier | None:
         problems = unfit(await _settings(shards, address), durability, is_copied=is_copied)
         _refuse(address, problems, durability)
         if durability is Durability.REPLICATED:
-            _refuse_alone(address, replicas, options, is_cluster=shards.is_cluster)
+            heard = await replicas_of(shards, address, silent_seconds_max=SILENT_REPLICA_SECONDS)
+            _refuse_alone(address, heard, options, is_cluster=shards.is_cluster)
             has_waitaof = has_waitaof and await _has_waitaof(shards, address)
         # At every durability: what must be forgotten is forgotten by the replicas too. And in a
         # cluster each of them may be the primary in a moment.

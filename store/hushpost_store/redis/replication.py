@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from hushpost_store.redis import answers
@@ -12,21 +13,30 @@ if TYPE_CHECKING:
     from hushpost_store.redis.shards import Shards
 
 
-async def replicas_of(shards: Shards, primary: Address) -> list[Address]:
-    """Return the replicas that have all that the primary had. Raises StoreFault."""
+async def replicas_of(
+    shards: Shards, primary: Address, *, silent_seconds_max: float = math.inf
+) -> list[Address]:
+    """Return the replicas that have all that the primary had. Raises StoreFault.
+
+    `silent_seconds_max`: without those of which the primary has heard nothing for longer. A replica
+    says each second what it has; one that hangs is `online` to Redis for a minute all the same.
+    """
     answer = await shards.ask_server(primary, b"INFO", b"replication")
     found: list[Address] = []
     for name, value in _lines(answer):
         if name.startswith("slave") and "=" in value:
-            found += _online(value)
+            found += _online(value, silent_seconds_max)
     return found
 
 
-def _online(replica: str) -> list[Address]:
+def _online(replica: str, silent_seconds_max: float) -> list[Address]:
     """Return where a replica is, if it has all; nothing where that cannot be read."""
     parts = (part.partition("=") for part in replica.split(","))
     said = {name: value for name, _, value in parts}
     if said.get("state") != "online" or not said.get("port", "").isdecimal():
+        return []
+    lag = said.get("lag", "")
+    if lag.isdecimal() and int(lag) > silent_seconds_max:
         return []
     return [Address(said.get("ip", ""), int(said["port"]))]
 

@@ -1,6 +1,7 @@
 """A server that would break a promise is refused by the line to change."""
 
 import asyncio
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,6 +107,41 @@ async def test_a_primary_without_replica_keeps_nothing_replicated(tmp_path: Path
             await cli("-p", port, "config", "set", "appendfsync", "always")
             await store.open()
             await store.close()
+
+
+async def test_a_replica_that_hangs_is_noticed_where_something_depends_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis calls it online for a minute; meanwhile nobody can log in, and health says so."""
+    monkeypatch.setattr("hushpost_store.redis.probe.SILENT_REPLICA_SECONDS", 1.0)
+    async with redis_server(tmp_path / "p") as primary, redis_server(tmp_path / "r") as replica:
+        await cli("-p", str(replica.port), "replicaof", "127.0.0.1", str(primary.port))
+        await follows(primary)
+        options = RedisOptions(primary.url, Durability.REPLICATED, probe_seconds=0.1)
+        store = RedisStore(options)
+        await store.open()
+        assert replica.process is not None
+        replica.process.send_signal(signal.SIGSTOP)
+        with pytest.raises(ServerUnfit, match="0 replicas that follow"):  # noqa: PT012  until then it is well
+            async with asyncio.timeout(15):
+                while True:
+                    await store.reach()
+                    await asyncio.sleep(0.2)
+        replica.process.send_signal(signal.SIGCONT)
+        async with asyncio.timeout(15):
+            await until_it_is_well(store)
+        await store.close()
+
+
+async def until_it_is_well(store: RedisStore) -> None:
+    """Ask as health does, until nothing is found."""
+    while True:
+        try:
+            await store.reach()
+        except ServerUnfit:
+            await asyncio.sleep(0.2)
+        else:
+            return
 
 
 async def test_a_cluster_is_made_and_given_replicas_by_its_own_commands(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Which replicas follow a primary."""
 
+import asyncio
+import signal
 from pathlib import Path
 
 import pytest
@@ -39,7 +41,7 @@ async def test_replicas_that_cannot_be_read_are_passed_over(
 
 
 async def test_a_replica_is_named_once_it_follows(tmp_path: Path) -> None:
-    """None before, its address after."""
+    """None before, its address after; one that hangs is none that follows."""
     async with redis_server(tmp_path / "p") as primary, redis_server(tmp_path / "r") as replica:
         shards = Shards(RedisUrl.parse(primary.url), RedisOptions(primary.url))
         await shards.open()
@@ -48,4 +50,13 @@ async def test_a_replica_is_named_once_it_follows(tmp_path: Path) -> None:
         await cli("-p", str(replica.port), "replicaof", "127.0.0.1", str(primary.port))
         await follows(primary)
         assert await replicas_of(shards, address) == [Address("127.0.0.1", replica.port)]
+        assert len(await replicas_of(shards, address, silent_seconds_max=5)) == 1
+        assert replica.process is not None
+        replica.process.send_signal(signal.SIGSTOP)
+        async with asyncio.timeout(10):
+            while await replicas_of(shards, address, silent_seconds_max=1):  # noqa: ASYNC110  nothing announces it
+                await asyncio.sleep(0.1)
+        # What has to forget is named all the same.
+        assert len(await replicas_of(shards, address)) == 1
+        replica.process.send_signal(signal.SIGCONT)
         await shards.close()
