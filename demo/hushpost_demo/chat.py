@@ -130,7 +130,10 @@ class Chat:
             state=str(message.state),
         )
         if contact.stage is not ContactStage.OPEN and message.state == "waiting":
-            self.say("waits", f"   [{number}] waits until {shown_name(contact)} accepts you")
+            does = "accepts you"
+            if contact.stage is ContactStage.ACCEPTED:
+                does = "hears that you accepted"
+            self.say("waits", f"   [{number}] waits until {shown_name(contact)} {does}")
 
     def complain(self, error: Exception) -> None:
         """Tell what went wrong, in one line."""

@@ -7,6 +7,8 @@ import click
 from hushpost import (
     Client,
     Connection,
+    Contact,
+    ContactStage,
     Event,
     KnockReceived,
     Message,
@@ -55,7 +57,7 @@ async def _send(place: Place, who: str, text: str, wanted: MessageState, seconds
         message = await client.send(contact, words)
         line = None
         try:
-            await _reached(client, message, wanted, seconds)
+            await _reached(client, contact, message, wanted, seconds)
             line = f"{message.state} by {shown_name(contact)}'s relay"
             if message.state is not MessageState.ACCEPTED:
                 line = str(message.state)
@@ -92,7 +94,7 @@ async def _send_again(place: Place, who: str, seconds: float) -> None:
         ends = asyncio.get_running_loop().time() + seconds
         for message in messages:
             left = max(0.0, ends - asyncio.get_running_loop().time())
-            await _reached(client, message, MessageState.ACCEPTED, left)
+            await _reached(client, contact, message, MessageState.ACCEPTED, left)
             place.output.say(
                 "sent",
                 f"{message.message_id[:8]} {message.state} once more",
@@ -102,17 +104,24 @@ async def _send_again(place: Place, who: str, seconds: float) -> None:
             )
 
 
-async def _reached(client: Client, message: Message, wanted: MessageState, seconds: float) -> None:
+async def _reached(
+    client: Client, contact: Contact, message: Message, wanted: MessageState, seconds: float
+) -> None:
     try:
         await message.reached(wanted, timeout=seconds)
     except TimeoutError:
-        raise NotInTime(_why(client, message, wanted)) from None
+        raise NotInTime(_why(client, contact, message, wanted)) from None
 
 
-def _why(client: Client, message: Message, wanted: MessageState) -> str:
+def _why(client: Client, contact: Contact, message: Message, wanted: MessageState) -> str:
     later = "it goes on at your next command; `hushpost listen` keeps trying"
     if message.state is MessageState.WAITING:
-        return f"the message is kept: they have not accepted you yet; {later}"
+        they = (
+            "their app has not heard yet that you let them in"
+            if contact.stage is ContactStage.ACCEPTED
+            else "they have not accepted you yet"
+        )
+        return f"the message is kept: {they}; {later}"
     if message.state is MessageState.SEALED:
         own = (
             "" if client.connection is Connection.ONLINE else f" ({client.connection_explanation})"

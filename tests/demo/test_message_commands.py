@@ -72,6 +72,18 @@ def test_a_wait_that_is_over(hands: Hands) -> None:
     assert "accepted and not yet read; nothing is lost" in line
 
 
+def test_whoever_said_yes_is_not_told_to_wait_for_one(vaults: Vaults) -> None:
+    """Their app was away since: what is sent waits for it, not for its owner's word."""
+    bob = vaults.init("bob")
+    vaults.init("alice")
+    vaults.facts("alice", "add", bob, "--text", "hello")
+    vaults.facts("bob", "accept", "alice")
+    line = vaults.fails("bob", "send", "alice", "welcome", "--timeout", "0.5")[1]
+    assert "has not heard yet that you let them in" in line
+    written = vaults.run("bob", "chat", "alice", typed="and again\n").output
+    assert "waits until alice hears that you accepted" in written
+
+
 def test_texts_before_the_yes_are_kept(vaults: Vaults) -> None:
     """The second text to a stranger waits for their yes, and arrives after it, in order."""
     bob = vaults.init("bob")
