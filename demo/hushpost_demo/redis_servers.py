@@ -180,7 +180,9 @@ async def redis_server(
 ) -> AsyncGenerator[RedisServer]:
     """Run a single server. Raises RedisAbsent, RedisDidNotStart."""
     (port,) = free_ports(1)
-    server = RedisServer(folder, port, dict(settings))
+    # The port that it takes beside its own is free, too, and not one of the system's.
+    in_one = settings.get("cluster-enabled") == "yes"
+    server = RedisServer(folder, port, in_cluster(settings, port) if in_one else dict(settings))
     try:
         await server.start()
         yield server
