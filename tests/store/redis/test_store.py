@@ -1,7 +1,9 @@
 """The Redis store keeps the contract, alone and among several relays."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
+from time import time
 
 import pytest
 from hushpost_demo.redis_servers import cli
@@ -23,12 +25,16 @@ from hushpost_store.conformance import (
 )
 from hushpost_store.quotas import Quotas
 from hushpost_store.redis import accounts
+from hushpost_store.redis.clocks import ClocksApart
 from hushpost_store.redis.keys import STORE_KEY, account_keys, mailbox_keys
+from hushpost_store.redis.options import RedisOptions
+from hushpost_store.redis.probe import ServerUnfit
 from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.store import RedisStore
-from hushpost_store.rows import OneTimePrekey, Refusal
+from hushpost_store.rows import OneTimePrekey, Refusal, ServiceMark
 
 from tests.store.redis.conftest import empty, opened
+from tests.store.redis.test_wake_ups import Watcher
 
 DAY_SECONDS = 86_400
 
@@ -201,3 +207,64 @@ async def test_a_full_redis_frees_itself(single_url: str) -> None:
     finally:
         await cli("-p", port, "config", "set", "maxmemory", "0")
         await store.close()
+
+
+async def test_relays_agree_on_who_they_are(redis_store: RedisStore, single_url: str) -> None:
+    """The first mark stands for all of them until somebody names it to replace it."""
+    other = await opened(single_url, node="node-b")
+    mine, theirs = ServiceMark(b"a" * 32, "one.test"), ServiceMark(b"b" * 32, "two.test")
+    assert await other.service() is None
+    assert await redis_store.claim_service(mine, instead_of=None) == mine
+    assert await other.claim_service(theirs, instead_of=None) == mine
+    assert await other.service() == mine
+    assert await other.claim_service(theirs, instead_of=mine) == theirs
+    assert await redis_store.service() == theirs
+    await other.close()
+
+
+async def test_who_was_logged_in_before_redis_forgot_is_told(
+    redis_store: RedisStore, single_url: str
+) -> None:
+    """Its device comes again, and learns that its mail and mailbox are gone."""
+    watcher = Watcher()
+    redis_store.watch(watcher)
+    await with_drops(redis_store, "alice")
+    login = await redis_store.open_mailbox(route("bob"), NOW)
+    await empty(single_url)
+    await redis_store._tally.tell()  # pyright: ignore[reportPrivateUsage] - what its timer calls
+    async with asyncio.timeout(10):
+        while (route("bob"), login.epoch) not in watcher.lost:  # noqa: ASYNC110 - no event of ours
+            await asyncio.sleep(0.02)
+
+
+async def test_a_setting_that_is_no_more_is_told_until_it_is_mended(single_url: str) -> None:
+    """By who looks after the relay, at each look; and servers that are well are looked at less."""
+    port = single_url.rpartition(":")[2]
+    options = replace(RedisOptions(single_url), probe_seconds=3_600.0)
+    store = RedisStore(options, QUOTAS)
+    await store.open()
+    await store.reach()
+    await cli("-p", port, "config", "set", "maxmemory-policy", "allkeys-lru")
+    try:
+        await store.reach()  # it was well a moment ago
+        store._probe_at = 0.0  # pyright: ignore[reportPrivateUsage] - an hour later
+        for _ in range(2):
+            with pytest.raises(ServerUnfit, match="noeviction"):
+                await store.reach()
+    finally:
+        await cli("-p", port, "config", "set", "maxmemory-policy", "noeviction")
+    await store.reach()
+    await store.close()
+
+
+async def test_by_a_wrong_clock_nothing_is_swept(single_url: str) -> None:
+    """What is not due stays; with the right time it goes on."""
+    drift = [0.0]
+    store = RedisStore(RedisOptions(single_url), QUOTAS, machine_clock=lambda: time() + drift[0])
+    await store.open()
+    drift[0] = 90_000.0
+    with pytest.raises(ClocksApart):
+        await store.sweep(NOW)
+    drift[0] = 0.0
+    assert (await store.sweep(NOW)).envelopes == 0
+    await store.close()
