@@ -91,7 +91,9 @@ class BadClients:
 
     def _frames(self) -> list[tuple[str, bytes]]:
         mark = self._mark
-        fields = {"type": "take_prekeys", "id": 7, "account": mark("account field")}
+        # No account id: one mark in sixty would be one, and is then looked up in the store.
+        account = f"{mark('account field')}!"
+        fields = {"type": "take_prekeys", "id": 7, "account": account}
         unknown = {"type": "fetch_device_list", "id": 8, mark("field name"): mark("field value")}
         login = {"type": "login", "id": 1, "account": "AA", "signature": mark("signature field")}
         texts = {
