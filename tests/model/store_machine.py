@@ -543,7 +543,7 @@ class StoreMachine(RuleBasedStateMachine):
         if not self.epochs:
             return
         route, epoch = self.epochs[which % len(self.epochs)]
-        self.store.close_mailbox(route_of(route), epoch)
+        self.at_once(lambda: self.store.close_mailbox(route_of(route), epoch))
         if self.current.get(route) == epoch:
             del self.current[route]
 

@@ -55,6 +55,27 @@ async def accounts(store: Store) -> None:
     check(store.stats().accounts == 1, "figures follow")
 
 
+async def two_errors(store: Store) -> None:
+    """Where a route is taken and something else is wrong as well, the other thing is told."""
+    bob, alice = account("bob"), account("alice")
+    await store.create_account(bob)
+    await store.create_account(alice)
+    other = AccountRow(bob.account_id, b"other", DAY, bob.device_list, alice.devices)
+    await raises(store.create_account(other), errors.AccountExists, "the account, not the route")
+    for account_id, error in (
+        (bob.account_id, errors.DeviceListConflict),
+        (digest("nobody"), errors.AccountUnknown),
+    ):
+        stale = store.publish_device_list(
+            account_id,
+            expected_head=digest("an old head"),
+            device_list=device_list("bob", 2),
+            devices=alice.devices,
+        )
+        await raises(stale, error, "the account or its head, not the route")
+    check(await store.load_account(bob.account_id) == bob, "nothing was changed")
+
+
 async def device_lists(store: Store) -> None:
     """Device lists are swapped only against the present head; the last 64 are kept."""
     bob = account("bob", devices=2)

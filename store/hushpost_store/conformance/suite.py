@@ -35,6 +35,7 @@ CASES: Final[dict[str, Case]] = {
         mailbox_cases.notices_bounded,
         mailbox_cases.drops_bounded,
         account_cases.accounts,
+        account_cases.two_errors,
         account_cases.device_lists,
         account_cases.deletion,
         account_cases.prekeys,

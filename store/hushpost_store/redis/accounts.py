@@ -51,7 +51,14 @@ class Accounts:
 
     async def create(self, account: AccountRow) -> None:
         """See `AccountStore.create_account`."""
-        claimed = await self._claim(account.account_id, account.devices)
+        try:
+            claimed = await self._claim(account.account_id, account.devices)
+        except errors.RouteTaken:
+            # Told only where it is all that is wrong.
+            known = await self.load(account.account_id)
+            if known is not None and known != account:
+                raise errors.AccountExists(_EXISTS) from None
+            raise
         listed = account.device_list
         answer = await self._run_durably(
             "create_account",
@@ -66,7 +73,7 @@ class Accounts:
         created = answers.number(answer)
         if created < 0:
             await self._release_unnamed(account.account_id, claimed)
-            raise errors.AccountExists("an account of this id exists and differs")
+            raise errors.AccountExists(_EXISTS)
         await self._claim(account.account_id, account.devices)
         self._figures.count_accounts(created)
 
@@ -88,6 +95,9 @@ class Accounts:
         before = await self.load(account_id)
         if before is None:
             raise errors.AccountUnknown("no account of this id")
+        is_there = before.device_list == device_list and before.devices == devices
+        if before.device_list.head != expected_head and not is_there:
+            raise errors.DeviceListConflict(_CONFLICT)  # before a route is found taken, or claimed
         claimed = await self._claim(account_id, devices)
         answer = await self._run_durably(
             "publish_list",
@@ -104,7 +114,7 @@ class Accounts:
             await self._release_unnamed(account_id, claimed)
             if outcome == -1:
                 raise errors.AccountUnknown("no account of this id")
-            raise errors.DeviceListConflict("the stored device list is another one")
+            raise errors.DeviceListConflict(_CONFLICT)
         await self._claim(account_id, devices)
         # Also where the list was there already: who published it may have died before this.
         kept = {device.route for device in devices}
@@ -289,6 +299,9 @@ class Accounts:
 _MARK_BYTES: Final = 8
 _MARK: Final = b"deleting"
 _ACCOUNT_ID_BYTES: Final = 32
+
+_EXISTS: Final = "an account of this id exists and differs"
+_CONFLICT: Final = "the stored device list is another one"
 
 
 def _owner(account_id: bytes, device: DeviceRow) -> bytes:

@@ -1,0 +1,165 @@
+"""The store machine for a store in Redis: two relays at once, of which one may end.
+
+What the model cannot know of several relays is said here, and nowhere else:
+
+- A login is one relay's own: through the other one its epoch is as stale as an old one. So every
+  relay has logins of its own, and a login ends the one that stands at the other relay.
+- Order holds among what one relay sent. So the machine turns to the other one only when all that
+  was sent has been answered, also what no listener waits for.
+- One relay sweeps at a time; the other one reports nothing, and nothing of it is gone.
+- Figures are those of a second ago: each relay tells its own before they are compared.
+- `now` is the model's, years before the servers' clock: a store decides by what it is told. Redis
+  ends keys by its own clock, and no example lasts the two hours that this takes at least.
+"""
+
+# pyright: reportPrivateUsage=false
+# What a relay tells the others once a second is told when the machine says so.
+
+from __future__ import annotations
+
+import itertools
+import socket
+from dataclasses import replace
+
+from hushpost_demo.redis_servers import RedisServer
+from hushpost_store.interface import Store
+from hushpost_store.redis.keys import SWEEP_KEY
+from hushpost_store.redis.options import RedisOptions
+from hushpost_store.redis.store import RedisStore
+from hushpost_store.rows import SweepReport
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from tests.model.store_machine import ENVELOPES, OPEN_DROPS, QUOTAS, StoreMachine, route_of
+
+NAMES = ("ann 0", "ann 1", "bob 0", "bob 1")
+
+
+class RedisMachine(StoreMachine):
+    """`store` is the relay that is spoken to, `other` the one beside it."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self.server = server
+        self.nodes = itertools.count(1)
+        # Logins at the other relay, by route.
+        self.there: dict[str, int] = {}
+        self.relays: list[RedisStore] = []
+        self.sweeper: Store | None = None
+        self.order(b"FLUSHALL")
+        super().__init__(self.relay)
+        self.other: Store = self.relay()
+        self.run(self.other.open())
+
+    def relay(self) -> RedisStore:
+        """Give a relay under a name that no other one had."""
+        options = RedisOptions(self.server.url, node=f"relay {next(self.nodes)}")
+        # Sixteen connections take longer to open than an example to run; two have their order, too.
+        # A debugger, or a machine that sleeps between two steps, is no silent server.
+        options = replace(options, connections_per_server=2, answer_seconds_max=600.0)
+        self.relays.append(RedisStore(options, QUOTAS))
+        return self.relays[-1]
+
+    def order(self, command: bytes) -> None:
+        """Have the server do something by no relay's hand."""
+        with socket.create_connection((self.server.host, self.server.port)) as connection:
+            connection.sendall(command + b"\r\n")
+            assert connection.recv(64)[:1] in (b"+", b":")
+
+    def teardown(self) -> None:
+        """Close both."""
+        try:
+            self.run(self.other.close())
+        finally:
+            super().teardown()
+
+    def rest(self) -> None:
+        """Wait until all that was sent has been answered: a read comes after it."""
+        self.settle()
+        for name in NAMES:
+            read = self.store.read_backlog(
+                route_of(name), 0, after_sequence=0, limit=1, now=self.now
+            )
+            assert self.run(read) == []
+
+    def _begin_epoch(self, route: str, epoch: int) -> None:
+        super()._begin_epoch(route, epoch)
+        self.there.pop(route, None)
+
+    def _forget_epochs(self, routes: set[bytes]) -> None:
+        self._turn()
+        super()._forget_epochs(routes)
+        self._turn()
+        super()._forget_epochs(routes)
+
+    def _turn(self) -> None:
+        self.store, self.other = self.other, self.store
+        self.current, self.there = self.there, self.current
+
+    @rule()
+    def go_elsewhere(self) -> None:
+        """Speak to the other relay from now on."""
+        self.rest()
+        self._turn()
+
+    @rule(first=ENVELOPES, count=st.integers(0, 3))
+    def move(self, first: int, count: int) -> None:
+        """Log in at the other relay, while the first one still reads and acknowledges."""
+        self.login("ann 0")
+        self.posts("ann 0", "friend", first, first + 1)
+        self.settle()
+        left = len(self.epochs) - 1
+        self.go_elsewhere()
+        self.read(left, 2)
+        self.acknowledge(left, 0, count)
+        self.drain(count)
+        self.go_elsewhere()
+        self.read(left, 2)
+        self.acknowledge(left, 0, 3)
+
+    @rule(drop=OPEN_DROPS)
+    def fill(self, drop: str) -> None:
+        """Post more than a drop may hold, and as much again through another one."""
+        self.posts("ann 0", drop, 0, 2, 4, 6)
+        self.posts("ann 0", "friend", 8, 10, 12, 14)
+
+    @rule()
+    def restart(self) -> None:
+        """End the relay and start another one in its place: all is as it was, but its logins."""
+        self.rest()
+        self.run(self.store.close())
+        if self.sweeper is self.store:
+            self.order(b"DEL " + SWEEP_KEY)  # as after the three minutes that its turn lasts
+            self.sweeper = None
+        self.relays = [relay for relay in self.relays if relay is not self.store]
+        self.current.clear()
+        self.store = self.relay()
+        self.run(self.store.open())
+        for name in NAMES:
+            if route_of(name) in self.model.mailboxes:
+                self.login(name)
+                self.read(len(self.epochs) - 1, 2)
+
+    @rule()
+    def sweep(self) -> None:
+        """Sweep with the relay whose turn it is; the other one does nothing."""
+        self.tell()
+        self.sweeper = self.sweeper or self.store
+        if self.sweeper is self.store:
+            super().sweep()
+            return
+        assert self.run(self.store.sweep(self.now)) == SweepReport(0, 0, 0, ())
+        self._turn()
+        super().sweep()
+        self._turn()
+
+    @rule()
+    def stats(self) -> None:
+        """Read the figures when both relays have told theirs."""
+        self.tell()
+        super().stats()
+
+    def tell(self) -> None:
+        """Have both relays tell what they saw, and the one that is spoken to learn the sums."""
+        self.rest()
+        for relay in sorted(self.relays, key=lambda relay: relay is self.store):
+            self.run(relay._tally.tell())
