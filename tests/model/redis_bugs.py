@@ -48,6 +48,7 @@ BUGS = {
     "a duplicate is queued": _slip("enqueue", b"known = call('HGET', heads, id)", b"known = false"),
     "a one-use drop is used twice": _slip("enqueue", b" or (used_by ~= '' and used_by ~= id)"),
     "a notice is told once": _slip("open", b"redis.call('HSET', expired, 'n' .. number, packed)"),
+    "what Redis ended is told to nobody": _slip("open", b"gather(ref, tonumber(all[at + 1]))"),
     "a taken prekey comes back": _slip(
         "take_prekeys",
         b"redis.call('ZADD', taken, redis.call('ZSCORE', fresh, member), member)",

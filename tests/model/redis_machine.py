@@ -1,4 +1,4 @@
-"""The store machine for a store in Redis: two relays at once, of which one may end.
+"""The store machine for a store in Redis: two relays, of which one may end, and a killed server.
 
 What the model cannot know of several relays is said here, and nowhere else:
 
@@ -8,8 +8,9 @@ What the model cannot know of several relays is said here, and nowhere else:
   was sent has been answered, also what no listener waits for.
 - One relay sweeps at a time; the other one reports nothing, and nothing of it is gone.
 - Figures are those of a second ago: each relay tells its own before they are compared.
-- `now` is the model's, years before the servers' clock: a store decides by what it is told. Redis
-  ends keys by its own clock, and no example lasts the two hours that this takes at least.
+- `now` is the model's, years before the server's clock: a store decides by what it is told. Redis
+  ends keys by its own clock, and no example lasts the two hours that this takes at least; so the
+  machine takes the keys away itself, when they would be gone.
 """
 
 # pyright: reportPrivateUsage=false
@@ -23,14 +24,15 @@ from dataclasses import replace
 
 from hushpost_demo.redis_servers import RedisServer
 from hushpost_store.interface import Store
-from hushpost_store.redis.keys import SWEEP_KEY
-from hushpost_store.redis.options import RedisOptions
+from hushpost_store.redis.keys import SWEEP_KEY, mailbox_keys
+from hushpost_store.redis.options import Durability, RedisOptions
 from hushpost_store.redis.store import RedisStore
 from hushpost_store.rows import SweepReport
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from tests.model.store_machine import ENVELOPES, OPEN_DROPS, QUOTAS, StoreMachine, route_of
+from tests.model.store_model import HOUR
 
 NAMES = ("ann 0", "ann 1", "bob 0", "bob 1")
 
@@ -38,8 +40,9 @@ NAMES = ("ann 0", "ann 1", "bob 0", "bob 1")
 class RedisMachine(StoreMachine):
     """`store` is the relay that is spoken to, `other` the one beside it."""
 
-    def __init__(self, server: RedisServer) -> None:
+    def __init__(self, server: RedisServer, durability: Durability = Durability.SYNCED) -> None:
         self.server = server
+        self.durability = durability
         self.nodes = itertools.count(1)
         # Logins at the other relay, by route.
         self.there: dict[str, int] = {}
@@ -52,7 +55,8 @@ class RedisMachine(StoreMachine):
 
     def relay(self) -> RedisStore:
         """Give a relay under a name that no other one had."""
-        options = RedisOptions(self.server.url, node=f"relay {next(self.nodes)}")
+        name = f"relay {next(self.nodes)}"
+        options = RedisOptions(self.server.url, self.durability, name)
         # Sixteen connections take longer to open than an example to run; two have their order, too.
         # A debugger, or a machine that sleeps between two steps, is no silent server.
         options = replace(options, connections_per_server=2, answer_seconds_max=600.0)
@@ -126,6 +130,26 @@ class RedisMachine(StoreMachine):
     def restart(self) -> None:
         """End the relay and start another one in its place: all is as it was, but its logins."""
         self.rest()
+        self.replace_relay()
+        self.look_at_all()
+
+    @rule(sure=st.integers(0, 3))
+    def kill_server(self, sure: int) -> None:
+        """Kill the server, more rarely than others have their turn: what was answered is there."""
+        self.rest()
+        if sure:
+            return
+        generation = self.store.stats().generation
+        self.server.kill()
+        self.run(self.server.start())
+        for _ in range(2):
+            self.replace_relay()
+            self._turn()
+        assert self.store.stats().generation == generation
+        self.look_at_all()
+
+    def replace_relay(self) -> None:
+        """Close a relay, and open one of another name."""
         self.run(self.store.close())
         if self.sweeper is self.store:
             self.order(b"DEL " + SWEEP_KEY)  # as after the three minutes that its turn lasts
@@ -134,10 +158,38 @@ class RedisMachine(StoreMachine):
         self.current.clear()
         self.store = self.relay()
         self.run(self.store.open())
+
+    def look_at_all(self) -> None:
+        """Log in everywhere and read what is there."""
         for name in NAMES:
             if route_of(name) in self.model.mailboxes:
                 self.login(name)
                 self.read(len(self.epochs) - 1, 2)
+
+    @rule(drop=OPEN_DROPS, then=st.sampled_from(["sweep", "login", "post"]))
+    def let_redis_end(self, drop: str, then: str) -> None:
+        """Have nobody sweep for hours: Redis takes the keys away, and the owner is told."""
+        self.posts("ann 0", drop, 0, 1)
+        self.rest()
+        mailbox = self.model.mailboxes.get(route_of("ann 0"))
+        if mailbox is None or not mailbox.queue:
+            return
+        last = max(queued.submission.not_after for queued in mailbox.queue)
+        self.now = max(self.now, (last + 2.0) * HOUR)
+        _, _, heads, order, bodies, _ = mailbox_keys(route_of("ann 0"))
+        self.order(b" ".join((b"DEL", heads, order, bodies)))
+        if then != "sweep":
+            # The next script of the mailbox finds it so; sweeping then finds nothing more there.
+            for queued in mailbox.queue:
+                counted = mailbox.gathering.get(queued.drop_ref, 0)
+                mailbox.gathering[queued.drop_ref] = counted + 1
+            mailbox.queue.clear()
+        if then == "post":
+            self.posts("ann 0", "friend", 2)
+        if then == "login":
+            self.login("ann 0")
+        self.sweep()
+        self.drain(1)
 
     @rule()
     def sweep(self) -> None:

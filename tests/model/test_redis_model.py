@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from hushpost_demo.redis_servers import RedisServer, free_ports, is_installed
+from hushpost_demo.redis_servers import KEEPS, RedisServer, free_ports, is_installed
+from hushpost_store.redis.options import Durability
 
 from tests.conftest import require_or_skip
 from tests.model.budget import must_find, must_hold
@@ -16,14 +19,23 @@ from tests.model.redis_machine import RedisMachine
 EXAMPLES = 25
 
 
+@contextmanager
+def running(folder: Path, **settings: str) -> Generator[RedisServer]:
+    """Run a server with settings beside the usual ones."""
+    require_or_skip(is_installed(), "Redis is not installed: apt-get install redis-server")
+    server = RedisServer(folder, free_ports(1)[0], {**KEEPS, **settings})
+    asyncio.run(server.start())
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[RedisServer]:
-    """Run one server; each example empties it."""
-    require_or_skip(is_installed(), "Redis is not installed: apt-get install redis-server")
-    server = RedisServer(tmp_path_factory.mktemp("redis"), free_ports(1)[0])
-    asyncio.run(server.start())
-    yield server
-    server.kill()
+    """Run one server for all; each example empties it."""
+    with running(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 def test_the_redis_store_does_what_the_model_does(server: RedisServer) -> None:
@@ -36,3 +48,9 @@ def test_a_bug_of_a_script_is_found(bug: str, server: RedisServer) -> None:
     """Each bug is found within what CI spends."""
     with BUGS[bug]():
         must_find(lambda: RedisMachine(server), 2 * EXAMPLES)
+
+
+def test_a_server_that_keeps_nothing_is_found(tmp_path: Path) -> None:
+    """Killing a server shows what was promised and not written."""
+    with running(tmp_path, appendonly="no") as server:
+        must_find(lambda: RedisMachine(server, Durability.MEMORY), 2 * EXAMPLES)
