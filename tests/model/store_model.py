@@ -142,6 +142,11 @@ class StoreModel:
             self.mailboxes[route] = Mailbox()
         return ""
 
+    def row_of(self, account_id: bytes) -> AccountRow | None:
+        """Find an account's row."""
+        account = self.accounts.get(account_id)
+        return None if account is None else account.row
+
     def publish_list(
         self, account_id: bytes, expected: bytes, new: DeviceListRow, devices: tuple[DeviceRow, ...]
     ) -> str:

@@ -138,6 +138,37 @@ async def test_a_late_release_leaves_what_was_made_anew(
     await other.close()
 
 
+async def test_what_was_claimed_meanwhile_in_vain_is_released(
+    redis_store: RedisStore, single_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device goes, and another relay claims its mailbox for an account that it then refuses."""
+    other = await opened(single_url, node="node-b")
+    bob = account("bob", devices=2)
+    await redis_store.create_account(bob)
+    release = Accounts._release_as_read  # pyright: ignore[reportPrivateUsage] - what a second relay or a sweep calls
+    claimed: list[bytes] = []
+
+    async def claim_before(accounts: Accounts, route: bytes, claim: bytes) -> bool:
+        if not claimed:
+            claimed.append(route)
+            with pytest.raises(errors.AccountExists):
+                await other.create_account(bob)
+        return await release(accounts, route, claim)
+
+    monkeypatch.setattr(Accounts, "_release_as_read", claim_before)
+    await redis_store.publish_device_list(
+        bob.account_id,
+        expected_head=bob.device_list.head,
+        device_list=device_list("bob", 2),
+        devices=bob.devices[:1],
+    )
+    assert claimed == [route("bob", 1)]
+    with pytest.raises(errors.MailboxUnknown):
+        await redis_store.open_mailbox(route("bob", 1), NOW)
+    assert (await redis_store.open_mailbox(route("bob"), NOW)).queued == 0
+    await other.close()
+
+
 async def test_what_was_released_while_it_was_named_is_made_anew(
     redis_store: RedisStore, shards: Shards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
