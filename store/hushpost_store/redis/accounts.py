@@ -214,7 +214,7 @@ class Accounts:
         `claim` is what stood in the mailbox before this was called.
         """
         account_id, device_id = claim[:_ACCOUNT_ID_BYTES], claim[_ACCOUNT_ID_BYTES:OWNER_BYTES]
-        if await self._names(account_id, device_id, route):
+        if await self._names(account_id, device_id, route, even_deleting=True):
             return False
         now = time.monotonic()
         since = self._orphans_seen[route] = self._orphans.get(route, now)
@@ -261,16 +261,23 @@ class Accounts:
                 made.append(device)
         return made
 
-    async def _names(self, account_id: bytes, device_id: bytes, route: bytes) -> bool:
-        account = await self.load(account_id, even_deleting=True)
+    async def _names(
+        self, account_id: bytes, device_id: bytes, route: bytes, *, even_deleting: bool
+    ) -> bool:
+        account = await self.load(account_id, even_deleting=even_deleting)
         device = account.device(device_id) if account is not None else None
         return device is not None and device.route == route
 
     async def _release_unnamed(self, account_id: bytes, devices: Iterable[DeviceRow]) -> None:
-        """Release mailboxes that the account does not name."""
+        """Release mailboxes that the account does not name.
+
+        Nor does one that is being deleted: who deletes it may have passed them before their claim.
+        """
 
         async def is_unnamed(device: DeviceRow) -> bool:
-            return not await self._names(account_id, device.device_id, device.route)
+            return not await self._names(
+                account_id, device.device_id, device.route, even_deleting=False
+            )
 
         await self._release(account_id, devices, is_unnamed)
 

@@ -169,6 +169,32 @@ async def test_what_was_claimed_meanwhile_in_vain_is_released(
     await other.close()
 
 
+async def test_what_was_claimed_while_the_account_went_is_released(
+    redis_store: RedisStore, single_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another relay makes the account again when its mailboxes are gone and it is not yet."""
+    other = await opened(single_url, node="node-b")
+    bob = account("bob", devices=2)
+    await redis_store.create_account(bob)
+    ran = Shards.run
+    refused: list[str] = []
+
+    async def run(used: Shards, script: str, *arguments: Any) -> object:
+        if script == "remove_account" and not refused:
+            refused.append(script)
+            with pytest.raises(errors.AccountExists):
+                await other.create_account(bob)
+        return await ran(used, script, *arguments)
+
+    monkeypatch.setattr(Shards, "run", run)
+    assert await redis_store.delete_account(bob.account_id)
+    assert refused
+    for number in range(2):
+        with pytest.raises(errors.MailboxUnknown):
+            await redis_store.open_mailbox(route("bob", number), NOW)
+    await other.close()
+
+
 async def test_what_was_released_while_it_was_named_is_made_anew(
     redis_store: RedisStore, shards: Shards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
