@@ -1,6 +1,6 @@
 """Redis stores with one bug each, which the machine must find.
 
-Each is one script with one thing done wrong, as a slip of the pen would do it.
+Each is one script, or one step between scripts, done wrong as a slip of the pen would do it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from unittest.mock import patch
 
+from hushpost_store.redis import accounts
 from hushpost_store.redis.scripts import all_scripts
 
 
@@ -29,6 +30,13 @@ def _slip(
             yield
 
     return slip
+
+
+@contextmanager
+def _released_once() -> Generator[None]:
+    """Leave to the sweep what was claimed between two steps."""
+    with patch.object(accounts, "RELEASES_MAX", 1):
+        yield
 
 
 _FULL = (
@@ -53,4 +61,10 @@ BUGS = {
         "take_prekeys",
         b"redis.call('ZADD', taken, redis.call('ZSCORE', fresh, member), member)",
     ),
+}
+CROSSING_BUGS = {
+    "two relays swap one list": _slip(
+        "publish_list", b"if known[2] ~= ARGV[1] then", b"if false then"
+    ),
+    "what was claimed in vain stays": _released_once,
 }

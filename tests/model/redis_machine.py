@@ -30,7 +30,7 @@ from hushpost_store.redis.options import Durability, RedisOptions
 from hushpost_store.redis.store import RedisStore
 from hushpost_store.rows import SweepReport
 from hypothesis import strategies as st
-from hypothesis.stateful import rule
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from tests.model.account_work import KINDS, ends, work_on
 from tests.model.store_machine import (
@@ -45,6 +45,9 @@ from tests.model.store_machine import (
 )
 from tests.model.store_model import HOUR
 
+PAIRS = st.tuples(st.sampled_from(KINDS), st.sampled_from(KINDS))
+# An operation takes up to a dozen answers.
+LAGS = st.integers(0, 12)
 NAMES = ("ann 0", "ann 1", "bob 0", "bob 1")
 
 
@@ -204,11 +207,7 @@ class RedisMachine(StoreMachine):
         self.sweep()
         self.drain(1)
 
-    @rule(
-        person=PEOPLE,
-        kinds=st.tuples(st.sampled_from(KINDS), st.sampled_from(KINDS)),
-        lag=st.integers(0, 6),
-    )
+    @rule(person=PEOPLE, kinds=PAIRS, lag=LAGS)
     def change_at_both(self, person: str, kinds: tuple[str, str], lag: int) -> None:
         """Have both relays change one account at once, the other one so many answers later."""
         self.rest()
@@ -263,3 +262,21 @@ class RedisMachine(StoreMachine):
         self.rest()
         for relay in sorted(self.relays, key=lambda relay: relay is self.store):
             self.run(relay._tally.tell())
+
+
+class CrossingMachine(RuleBasedStateMachine):
+    """Only what both relays do at once to accounts, so that it meets often."""
+
+    def __init__(self, server: RedisServer) -> None:
+        super().__init__()
+        self.relays = RedisMachine(server)
+        self.relays.begin()
+
+    def teardown(self) -> None:
+        """Close both."""
+        self.relays.teardown()
+
+    @rule(kinds=PAIRS, lag=LAGS)
+    def change(self, kinds: tuple[str, str], lag: int) -> None:
+        """Change one account at once."""
+        self.relays.change_at_both("ann", kinds, lag)

@@ -13,10 +13,12 @@ from hushpost_store.redis.options import Durability
 
 from tests.conftest import require_or_skip
 from tests.model.budget import must_find, must_hold
-from tests.model.redis_bugs import BUGS
-from tests.model.redis_machine import RedisMachine
+from tests.model.redis_bugs import BUGS, CROSSING_BUGS
+from tests.model.redis_machine import CrossingMachine, RedisMachine
 
-EXAMPLES = 25
+EXAMPLES = 15
+# Only what takes several steps, at both relays at once.
+CROSSING_EXAMPLES = 5
 
 
 @contextmanager
@@ -41,6 +43,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[RedisServer]:
 def test_the_redis_store_does_what_the_model_does(server: RedisServer) -> None:
     """No order of calls to two relays tells what they share from the dictionaries."""
     must_hold(lambda: RedisMachine(server), EXAMPLES)
+
+
+def test_changing_accounts_at_two_relays_does_what_the_model_does(server: RedisServer) -> None:
+    """Whatever both do to one account at once, it ends as one after the other would."""
+    must_hold(lambda: CrossingMachine(server), CROSSING_EXAMPLES)
+
+
+@pytest.mark.parametrize("bug", CROSSING_BUGS)
+def test_a_bug_between_two_relays_is_found(bug: str, server: RedisServer) -> None:
+    """Each bug that only two relays at once show is found as well."""
+    with CROSSING_BUGS[bug]():
+        must_find(lambda: CrossingMachine(server), 4 * CROSSING_EXAMPLES)
 
 
 @pytest.mark.parametrize("bug", BUGS)
