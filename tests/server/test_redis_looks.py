@@ -7,7 +7,10 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hushpost_server import redis_looks
 from hushpost_server.command import main
+from hushpost_server.configuration_loading import load_configuration
+from hushpost_server.errors import CheckFailed
 from hushpost_server.subpoena_command import UNKNOWN_ACCOUNT
 from hushpost_store.conformance.stage import account, digest, envelope, route
 from hushpost_store.redis.keys import account_keys, mailbox_keys
@@ -185,3 +188,5 @@ def test_a_redis_that_is_away_is_one_line(
         told = capsys.readouterr()
         assert len(told.err.strip().splitlines()) == 1
         assert "Redis was not looked through" in told.err
+    with pytest.raises(CheckFailed, match="was not looked through"):
+        redis_looks.damage(load_configuration(None, data_folder=scene.folder))
