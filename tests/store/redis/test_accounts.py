@@ -27,6 +27,30 @@ async def test_a_refused_account_leaves_no_mailbox(redis_store: RedisStore) -> N
     await redis_store.create_account(account("carol"))
 
 
+async def test_a_taken_route_is_told_last(redis_store: RedisStore) -> None:
+    """Another account of the id, or another head, is told first; a route where it is alone."""
+    bob, mallory = account("bob"), account("mallory")
+    await redis_store.create_account(bob)
+    await redis_store.create_account(mallory)
+    for row, error in (
+        (AccountRow(bob.account_id, b"g", DAY, bob.device_list, mallory.devices), "AccountExists"),
+        (AccountRow(digest("new"), b"g", DAY, bob.device_list, mallory.devices), "RouteTaken"),
+    ):
+        await raises(redis_store.create_account(row), getattr(errors, error), error)
+    for head, error in (
+        (digest("old"), "DeviceListConflict"),
+        (bob.device_list.head, "RouteTaken"),
+    ):
+        taken = redis_store.publish_device_list(
+            bob.account_id,
+            expected_head=head,
+            device_list=device_list("bob", 2),
+            devices=mallory.devices,
+        )
+        await raises(taken, getattr(errors, error), error)
+    assert await redis_store.load_account(bob.account_id) == bob
+
+
 async def test_a_device_that_leaves_takes_its_prekeys_along(
     redis_store: RedisStore, shards: Shards
 ) -> None:
