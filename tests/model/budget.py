@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 from hushpost_store.errors import StoreMisuse
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.errors import FlakyFailure
+from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 TIMES = int(os.environ.get("HUSHPOST_MODEL_TIMES", "1"))
@@ -43,9 +43,11 @@ def must_hold(machine: Maker, examples: int = EXAMPLES) -> None:
 def must_find(machine: Maker, examples: int = EXAMPLES) -> None:
     """Run a machine that must find something, always the same examples, and shrink nothing.
 
-    Flaky: found, and not found again by the repetition, as where a thread was faster this time.
+    Flaky: found, and not found again by the repetition, or at another step, as where a thread or
+    a server was faster this time. What is drawn depends on nothing outside: a repetition that
+    stops elsewhere has failed elsewhere, or not at all.
     """
-    with pytest.raises((AssertionError, StoreMisuse, FlakyFailure)):
+    with pytest.raises((AssertionError, StoreMisuse, Flaky)):
         run_state_machine_as_test(
             _type_of(machine),
             settings=settings(
@@ -55,6 +57,7 @@ def must_find(machine: Maker, examples: int = EXAMPLES) -> None:
                 derandomize=True,
                 database=None,
                 phases=[Phase.generate],
+                report_multiple_bugs=False,
                 suppress_health_check=SLOW,
             ),
         )

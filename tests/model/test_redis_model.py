@@ -18,7 +18,7 @@ from tests.model.redis_machine import CrossingMachine, RedisMachine
 
 EXAMPLES = 15
 # Only what takes several steps, at both relays at once.
-CROSSING_EXAMPLES = 5
+CROSSING_EXAMPLES = 4
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def test_changing_accounts_at_two_relays_does_what_the_model_does(server: RedisS
 def test_a_bug_between_two_relays_is_found(bug: str, server: RedisServer) -> None:
     """Each bug that only two relays at once show is found as well."""
     with CROSSING_BUGS[bug]():
-        must_find(lambda: CrossingMachine(server), 4 * CROSSING_EXAMPLES)
+        must_find(lambda: CrossingMachine(server), 6 * CROSSING_EXAMPLES)
 
 
 @pytest.mark.parametrize("bug", BUGS)
