@@ -345,12 +345,12 @@ async def test_an_erased_store_may_finish_what_was_killed_in_its_last_step(tmp_p
     async with scene(tmp_path) as there, connections(there.redis.url) as shards:
         moved = await there.migration().run()
         described = await shards.ask(STORE_KEY, b"HGETALL", STORE_KEY)
-        ends = await shards.ask(HEADS, b"TTL", HEADS)
+        ends = await shards.ask(HEADS, b"EXPIRETIME", HEADS)
         await shards.ask(MIGRATION_KEY, b"HSET", MIGRATION_KEY, b"state", b"closing")
         await asyncio.to_thread(erase, there.database)
         assert (await there.migration().run()).digest == moved.digest
         assert await shards.ask(STORE_KEY, b"HGETALL", STORE_KEY) == described
-        assert await shards.ask(HEADS, b"TTL", HEADS) == ends
+        assert await shards.ask(HEADS, b"EXPIRETIME", HEADS) == ends
         assert there.state() is MoveState.ERASED
 
 
