@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs every test once: first those that cover a module by their own file, then the others. All four
+# Runs every test once: first those that cover a module by their own file, then the others. All three
 # runs are made even if one fails; the last line says which. With RECORD or CI=true in the
 # environment the first note which lines each test ran, which takes nearly twice the processor time.
 # Usage: tools/run_tests.sh FOLDER-OF-THE-TOOLS
@@ -39,9 +39,8 @@ run() {
 "$bin/coverage" erase
 # shellcheck disable=SC2086,SC2046  # the lists are words
 {
-    run "modules, alone" $cover -m serial $(alone $own)
     run "modules" $cover -n $workers -m "not serial" --ignore-glob='*_mutants.py' $own
-    run "the whole, alone" -m serial $(alone $rest)
+    run "alone" -m serial $(alone tests)
     run "the whole" -n $workers -m "not serial" $rest
 }
 if [ -n "$failed" ]; then

@@ -20,7 +20,6 @@ from tests.demo.typing_hands import COMMAND
 SECONDS_MAX = 60.0
 
 
-@pytest.mark.serial
 def test_it_succeeds_within_a_minute_without_a_terminal(tmp_path: Path) -> None:
     """In 80 columns, without colours, with status 0, and nothing left in the temporary folder."""
     began = time.monotonic()

@@ -11,7 +11,6 @@ from hushpost_proof.harness.person import Place
 from hushpost_proof.kill import Plan, judge, run
 
 
-@pytest.mark.serial
 @pytest.mark.timeout(420)
 async def test_some_kills_break_no_promise(tmp_path: Path) -> None:
     """All that was accepted arrives once and in order; no outbox stays full; no nonce repeats."""

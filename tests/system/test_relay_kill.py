@@ -77,7 +77,6 @@ async def settle(people: list[WirePerson]) -> None:
     await until(is_settled, SETTLE_SECONDS_MAX)
 
 
-@pytest.mark.serial
 async def test_kills_under_load_lose_nothing(tmp_path: Path) -> None:
     """Each message that was accepted while the relay died again and again arrives once, in turn."""
     seed = chosen_seed()
