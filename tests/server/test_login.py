@@ -209,7 +209,8 @@ async def test_accounts_of_one_prefix_are_rationed(clock: ManualClock) -> None:
 
 async def test_logins_of_one_prefix_are_rationed(clock: ManualClock) -> None:
     """Guessing logins ends in 4006."""
-    async with RelayServer(quiet(prefix_logins_burst=1), clock=clock) as relay:
+    slow = quiet(prefix_logins_burst=1, prefix_logins_per_second=0.001)
+    async with RelayServer(slow, clock=clock) as relay:
         device = TestDevice(relay.url)
         async with device.inbox(create=True), dial(relay.url, "/v1/inbox") as wire:
             await wire.send(device.login(wire))
