@@ -19,7 +19,7 @@ import asyncio
 import math
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
@@ -31,6 +31,7 @@ from hushpost_store.redis.keys import STORE_KEY
 from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.probe import refuse_unfit
 from hushpost_store.redis.replication import replicas_of
+from hushpost_store.redis.rewrites_seen import RewritesSeen
 from hushpost_store.redis.server_log import ServerLog
 from hushpost_store.redis.shards import Shards
 
@@ -70,7 +71,7 @@ class AofRewriter:
         # When each server was last seen with nothing deleted in its log.
         self._seen_clean: dict[str, float] = {}
         # What is known of the rewrites of each, whoever asked for them: Redis itself may have.
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[str, RewritesSeen] = {}
         self._task: asyncio.Task[None] | None = None
         self._look_seconds = min(LOOK_SECONDS, options.rewrite_after_seconds / _LOOKS_PER_WAIT)
         self.rewrites = 0
@@ -115,7 +116,7 @@ class AofRewriter:
         for log in found.logs:
             # Of a server that nobody rewrote yet: dirty since its deletions are known of.
             mark, rewritten = clean.get(log.run_id, ("", began if noted is None else noted))
-            seen = self._seen[log.run_id] = _Seen.at(log, began, self._seen.get(log.run_id))
+            seen = self._seen[log.run_id] = RewritesSeen.at(log, began, self._seen.get(log.run_id))
             if log.mark == mark:
                 is_rid |= self._dirty.pop(log.run_id, None) is not None
                 self._grown.discard(log.run_id)
@@ -315,33 +316,6 @@ class _End(Enum):
     DONE = auto()
     NOT_DUE = auto()
     BUSY = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """How many rewrites a server has begun, and after which looks the last two of them were."""
-
-    looked: float
-    rewrites: int
-    last_after: float = -math.inf
-    one_before_after: float = -math.inf
-
-    @classmethod
-    def at(cls, log: ServerLog, now: float, before: _Seen | None) -> _Seen:
-        """Look now, and remember what the look before saw."""
-        if before is None or log.rewrites < before.rewrites:
-            return cls(now, log.rewrites)
-        if log.rewrites == before.rewrites:
-            return replace(before, looked=now)
-        is_next = log.rewrites == before.rewrites + 1
-        earlier = before.last_after if is_next else before.looked
-        return cls(now, log.rewrites, before.looked, earlier)
-
-    def taken_out(self, log: ServerLog) -> float:
-        """Return until when what was deleted is out of the log: before a rewrite that has ended."""
-        if not log.is_whole:
-            return -math.inf
-        return self.last_after if log.is_idle else self.one_before_after
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Final
 from hushpost_store import errors
 from hushpost_store.redis import answers
 from hushpost_store.redis.aof_rewriter import AofRewriter
-from hushpost_store.redis.importing import write
+from hushpost_store.redis.durable_run import write_durably
 from hushpost_store.redis.keys import STORE_KEY, SWEEP_KEY
 from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.probe import probe
@@ -89,12 +89,12 @@ async def relays_running(shards: Shards) -> int:
 async def begin_store(shards: Shards) -> None:
     """Forget what describes the empty store that was there before."""
     for key in (STORE_KEY, SWEEP_KEY):
-        await write(shards, key, b"UNLINK", key)
+        await write_durably(shards, key, b"UNLINK", key)
 
 
 async def describe_store(shards: Shards, form: bytes, generation: bytes) -> None:
     """Give the store that has arrived its form and the generation it had before."""
-    await write(
+    await write_durably(
         *(shards, STORE_KEY, b"HSET", STORE_KEY, b"format", form, b"generation", generation)
     )
 
@@ -109,7 +109,9 @@ async def remove_all(shards: Shards, options: RedisOptions) -> int:
         ours = [key for key in keys if not key.startswith(_OF_NO_ACCOUNT)]
         for start in range(0, len(ours), _REMOVED_AT_ONCE):
             batch = ours[start : start + _REMOVED_AT_ONCE]
-            gone = await asyncio.gather(*(write(shards, key, b"UNLINK", key) for key in batch))
+            gone = await asyncio.gather(
+                *(write_durably(shards, key, b"UNLINK", key) for key in batch)
+            )
             removed += sum(map(answers.number, gone))
     # Now, and not when it would be due.
     rewriter = AofRewriter(shards, replace(options, rewrite_after_seconds=0.0), time.time)

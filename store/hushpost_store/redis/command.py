@@ -13,6 +13,7 @@ from hushpost_store.redis.resp import packed
 # What a server answers: see the script or command that was asked.
 Answer = object
 OnAnswer = Callable[[Answer], None]
+OnDurable = Callable[[bool], None]
 
 # The slots of a cluster; a single server is one that owns them all.
 SLOTS: Final = 16_384
@@ -75,7 +76,7 @@ class Command:
         slot: int | None,
         on_answer: OnAnswer,
         *,
-        on_durable: Callable[[bool], None] | None = None,
+        on_durable: OnDurable | None = None,
         ask: Address | None = None,
         takes_life: bool = False,
         is_submission: bool = False,

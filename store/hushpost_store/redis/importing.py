@@ -11,10 +11,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from hushpost_store import errors
 from hushpost_store.contents import GATHERING, AccountContents, MailboxContents
 from hushpost_store.redis import layout
-from hushpost_store.redis.command import Answer
+from hushpost_store.redis.durable_run import write_durably
 from hushpost_store.redis.keys import account_keys, mailbox_keys
 from hushpost_store.redis.shards import Shards
 from hushpost_store.rows import DropKind, QueuedEnvelope
@@ -26,35 +25,6 @@ _HOUR_SECONDS: Final = 3_600
 Part = bytes | int
 
 
-async def write(shards: Shards, key: bytes, *arguments: Part) -> Answer:
-    """Send a command that writes, and return when it is as durable as the options promise.
-
-    Raises StoreFault, also where replicas do not say that they have it.
-    """
-    loop = asyncio.get_running_loop()
-    answered: asyncio.Future[Answer] = loop.create_future()
-    held: asyncio.Future[bool] = loop.create_future()
-
-    def take(answer: Answer) -> None:
-        if not answered.done():
-            answered.set_result(answer)
-        if isinstance(answer, errors.StoreFault) and not held.done():
-            held.set_result(False)
-
-    def durable(has_it: bool) -> None:
-        if not held.done():
-            held.set_result(has_it)
-
-    waits = shards.barrier is not None
-    shards.send_command(key, arguments, take, durable if waits else None)
-    answer = await answered
-    if isinstance(answer, errors.StoreFault):
-        raise answer
-    if waits and not await held:
-        raise errors.StoreFault("the replicas of a server do not say that they have what was sent")
-    return answer
-
-
 class RedisImport:
     """An `Importing` for a Redis that no relay uses."""
 
@@ -64,7 +34,9 @@ class RedisImport:
     async def forget(self, account_id: bytes, routes: Sequence[bytes]) -> None:
         """See `Importing`."""
         every = [account_keys(account_id), *map(mailbox_keys, routes)]
-        await asyncio.gather(*(write(self._shards, keys[0], b"UNLINK", *keys) for keys in every))
+        await asyncio.gather(
+            *(write_durably(self._shards, keys[0], b"UNLINK", *keys) for keys in every)
+        )
 
     async def put_account(self, contents: AccountContents) -> None:
         """See `Importing`."""
@@ -135,13 +107,16 @@ class RedisImport:
         # What has expired while the migration waited is for the first sweep to count.
         seconds = max(left, layout.GRACE_SECONDS)
         await asyncio.gather(
-            *(write(self._shards, key, b"EXPIRE", key, seconds) for key in (heads, order, bodies))
+            *(
+                write_durably(self._shards, key, b"EXPIRE", key, seconds)
+                for key in (heads, order, bodies)
+            )
         )
 
     async def _put(self, verb: bytes, key: bytes, pairs: Sequence[tuple[Part, Part]]) -> None:
         for start in range(0, len(pairs), _FIELDS_AT_ONCE):
             flat = [part for pair in pairs[start : start + _FIELDS_AT_ONCE] for part in pair]
-            await write(self._shards, key, verb, key, *flat)
+            await write_durably(self._shards, key, verb, key, *flat)
 
 
 _DAY: Final = layout.LENGTH

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from hushpost_store import errors
-from hushpost_store.redis.command import Answer, Command, into
+from hushpost_store.redis.command import Answer, Command
 from hushpost_store.redis.node_link import NodeLink
 
 # More than a server reads at once, and less than what it takes for large and reads aside (32 KiB).
@@ -66,6 +66,10 @@ class Lanes:
         """How long the server has answered nothing on one of them while something waits there."""
         return max(link.silent_seconds for link in self._links)
 
+    def knows_life(self, command: Command) -> bool:
+        """Whether the lane of this command can say in which life the server numbers."""
+        return self._lane(command).life is not None
+
     def forget_life(self) -> None:
         """Note that the server is no primary now: if it is one again, it may have forgotten."""
         for link in self._links:
@@ -87,19 +91,20 @@ class Lanes:
 
     async def ask(self, *arguments: bytes | int) -> Answer:
         """Send a command that concerns no slot. Raises StoreFault."""
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self.send(Command(arguments, None, into(future)))
-        return await future
+        return await self._links[0].ask(*arguments)
 
     def send(self, command: Command) -> None:
         """See `NodeLink.send`."""
-        slot = command.slot
-        self._links[0 if slot is None else slot % len(self._links)].send(command)
+        self._lane(command).send(command)
 
     async def close(self) -> None:
         """End every connection; what waits for an answer is told that it is lost."""
         self._is_open = False
         await asyncio.gather(*(link.close() for link in self._links))
+
+    def _lane(self, command: Command) -> NodeLink:
+        slot = command.slot
+        return self._links[0 if slot is None else slot % len(self._links)]
 
     def _one_lost(self, _link: NodeLink) -> None:
         if self._is_open:

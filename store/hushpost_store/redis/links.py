@@ -103,7 +103,7 @@ class Links:
     def send(self, address: Address, command: Command) -> None:
         """Send a command to one server, connecting to it first if need be."""
         lanes = self._open.get(address)
-        if lanes is not None and command.takes_life and not lanes.has_life:
+        if lanes is not None and command.takes_life and not lanes.knows_life(command):
             # Connected while it was a replica: what it was called then says nothing now.
             self.drop(address)
             lanes = None

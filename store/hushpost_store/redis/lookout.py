@@ -15,7 +15,6 @@ from typing import Final
 
 from hushpost_store import errors
 from hushpost_store.redis.address import Address
-from hushpost_store.redis.command import Answer, Command, into
 from hushpost_store.redis.node_link import NodeLink
 from hushpost_store.redis.topology import Topology
 
@@ -107,15 +106,13 @@ class Lookout:
         link = self._link_to(address)
         try:
             await link.open()
-            info = await _once(link, b"INFO", b"cluster")
+            info = await link.ask(b"INFO", b"cluster")
             if not (isinstance(info, bytes) and b"cluster_enabled:1" in info):
                 self.is_cluster = False
                 return Topology.single(address)
-            state = await _once(link, b"CLUSTER", b"INFO")
+            state = await link.ask(b"CLUSTER", b"INFO")
             is_whole = isinstance(state, bytes) and b"cluster_state:ok" in state
-            told = Topology.read(
-                await _once(link, b"CLUSTER", b"SLOTS"), address, is_whole=is_whole
-            )
+            told = Topology.read(await link.ask(b"CLUSTER", b"SLOTS"), address, is_whole=is_whole)
             self.is_cluster = True
             if is_whole:
                 self._reliable = (address,)
@@ -129,9 +126,3 @@ def _heard(look: asyncio.Task[Topology]) -> None:
     """Take note of a failure that nobody waits for any more."""
     if not look.cancelled():
         look.exception()
-
-
-async def _once(link: NodeLink, *arguments: bytes | int) -> Answer:
-    future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-    link.send(Command(arguments, None, into(future)))
-    return await future

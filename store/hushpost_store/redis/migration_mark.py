@@ -16,7 +16,7 @@ from typing import Final
 
 from hushpost_store import errors
 from hushpost_store.redis import answers
-from hushpost_store.redis.importing import write
+from hushpost_store.redis.durable_run import write_durably
 from hushpost_store.redis.keys import MIGRATION_KEY
 from hushpost_store.redis.shards import Shards
 
@@ -103,7 +103,7 @@ async def put(shards: Shards, mark: ArrivalMark) -> None:
 
 
 async def _put(shards: Shards, instead_of: bytes, mark: ArrivalMark) -> bool:
-    done = await write(
+    done = await write_durably(
         *(shards, MIGRATION_KEY, b"EVAL", _PUT, 1, MIGRATION_KEY, instead_of),
         *(b"state", mark.state.encode(), b"id", mark.migration_id, b"cursor", mark.cursor),
         *(b"accounts", mark.accounts, b"envelopes", mark.envelopes, b"digest", mark.digest),
@@ -113,12 +113,12 @@ async def _put(shards: Shards, instead_of: bytes, mark: ArrivalMark) -> bool:
 
 async def remove(shards: Shards) -> None:
     """Take the mark away; durable on return."""
-    await write(shards, MIGRATION_KEY, b"DEL", MIGRATION_KEY)
+    await write_durably(shards, MIGRATION_KEY, b"DEL", MIGRATION_KEY)
 
 
 async def take_over(shards: Shards) -> None:
     """Make a relay the owner of what has arrived. Raises StoreMoved while it is half there."""
-    state = await write(shards, MIGRATION_KEY, b"EVAL", _TAKE_OVER, 1, MIGRATION_KEY)
+    state = await write_durably(shards, MIGRATION_KEY, b"EVAL", _TAKE_OVER, 1, MIGRATION_KEY)
     if state is None or state == ArrivalState.DONE.encode():
         return
     if state == ArrivalState.UNDOING.encode():
@@ -134,5 +134,7 @@ async def take_over(shards: Shards) -> None:
 
 async def begin_undoing(shards: Shards, migration_id: bytes) -> bool:
     """Keep relays away while what has arrived is removed; False where one has taken over."""
-    done = await write(shards, MIGRATION_KEY, b"EVAL", _UNDO, 1, MIGRATION_KEY, migration_id)
+    done = await write_durably(
+        shards, MIGRATION_KEY, b"EVAL", _UNDO, 1, MIGRATION_KEY, migration_id
+    )
     return answers.number(done) == 1

@@ -74,15 +74,16 @@ class NodeLink:
         self._task = asyncio.create_task(self._read())
         self._watch_for(self._answer_seconds_max)
         try:
-            self.life = await self._learn()
+            self.life = life_of(await self.ask(b"INFO", b"replication"))
         except BaseException:
             await self.close()
             raise
 
-    async def _learn(self) -> bytes | None:
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self.send(Command((b"INFO", b"replication"), None, into(answer)))
-        return life_of(await answer)
+    async def ask(self, *arguments: bytes | int) -> Answer:
+        """Send a command that concerns no slot, and return its answer. Raises StoreFault."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.send(Command(arguments, None, into(future)))
+        return await future
 
     def teach(self) -> None:
         """Give the server our scripts; what is sent after this can name them."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -24,6 +24,7 @@ from hushpost_store.redis.command import (
     Command,
     ConnectionLost,
     OnAnswer,
+    OnDurable,
     Redirected,
     ServerError,
     into,
@@ -130,7 +131,7 @@ class Shards:
         keys: Sequence[bytes],
         arguments: Sequence[bytes | int],
         on_answer: OnAnswer,
-        on_durable: Callable[[bool], None] | None = None,
+        on_durable: OnDurable | None = None,
     ) -> None:
         """Run a script; `on_answer` gets its answer, or the StoreFault in its place.
 
@@ -156,7 +157,7 @@ class Shards:
         key: bytes,
         arguments: tuple[bytes | int, ...],
         on_answer: OnAnswer,
-        on_durable: Callable[[bool], None] | None = None,
+        on_durable: OnDurable | None = None,
     ) -> None:
         """Send a command to the server that owns `key`; see `send`."""
         self._give(Command(arguments, slot_of(key), on_answer, on_durable=on_durable))

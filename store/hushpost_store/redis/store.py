@@ -15,7 +15,7 @@ from hushpost_store.redis.accounts import Accounts
 from hushpost_store.redis.address import Address
 from hushpost_store.redis.aof_rewriter import AofRewriter
 from hushpost_store.redis.clocks import ClocksApart, refuse_wrong_clock
-from hushpost_store.redis.figures import Figures, Sums
+from hushpost_store.redis.figures import Figures
 from hushpost_store.redis.lanes import Lanes
 from hushpost_store.redis.mailboxes import Mailboxes
 from hushpost_store.redis.options import RedisOptions
@@ -263,14 +263,9 @@ class RedisStore:
                 continue  # a server is away: the others are swept, and that tells
         if not await self._sweep.has_turn():
             return SweepReport(0, 0, 0, ())
-        # Still unsaid, where telling failed: what it changed is counted now, and not to be added.
-        kept, self._figures.unsaid = self._figures.unsaid, Sums()
-        try:
+        with self._tally.counting():
             report, sums = await self._sweep.sweep(now)
             await self._tally.counted(sums)
-        except BaseException:
-            self._figures.unsaid.add(kept)
-            raise
         return report
 
     def deletion_lag(self, now: float) -> float:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from hushpost_store import errors
@@ -72,6 +72,20 @@ class Tally:
         drawn = secrets.token_bytes(GENERATION_BYTES)
         answer = await self._shards.run("renew", (STORE_KEY,), self.generation, drawn)
         self._take(answers.blob(answer))
+
+    @contextmanager
+    def counting(self) -> Generator[None]:
+        """Count all anew in this block, and end it with `counted`.
+
+        What is still unsaid, since telling failed, is among what is counted: it is added to the
+        sums only where the block fails.
+        """
+        kept, self._figures.unsaid = self._figures.unsaid, Sums()
+        try:
+            yield
+        except BaseException:
+            self._figures.unsaid.add(kept)
+            raise
 
     async def counted(self, sums: Sums) -> None:
         """Put what a sweep has counted in place of the sums. Raises StoreFault."""

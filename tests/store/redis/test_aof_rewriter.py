@@ -1,7 +1,6 @@
 """Deleted envelopes leave the logs of every server, in time."""
 
 import asyncio
-import math
 import os
 import time
 from collections.abc import Callable
@@ -16,14 +15,10 @@ from hushpost_store import errors
 from hushpost_store.conformance import NOW, QUOTAS, envelope, post, route, with_drops
 from hushpost_store.redis import answers, aof_rewriter, server_log
 from hushpost_store.redis.address import Address
-from hushpost_store.redis.aof_rewriter import (
-    AofRewriter,
-    _Seen,  # pyright: ignore[reportPrivateUsage] - what one look remembers of the one before
-)
+from hushpost_store.redis.aof_rewriter import AofRewriter
 from hushpost_store.redis.keys import STORE_KEY
 from hushpost_store.redis.options import RedisOptions
 from hushpost_store.redis.probe import ServerUnfit
-from hushpost_store.redis.server_log import ServerLog
 from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.store import RedisStore
 from hushpost_store.redis.url import RedisUrl
@@ -353,28 +348,6 @@ async def test_a_rewrite_that_nobody_noted_counts_from_the_look_before(
     clock.now += 600
     await rewriter.look()
     assert rewriter.is_due()
-
-
-_SEEN = ServerLog("a", is_kept=True, is_idle=True, is_whole=True, grown=0, mark="", rewrites=3)
-
-
-def test_a_rewrite_counts_when_it_has_ended_well() -> None:
-    """While the next one goes on the one before counts; after one that failed none does."""
-    seen = _Seen.at(_SEEN, 10.0, None)
-    assert seen.taken_out(_SEEN) == -math.inf
-    going = replace(_SEEN, rewrites=4, is_idle=False)
-    seen = _Seen.at(going, 15.0, seen)
-    assert seen.taken_out(going) == -math.inf
-    again = replace(_SEEN, rewrites=5, is_idle=False)
-    seen = _Seen.at(again, 20.0, _Seen.at(going, 17.0, seen))
-    assert seen.taken_out(again) == 10.0
-    assert seen.taken_out(replace(again, is_whole=False)) == -math.inf
-    ended = replace(again, is_idle=True)
-    assert _Seen.at(ended, 25.0, seen).taken_out(ended) == 17.0
-    many = replace(_SEEN, rewrites=9, is_idle=False)
-    assert _Seen.at(many, 30.0, _Seen.at(ended, 25.0, seen)).taken_out(many) == 25.0
-    restarted = replace(_SEEN, rewrites=0)
-    assert _Seen.at(restarted, 30.0, seen).taken_out(restarted) == -math.inf
 
 
 async def test_a_note_counts_until_the_next_look(shards: Shards, single_url: str) -> None:

@@ -1,4 +1,4 @@
-"""Running a script whose outcome must last: answered after the replicas, or a fault."""
+"""Scripts and commands whose outcome must last: answered after the replicas, or a fault."""
 
 import asyncio
 
@@ -7,8 +7,8 @@ from hushpost_demo.redis_servers import RedisServer, cli
 from hushpost_store import errors
 from hushpost_store.redis.barrier import Barrier
 from hushpost_store.redis.command import Unreadable
-from hushpost_store.redis.durable_run import run_durably
-from hushpost_store.redis.keys import STORE_KEY
+from hushpost_store.redis.durable_run import run_durably, write_durably
+from hushpost_store.redis.keys import STORE_KEY, mailbox_keys
 from hushpost_store.redis.shards import Shards
 
 HAVE_IT = Barrier(0, 50, has_waitaof=False)
@@ -69,3 +69,17 @@ async def test_a_connection_that_ends_meanwhile_says_nothing_lasted(
     await cli(*place, "client", "kill", "type", "normal")
     with pytest.raises(errors.StoreFault, match="replicas of a server do not say"):
         await claiming
+
+
+async def test_a_command_that_is_not_durable_is_not_done(shards: Shards) -> None:
+    """Where replicas must have it and there are none, writing fails; so does what is refused."""
+    key = mailbox_keys(bytes(16))[0]
+    assert await write_durably(shards, key, b"HSET", key, b"a", b"b") == 1
+    with pytest.raises(errors.StoreFault):
+        await write_durably(shards, key, b"LPUSH", key, b"a")
+    shards.barrier = Barrier(1, 50, has_waitaof=False)
+    await shards.reopen()
+    with pytest.raises(errors.StoreFault, match="replicas"):
+        await write_durably(shards, key, b"HSET", key, b"a", b"c")
+    with pytest.raises(errors.StoreFault):
+        await write_durably(shards, key, b"LPUSH", key, b"a")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-from hushpost_store import Quotas, errors
+from hushpost_store import Quotas
 from hushpost_store.admission import HOUR_SECONDS
 from hushpost_store.conformance.stage import (
     DAY,
@@ -18,10 +17,8 @@ from hushpost_store.conformance.stage import (
     route,
 )
 from hushpost_store.redis import arrival
-from hushpost_store.redis.barrier import Barrier
-from hushpost_store.redis.importing import RedisImport, write
+from hushpost_store.redis.importing import RedisImport
 from hushpost_store.redis.keys import mailbox_keys
-from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.tally import FORMAT
 from hushpost_store.rows import OneTimePrekey, Refusal
 
@@ -97,17 +94,3 @@ async def test_redis_ends_nothing_before_it_is_told_to(single_url: str, tmp_path
         assert left == NOT_AFTER * HOUR_SECONDS - int(NOW) + 2 * HOUR_SECONDS
         await target.set_ends(route("alice"), 1, NOW)
         assert await shards.ask(order, b"TTL", order) == 2 * HOUR_SECONDS
-
-
-async def test_what_is_not_durable_is_not_done(shards: Shards) -> None:
-    """Where replicas must have it and there are none, writing fails; so does what is refused."""
-    key = mailbox_keys(bytes(16))[0]
-    assert await write(shards, key, b"HSET", key, b"a", b"b") == 1
-    with pytest.raises(errors.StoreFault):
-        await write(shards, key, b"LPUSH", key, b"a")
-    shards.barrier = Barrier(1, 50, has_waitaof=False)
-    await shards.reopen()
-    with pytest.raises(errors.StoreFault, match="replicas"):
-        await write(shards, key, b"HSET", key, b"a", b"c")
-    with pytest.raises(errors.StoreFault):
-        await write(shards, key, b"LPUSH", key, b"a")

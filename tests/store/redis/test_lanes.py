@@ -157,6 +157,10 @@ async def test_a_life_counts_while_every_lane_has_it() -> None:
         assert made.lanes.has_life
         made.links[1].life = None
         assert not made.lanes.has_life
+        commands = [Command((b"PING",), slot, lambda _: None) for slot in range(LANES)]
+        assert [made.lanes.knows_life(one) for one in commands] == [
+            slot != 1 for slot in range(LANES)
+        ]
         made.lanes.forget_life()
         assert [link.life for link in made.links] == [None] * LANES
         await made.lanes.close()
