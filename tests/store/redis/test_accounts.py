@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from hushpost_store import errors
 from hushpost_store.conformance import DAY, NOW, account, device_list, digest, raises, route
+from hushpost_store.redis import accounts
 from hushpost_store.redis.accounts import Accounts
+from hushpost_store.redis.durable_run import run_durably
 from hushpost_store.redis.keys import account_keys, mailbox_keys
 from hushpost_store.redis.shards import Shards
 from hushpost_store.redis.store import RedisStore
@@ -200,7 +202,6 @@ async def test_what_was_claimed_while_the_account_went_is_released(
     other = await opened(single_url, node="node-b")
     bob = account("bob", devices=2)
     await redis_store.create_account(bob)
-    ran = Shards.run
     refused: list[str] = []
 
     async def run(used: Shards, script: str, *arguments: Any) -> object:
@@ -208,9 +209,9 @@ async def test_what_was_claimed_while_the_account_went_is_released(
             refused.append(script)
             with pytest.raises(errors.AccountExists):
                 await other.create_account(bob)
-        return await ran(used, script, *arguments)
+        return await run_durably(used, script, *arguments)
 
-    monkeypatch.setattr(Shards, "run", run)
+    monkeypatch.setattr(accounts, "run_durably", run)
     assert await redis_store.delete_account(bob.account_id)
     assert refused
     for number in range(2):
@@ -223,19 +224,21 @@ async def test_what_was_released_while_it_was_named_is_made_anew(
     redis_store: RedisStore, shards: Shards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sweep elsewhere that saw nobody's mailbox just before the account was made."""
-    ran = Shards.run
     key = mailbox_keys(route("bob"))[0]
+    released: list[str] = []
 
     async def run(used: Shards, script: str, *arguments: Any) -> object:
         if script == "create_account":
             claim = await shards.ask(key, b"HGET", key, b"owner")
             assert isinstance(claim, bytes)
-            assert await ran(shards, "release", mailbox_keys(route("bob")), claim) == [0, 0, 1]
-        return await ran(used, script, *arguments)
+            assert await shards.run("release", mailbox_keys(route("bob")), claim) == [0, 0, 1]
+            released.append(script)
+        return await run_durably(used, script, *arguments)
 
-    monkeypatch.setattr(Shards, "run", run)
+    monkeypatch.setattr(accounts, "run_durably", run)
     await redis_store.create_account(account("bob"))
     monkeypatch.undo()
+    assert released
     assert (await redis_store.open_mailbox(route("bob"), NOW)).queued == 0
 
 
