@@ -93,7 +93,7 @@ WIRING = {
     "reception.Reception": (
         *("_checked", "_configuration", "_door", "_empty", "_is_leaving", "_left_traces"),
         *("_log", "_loop"),
-        *("_metrics", "_now", "bulk", "unsent"),
+        *("_metrics", "_now", "bulk", "take_turns", "unsent"),
         *("_posts_stopped", "_prefixes", "_reading_stopped", "_server", "_services", "_slot"),
         *("handshake_seconds_max", "proxy_address_header", "receive_buffer"),
         *("slow_reader_seconds", "write_buffer_bytes_max"),
@@ -133,6 +133,7 @@ WIRING = {
             "accounts",
             "acknowledged",
             "bulk",
+            "take_turns",
             "commit_failed",
             "controls",
             "delivered",

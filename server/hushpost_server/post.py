@@ -31,6 +31,8 @@ async def take_prekeys(session: Session, request: TakePrekeys) -> None:
     now = services.loop_time()
     if session.allowance.takes.take(1, now) != 1:
         raise RequestRefused(ErrorCode.SLOW_DOWN, session.allowance.takes.retry_after())
+    if not await services.take_turns.come():
+        raise RequestRefused(ErrorCode.SLOW_DOWN, 1)
     # Over the rate of one account, strangers get the bundle without a one-time record: refused,
     # they could keep everybody else from writing to it.
     spare = services.takes.take(request.account, now) > 0

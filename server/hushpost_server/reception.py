@@ -42,6 +42,10 @@ BULK_PENDING_BYTES_MAX: Final = 2 * 1024 * 1024
 # Reads of those who send much, a second: each takes about half a millisecond and its commit as much
 # again, so that more than half of a core is left to everybody else.
 BULK_READS: Final = Rate(per_second=400, burst=4)
+# Takes of prekeys a second, from everybody: each is half a millisecond of reading, checking and
+# answering, and a stranger can wait longer for one than people for a message between them.
+TAKES: Final = Rate(per_second=500, burst=20)
+TAKES_WAITING_MAX: Final = 500
 
 _CLOSE_LABELS: Final = {
     int(CloseCode.NORMAL): "normal",
@@ -74,6 +78,7 @@ class Reception:
         self._door = self._turnstile(prefixes.rates.connects, DOOR_WAITING_MAX)
         # Whoever is connected may wait here, once each.
         self.bulk = self._turnstile(BULK_READS, configuration.connections_max, self._has_room)
+        self.take_turns = self._turnstile(TAKES, TAKES_WAITING_MAX)
         self._now = now
         self._metrics = metrics
         self._log = log

@@ -229,6 +229,7 @@ class RelayServer:
             on_fault=self.reception.session_failed,
             on_posting=self.reception.posting,
             bulk=self.reception.bulk,
+            take_turns=self.reception.take_turns,
             accounts=TokenBucket(rates.accounts, loop.time()),
             quiet=configuration.quiet,
         )

@@ -48,6 +48,7 @@ class Services:
     on_fault: Callable[[Session, Exception], None]
     on_posting: Callable[[Session], None]
     bulk: Turnstile
+    take_turns: Turnstile
     accounts: TokenBucket
     quiet: bool = False
     tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])

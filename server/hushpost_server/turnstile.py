@@ -10,6 +10,7 @@ Refuses to know: who they are, and what they want.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -75,6 +76,21 @@ class Turnstile:
         if not self._running:
             self._running = True
             self._call_later(TURN_SECONDS, self._turn)
+        return True
+
+    async def come(self) -> bool:
+        """Return when it may pass; False, at once, when too many wait."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def go_on() -> None:
+            if not turn.done():  # its connection may have ended meanwhile
+                turn.set_result(None)
+
+        waits: list[bool] = []
+        if not self.pass_or_wait(lambda: waits.append(True), go_on):
+            return False
+        if waits:
+            await turn
         return True
 
     def _turn(self) -> None:

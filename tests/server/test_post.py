@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import AsyncExitStack
+
 import pytest
 from hushpost_proof.harness.device import TestDevice, Wire, dial
+from hushpost_server import reception
 from hushpost_server.clock import ManualClock
+from hushpost_server.rate_limits import Rate
 from hushpost_server.relay import RelayServer
 from hushpost_wire.close_codes import CloseCode
 from hushpost_wire.control import (
@@ -87,6 +92,22 @@ async def test_takes_are_limited_for_a_prefix(clock: ManualClock) -> None:
             error = await post.ask(first.model_copy(update={"id": post.id()}), Error)
             assert error.code is ErrorCode.SLOW_DOWN
             assert error.retry_after
+
+
+async def test_takes_of_everybody_come_in_turn_and_too_many_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever network they come from: a flood of takes is no more work than people can stand."""
+    monkeypatch.setattr(reception, "TAKES", Rate(per_second=4, burst=1))
+    monkeypatch.setattr(reception, "TAKES_WAITING_MAX", 1)
+    async with RelayServer(quiet()) as relay, AsyncExitStack() as stack:
+        posts = [await stack.enter_async_context(dial(relay.url, "/v1/post")) for _ in range(3)]
+        began = time.monotonic()
+        for post in posts:
+            await post.send(TakePrekeys(id=post.id(), account=AccountId(bytes(32))))
+        told = [(await post.wait_for(Error)).code for post in posts]
+        assert time.monotonic() - began >= 0.2
+    assert sorted(told) == [*(ErrorCode.NO_ACCOUNT,) * 2, ErrorCode.SLOW_DOWN]
 
 
 async def test_over_an_accounts_rate_the_bundle_comes_without_a_one_time_record(

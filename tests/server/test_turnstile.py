@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -115,3 +116,29 @@ def test_without_a_rate_everybody_passes() -> None:
     """A rate of 0 is no limit: nobody is stopped."""
     passers = come(World().turnstile(per_second=0), 50)
     assert {one.paused for one in passers} == {0}
+
+
+async def test_what_is_awaited_comes_in_its_turn() -> None:
+    """At once within the rate, later beyond it, and not at all where too many wait."""
+    world = World()
+    turnstile = world.turnstile(burst=1, most=1)
+    assert await turnstile.come()
+    second = asyncio.ensure_future(turnstile.come())
+    await asyncio.sleep(0)
+    assert not await turnstile.come()
+    assert not second.done()
+    world.advance(0.016)
+    assert await second
+
+
+async def test_a_turn_of_somebody_who_left_hurts_nobody() -> None:
+    """Its connection ended while it waited; whoever is behind it comes all the same."""
+    world = World()
+    turnstile = world.turnstile(burst=1, most=2)
+    assert await turnstile.come()
+    gone, behind = (asyncio.ensure_future(turnstile.come()) for _ in range(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.sleep(0)
+    world.advance(0.05)
+    assert await behind
