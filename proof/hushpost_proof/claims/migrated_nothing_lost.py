@@ -12,8 +12,9 @@ from hushpost_proof.moving.rounds import Outcome, Plan, run
 
 _KILLS = 40
 _LONG_KILLS = 400
-# Enough for each planted defect to do harm.
-_CONTROL_KILLS = 12
+# A planted defect does harm in one kill of four, and the first harm ends its control: so many are
+# needed once in ten million runs.
+_CONTROL_KILLS = 60
 
 
 async def _prove(effort: Effort) -> Sequence[Row]:
