@@ -252,6 +252,8 @@ class Running:
         task = asyncio.get_running_loop().create_task(_unless_disk_full(work))
         self._side_tasks.add(task)
         task.add_done_callback(self._side_tasks.discard)
+        # One that is cancelled before it began has not begun its work, which nobody awaits then.
+        task.add_done_callback(lambda _: work.close())
         task.add_done_callback(lambda _: self._busy.discard(once))
 
     async def _logged_in(self, welcome: Welcome, hello: Hello) -> None:

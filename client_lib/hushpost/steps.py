@@ -82,8 +82,9 @@ class Steps:
     def look(
         self, do: Callable[Concatenate[Desk, P], R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Run a step that only reads, on what is durable."""
-        return do(Desk(_ReadOnly(self._vault), self.clock(), self.random), *args, **kwargs)
+        """Run a step that only reads, on what is durable, all of it as of one moment."""
+        with self._vault.snapshot():
+            return do(Desk(_ReadOnly(self._vault), self.clock(), self.random), *args, **kwargs)
 
     def _ended(self, task: asyncio.Task[object]) -> None:
         self._running.discard(task)

@@ -52,7 +52,8 @@ _Result = TypeVar("_Result")
 class Vault:
     """An open vault. Make it with `create` or `open`; end it with `close` or ``async with``.
 
-    `get`, `rows`, `find` and `count` read what is durable, outside of any transaction.
+    `get`, `rows`, `find` and `count` read what is durable, outside of any transaction; those within
+    one block of `snapshot`, in which nothing may be awaited, as of one moment.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Vault:
         self._reader = reader
         self.get, self.rows = reader.get, reader.rows
         self.find, self.count = reader.find, reader.count
+        self.snapshot = reader.snapshot
         self._turn = asyncio.Lock()
         self._holder: asyncio.Task[object] | None = None
         self._tasks: set[asyncio.Task[None]] = set()

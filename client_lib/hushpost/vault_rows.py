@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from hushpost.errors import MisuseError, VaultError
-from hushpost.vault_schema import vault_error
+from hushpost.vault_schema import roll_back, vault_error
 from hushpost.vault_sealing import CLASS_BYTES, POSITION_MAX, Entry, Row, Sealer, damaged, shape
 
 __all__ = ["Row", "RowReader", "RowWriter", "Table"]
@@ -87,9 +87,26 @@ class RowReader:
         """Make every later call a `MisuseError`."""
         self._database = None
 
+    @contextmanager
+    def snapshot(self) -> Generator[None, None, None]:
+        """Read as of one moment all that is read in the block, whatever is committed meanwhile.
+
+        Within a transaction, or another snapshot, it is that one's moment.
+        """
+        connection = self._connection
+        with _errors_of_the_vault():
+            begins = not connection.in_transaction
+            if begins:
+                connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            if begins:
+                roll_back(connection)
+
     def get(self, table: Table, key: bytes) -> bytes | None:
         """Give the value under ``key``, or None."""
-        with _errors_of_the_vault():
+        with self.snapshot(), _errors_of_the_vault():
             entry = self._entry(self._sealer.tag(table, key))
             if entry is None:
                 return None
@@ -101,7 +118,7 @@ class RowReader:
         """Give the records of a table by rising position, those beyond ``after`` if it is given."""
         hidden = self._sealer.hide_position(table, 0 if after is None else after)
         relation = ">=" if after is None else ">"
-        with _errors_of_the_vault():
+        with self.snapshot(), _errors_of_the_vault():
             found = self._connection.execute(
                 _SELECT_ENTRY + f"shelf = ? AND position {relation} ?" + _IN_ORDER + " LIMIT ?",
                 (self._sealer.shelf(table), hidden, _ALL if limit is None else limit),
@@ -110,7 +127,7 @@ class RowReader:
 
     def find(self, table: Table, lookup: bytes) -> list[Row]:
         """Give the records that were put with this lookup value, by rising position."""
-        with _errors_of_the_vault():
+        with self.snapshot(), _errors_of_the_vault():
             found = self._connection.execute(
                 _SELECT_ENTRY + "shelf = ? AND lookup = ?" + _IN_ORDER,
                 (self._sealer.shelf(table), self._sealer.lookup(table, lookup)),

@@ -75,6 +75,8 @@ class Services:
         task = asyncio.get_running_loop().create_task(self._guard(work, session))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+        # One that is cancelled before it began has not begun its work, which nobody awaits then.
+        task.add_done_callback(lambda _: work.close())
 
     async def _guard(self, work: Coroutine[Any, Any, None], session: Session) -> None:
         try:

@@ -1,6 +1,7 @@
 """What runs behind a client: notices, clock, alarms of the connection."""
 
 import asyncio
+import gc
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,20 @@ async def test_work_that_comes_up_while_a_client_closes_is_left_for_the_next_ope
         async with await again(tmp_path, "alice") as alice:
             assert await alice.settled(timeout=60)
             assert inside(alice).steps.look(errands.pending) == []
+
+
+async def test_what_a_relay_tells_in_the_moment_of_the_close_is_dropped_quietly(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    """The relay tells it again; no coroutine is left that nobody awaited."""
+    async with relay() as server:
+        alice = await person(tmp_path, "alice", server.url)
+        running = inside(alice)
+        running.noticed(PrekeysLow(left=5))
+        await running.close()  # cancels it before it began
+        gc.collect()
+        await alice.close()
+    assert not [warning for warning in recwarn if "never awaited" in str(warning.message)]
 
 
 async def test_a_clock_that_is_days_ahead_is_told_and_its_mail_waits(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hushpost.errors import VaultError
 from hushpost.steps import Steps
 from hushpost.vault import Vault
 from hushpost.vault_header import KeychainKey
+from hushpost.vault_rows import RowWriter
 from hushpost_crypto.primitives import random_bytes
 
 NOW = 1_780_000_000.0
@@ -89,3 +90,24 @@ async def test_looking_cannot_change_anything(tmp_path: Path) -> None:
         for change in (delete, delete_many):
             with pytest.raises(TypeError, match="deleted from events"):
                 steps.look(change)
+
+
+async def test_a_look_sees_one_moment(tmp_path: Path) -> None:
+    """What is committed while it looks is seen by the next look, all of it."""
+    async with a_vault(tmp_path) as (vault, steps):
+        async with vault.transaction() as transaction:
+            for key in (b"a", b"b"):
+                transaction.put(Table.SETTINGS, key, b"1")
+        # As the vault's thread would, in the middle of a look.
+        connection, sealer = vault._writer, vault._sealer  # pyright: ignore[reportPrivateUsage] - as above
+
+        def look(desk: Desk) -> list[bytes | None]:
+            first = desk.ledger.get(Table.SETTINGS, b"a")
+            connection.execute("BEGIN IMMEDIATE")
+            for key in (b"a", b"b"):
+                RowWriter(connection, sealer).put(Table.SETTINGS, key, b"2")
+            connection.execute("COMMIT")
+            return [first, desk.ledger.get(Table.SETTINGS, b"b")]
+
+        assert steps.look(look) == [b"1", b"1"]
+        assert steps.look(lambda desk: desk.ledger.get(Table.SETTINGS, b"b")) == b"2"

@@ -1,6 +1,8 @@
 """Records over a connection, checked against a dictionary."""
 
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ def make(path: Path) -> tuple[sqlite3.Connection, RowWriter]:
     """Lay out an empty vault's tables."""
     connection = connect(path)
     initialise(connection)
+    connection.execute("PRAGMA journal_mode=WAL")
     return connection, RowWriter(connection, Sealer(UNLOCKED, random_bytes))
 
 
@@ -148,3 +151,87 @@ def test_table_names_never_change() -> None:
         name: name.lower().replace("_", "-") for name in Table.__members__
     }
     assert len(Table) == 21
+
+
+@pytest.mark.parametrize("change", ["another size", "deleted", "the same size"])
+def test_a_reader_sees_one_moment_whatever_is_committed_meanwhile(
+    tmp_path: Path, change: str
+) -> None:
+    """A commit between the directory and the parts of a record makes it neither mixed nor damaged.
+
+    The commit comes from another connection, in the moment in which the first part is asked for.
+    """
+    path = tmp_path / "v"
+    connection, writer = make(path)
+    with closing(connection), closing(connect(path)) as second:
+        writer.put(Table.EVENTS, b"key", b"old")
+        reader = RowReader(second, Sealer(UNLOCKED, random_bytes))
+
+        awaited = True
+
+        def asked(statement: str) -> None:
+            nonlocal awaited
+            if not awaited or not statement.startswith("SELECT sealed"):
+                return
+            awaited = False
+            connection.execute("BEGIN IMMEDIATE")
+            if change == "deleted":
+                assert writer.delete(Table.EVENTS, b"key")
+            else:
+                value = bytes(17_000) if change == "another size" else b"new"
+                writer.put(Table.EVENTS, b"key", value, position=7)
+            connection.execute("COMMIT")
+
+        second.set_trace_callback(asked)
+        reads: tuple[Callable[[], bytes | None], ...] = (
+            lambda: reader.get(Table.EVENTS, b"key"),
+            lambda: reader.rows(Table.EVENTS)[0].value,
+            lambda: reader.find(Table.EVENTS, b"sought")[0].value,
+        )
+        for read in reads:
+            writer.put(Table.EVENTS, b"key", b"old", position=0, lookup=b"sought")
+            awaited = True
+            assert read() == b"old"
+            assert not awaited
+            assert not second.in_transaction
+            assert reader.get(Table.EVENTS, b"key") != b"old"
+        second.set_trace_callback(None)
+
+
+def test_a_snapshot_holds_for_several_reads_and_ends_with_its_block(tmp_path: Path) -> None:
+    """What is read in it is of one moment; one within another is the other."""
+    path = tmp_path / "v"
+    connection, writer = make(path)
+    with closing(connection), closing(connect(path)) as second:
+        writer.put(Table.EVENTS, b"key", b"old")
+        reader = RowReader(second, Sealer(UNLOCKED, random_bytes))
+        with reader.snapshot():
+            assert reader.get(Table.EVENTS, b"key") == b"old"
+            writer.put(Table.EVENTS, b"key", b"new")
+            with reader.snapshot():
+                assert reader.get(Table.EVENTS, b"key") == b"old"
+            assert reader.count(Table.EVENTS) == 1
+            assert reader.rows(Table.EVENTS)[0].value == b"old"
+        assert reader.get(Table.EVENTS, b"key") == b"new"
+
+
+def test_a_snapshot_ends_where_its_block_raises(tmp_path: Path) -> None:
+    """Left open it would show the past for ever, and keep what is deleted in the log."""
+    connection, writer = make(tmp_path / "v")
+    with closing(connection):
+        with pytest.raises(KeyError), writer.snapshot():
+            raise KeyError
+        assert not connection.in_transaction
+
+
+def test_a_snapshot_within_a_transaction_ends_nothing(tmp_path: Path) -> None:
+    """A transaction reads what it wrote, and goes on."""
+    connection, writer = make(tmp_path / "v")
+    with closing(connection):
+        connection.execute("BEGIN IMMEDIATE")
+        writer.put(Table.EVENTS, b"key", b"value")
+        with writer.snapshot():
+            assert writer.get(Table.EVENTS, b"key") == b"value"
+        assert connection.in_transaction
+        connection.execute("ROLLBACK")
+        assert writer.get(Table.EVENTS, b"key") is None
