@@ -56,9 +56,13 @@ class Balancer:
             reached = await self._reach()
             if reached is not None:
                 try:
-                    await asyncio.gather(_pump(reader, reached[1]), _pump(reached[0], writer))
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(_pump(reader, reached[1]))
+                        group.create_task(_pump(reached[0], writer))
                 finally:
                     await _close(reached[1])
+        except* OSError:
+            pass  # where one side was reset, as a killed relay's is, the other ends at once
         finally:
             await _close(writer)
 
@@ -73,12 +77,12 @@ class Balancer:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while chunk := await reader.read(_CHUNK_BYTES):
-            writer.write(chunk)
-            await writer.drain()
-        # What was still on its way in the other direction may come.
-        writer.write_eof()
+    """Carry one direction to its end; raises OSError where a side is reset."""
+    while chunk := await reader.read(_CHUNK_BYTES):
+        writer.write(chunk)
+        await writer.drain()
+    # What was still on its way in the other direction may come.
+    writer.write_eof()
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

@@ -1,8 +1,10 @@
 """The balancer leads to whoever is there, in turn."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from hushpost_demo.balancer import Balancer
 
@@ -45,3 +47,25 @@ async def test_connections_are_led_in_turn_and_past_the_dead() -> None:
         balancer.targets = (1,)
         assert await _ask(balancer.port, b"") == b""
     assert balancer.host.startswith("127.0.0.1:")
+
+
+async def test_who_waits_for_an_answer_hears_of_a_relay_that_was_killed() -> None:
+    """A killed process resets connections of which it had not read all: their clients end too."""
+
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        connection: socket.socket = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    server = await asyncio.start_server(reset, "127.0.0.1", 0)
+    async with server, Balancer((server.sockets[0].getsockname()[1],)) as balancer:
+        for _ in range(20):
+            reader, writer = await asyncio.open_connection("127.0.0.1", balancer.port)
+            writer.write(b"!")
+            async with asyncio.timeout(10):
+                with suppress(ConnectionError):
+                    assert await reader.read(-1) == b""
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
