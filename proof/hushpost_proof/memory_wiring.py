@@ -123,6 +123,7 @@ WIRING = {
             "_given_store",
             "_health_server",
             "_hurry",
+            "_is_undone",
             "_log",
         ),
         *("_random", "_tasks", "_watch", "clock", "configuration", "host", "intake", "metrics"),

@@ -95,6 +95,7 @@ class RelayServer:
         self._health_server: HealthServer | None = None
         self._folder: DataFolder | None = None
         self._draining = False
+        self._is_undone = False
         self._hurry = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -261,8 +262,10 @@ class RelayServer:
         return QuietIntake(self.store, presence.feeds, tick=self._answer_tick, **parts)
 
     def _when_decided(self, tell: Callable[[], None]) -> None:
-        if not isinstance(self.store, Holding):
-            tell()  # each decision of it goes the same way, known or not
+        # Without holding, each decision goes the same way, known or not; and nobody waits for those
+        # that a tick asks about when every connection has ended, and soon the loop.
+        if self._is_undone or not isinstance(self.store, Holding):
+            tell()
             return
         task = asyncio.get_running_loop().create_task(_tell_decided(self.store, tell))
         self._probes.add(task)
@@ -340,6 +343,7 @@ class RelayServer:
             await reception.close()
         if self._answer_tick is not None:
             await self._answer_tick.stop()
+        self._is_undone = True
         await asyncio.gather(*self._probes, return_exceptions=True)
         if self._folder is not None:
             await self._folder.close()
