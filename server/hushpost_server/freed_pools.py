@@ -8,9 +8,12 @@ many new objects of zeros are made as there are free places, and dropped again.
 
     arena of 1 MiB = 64 pools of 16 KiB, each for objects of one size in steps of 16 bytes
 
-CPython fills pools in use first, then free ones, then maps an arena. So once objects of one size
-have filled an arena from end to end, there was no free pool left; and each other size is done when
-it has filled a pool. None of this is promised by CPython: where it is otherwise, less is
+CPython fills pools in use first, then free ones, then maps an arena. So objects of one size have
+filled all places of that size once they have filled a pool from end to end, and all free pools once
+they have filled an arena. Other work goes on between two steps: it takes places and pools among
+them, so one step is as large as two of what it is to fill, of which one is whole; and what it makes
+while all free pools are taken keeps the arenas mapped for it, so nothing is held longer than it
+takes to fill one size. None of this is promised by CPython: where it is otherwise, less is
 overwritten, and the canary scan of `make prove` shows it.
 """
 
@@ -34,9 +37,10 @@ _BYTES_HEAD: Final = 33
 _POOL_HEAD: Final = 48
 # Of each of the two smallest sizes, which cannot be told from others: half a megabyte.
 _SMALL_OBJECTS: Final = 16_384
-# One step: some tenths of a millisecond.
-_OBJECTS_PER_STEP: Final = 512
-# It takes nothing from the system that the process does not have already, but for an arena or two.
+# One step: two tenths of a millisecond; where it is to fill an arena, three or four whole ones.
+_OBJECTS_PER_STEP_MIN: Final = 512
+# It takes nothing from the system that the process does not have already, but for two or three
+# arenas.
 _HELD_BYTES_MAX: Final = 128 << 20
 # Values of PYTHONMALLOC; the others go without pools, or overwrite what is freed at once.
 _WITH_POOLS: Final = ("", "default", "pymalloc")
@@ -46,26 +50,26 @@ _KEPT_BYTES_MAX: Final = 1032
 
 
 def overwrite_pools() -> Iterator[None]:
-    """Overwrite what is free, a step for each turn; memory is held until the last step.
+    """Overwrite what is free, a step for each turn; memory is held until the last of one size.
 
     Go on with other work between the steps; on the thread that freed what is to be overwritten.
     """
     if not _has_pools():
         return
     _overwrite_kept_blocks()
-    held: list[object] = []
-    bytes_left = _HELD_BYTES_MAX
-    for size in (_FILLER_BYTES, *range(_LARGEST_BYTES, 0, -_CLASS_BYTES)):
+    for size, is_done, pools in _COURSE:
+        held: list[object] = []
+        bytes_left = _HELD_BYTES_MAX
+        count = max(_OBJECTS_PER_STEP_MIN, 2 * pools * _per_pool(size))
         taken: Counter[int] = Counter()
-        is_done = _has_whole_pool if held else _has_whole_arena
         while not taken or not is_done(taken, size):
-            made = [_zeros(size, number) for number in range(_OBJECTS_PER_STEP)]
-            held.append(made)
-            yield
-            taken.update(id(one) >> _POOL_BITS for one in made)
-            bytes_left -= size * _OBJECTS_PER_STEP
+            bytes_left -= size * count
             if bytes_left < 0:
                 return  # memory is not as described above, or too much of it is free
+            made = [_zeros(size, number) for number in range(count)]
+            held.append(made)
+            taken.update([id(one) >> _POOL_BITS for one in made])
+            yield
 
 
 def _has_pools() -> bool:
@@ -104,6 +108,13 @@ def _has_whole_arena(taken: Counter[int], size: int) -> bool:
         if run == _POOLS_PER_ARENA - 1:  # one is lost where the arena begins within a pool's place
             return True
     return False
+
+
+# The filler first: the ends of pools that the others take and leave are zeros then.
+_COURSE: Final = (
+    (_FILLER_BYTES, _has_whole_arena, _POOLS_PER_ARENA),
+    *((size, _has_whole_pool, 1) for size in range(_LARGEST_BYTES, 0, -_CLASS_BYTES)),
+)
 
 
 def _overwrite_kept_blocks() -> None:

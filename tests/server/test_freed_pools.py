@@ -1,8 +1,10 @@
 """Tests of overwriting freed small objects: another process's memory is searched, not one's own."""
 
+import json
 import re
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 from hushpost_proof.memory_image import read_image, stopped
@@ -21,6 +23,26 @@ steps = sum(1 for _ in overwrite_pools())
 print(steps, flush=True)
 sys.stdin.readline()
 assert stays == [str(i) * (1 + i % 30) for i in range(5_000)]
+"""
+# Overwrites again and again, while other objects of all sizes are made and a few of them stay.
+_BUSY_PROGRAM = """
+import json, random
+import psutil
+from hushpost_server.freed_pools import overwrite_pools
+junk = [str(i) * (1 + i % 20) for i in range(60_000)]
+stays = junk[::7]
+del junk
+taken = []
+for _ in range(10):
+    meanwhile = []
+    for _ in overwrite_pools():
+        meanwhile.append([bytes(random.randint(1, 400)) for _ in range(20)])
+        if len(meanwhile) > 100:
+            meanwhile.pop(random.randrange(100))
+    stays += meanwhile[::10]
+    del meanwhile
+    taken.append(psutil.Process().memory_info().rss / (1 << 20))
+print(json.dumps([taken[0], taken[-1]]))
 """
 _LEFT = re.compile(rb"zz(quelzal\d{5})")
 
@@ -55,12 +77,21 @@ def _readable(pid: int) -> int:
 def test_it_ends_where_memory_is_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no pool ever looks full, as in another Python, it stops at its bound at once."""
 
-    def endless(_: int) -> int:
-        return 1 << 30
+    def never(_taken: Counter[int], _size: int) -> bool:
+        return False
 
-    monkeypatch.setattr(freed_pools, "_HELD_BYTES_MAX", 500_000)
-    monkeypatch.setattr(freed_pools, "_per_pool", endless)
-    assert sum(1 for _ in freed_pools.overwrite_pools()) == 4
+    monkeypatch.setattr(freed_pools, "_HELD_BYTES_MAX", 1_000_000)
+    monkeypatch.setattr(freed_pools, "_COURSE", ((512, never, 1), (272, never, 1)))
+    assert sum(1 for _ in freed_pools.overwrite_pools()) == 3
+
+
+def test_work_between_the_steps_keeps_no_memory_from_being_returned() -> None:
+    """What others make meanwhile neither keeps a pool from being filled nor holds an arena each."""
+    told = subprocess.run(
+        [sys.executable, "-c", _BUSY_PROGRAM], capture_output=True, text=True, check=True
+    )
+    first, last = json.loads(told.stdout)
+    assert last - first < 6, "MiB more after nine rounds"
 
 
 @pytest.mark.parametrize("allocator", ["malloc", "debug"])
