@@ -95,18 +95,18 @@ class RowReader:
         """
         connection = self._connection
         with _errors_of_the_vault():
-            begins = not connection.in_transaction
-            if begins:
-                connection.execute("BEGIN")
-        try:
-            yield
-        finally:
-            if begins:
+            if connection.in_transaction:
+                yield
+                return
+            connection.execute("BEGIN")
+            try:
+                yield
+            finally:
                 roll_back(connection)
 
     def get(self, table: Table, key: bytes) -> bytes | None:
         """Give the value under ``key``, or None."""
-        with self.snapshot(), _errors_of_the_vault():
+        with self.snapshot():
             entry = self._entry(self._sealer.tag(table, key))
             if entry is None:
                 return None
@@ -118,7 +118,7 @@ class RowReader:
         """Give the records of a table by rising position, those beyond ``after`` if it is given."""
         hidden = self._sealer.hide_position(table, 0 if after is None else after)
         relation = ">=" if after is None else ">"
-        with self.snapshot(), _errors_of_the_vault():
+        with self.snapshot():
             found = self._connection.execute(
                 _SELECT_ENTRY + f"shelf = ? AND position {relation} ?" + _IN_ORDER + " LIMIT ?",
                 (self._sealer.shelf(table), hidden, _ALL if limit is None else limit),
@@ -127,7 +127,7 @@ class RowReader:
 
     def find(self, table: Table, lookup: bytes) -> list[Row]:
         """Give the records that were put with this lookup value, by rising position."""
-        with self.snapshot(), _errors_of_the_vault():
+        with self.snapshot():
             found = self._connection.execute(
                 _SELECT_ENTRY + "shelf = ? AND lookup = ?" + _IN_ORDER,
                 (self._sealer.shelf(table), self._sealer.lookup(table, lookup)),

@@ -37,7 +37,7 @@ _BYTES_HEAD: Final = 33
 _POOL_HEAD: Final = 48
 # Of each of the two smallest sizes, which cannot be told from others: half a megabyte.
 _SMALL_OBJECTS: Final = 16_384
-# One step: two tenths of a millisecond; where it is to fill an arena, three or four whole ones.
+# One step: two tenths of a millisecond; where it is to fill an arena, some two whole ones.
 _OBJECTS_PER_STEP_MIN: Final = 512
 # It takes nothing from the system that the process does not have already, but for two or three
 # arenas.

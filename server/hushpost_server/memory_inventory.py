@@ -141,7 +141,7 @@ HELD: Final = (
         Clause.SECURITY,
         (
             "refusal_tick.RefusalTick._waiting",
-            "relay.RelayServer._probes",
+            "decisions.Decisions._asking",
             "services.Services.tasks",
             "answer_tick.AnswerTick._arriving",
             "answer_tick.AnswerTick._commits",

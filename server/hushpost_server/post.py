@@ -28,14 +28,13 @@ from hushpost_server.session import Session
 async def take_prekeys(session: Session, request: TakePrekeys) -> None:
     """Hand out a bundle of every device of an account; a one-time record only once, for good."""
     services = session.services
-    now = services.loop_time()
-    if session.allowance.takes.take(1, now) != 1:
+    if session.allowance.takes.take(1, services.loop_time()) != 1:
         raise RequestRefused(ErrorCode.SLOW_DOWN, session.allowance.takes.retry_after())
     if not await services.take_turns.come():
         raise RequestRefused(ErrorCode.SLOW_DOWN, 1)
     # Over the rate of one account, strangers get the bundle without a one-time record: refused,
     # they could keep everybody else from writing to it.
-    spare = services.takes.take(request.account, now) > 0
+    spare = services.takes.take(request.account, services.loop_time()) > 0
     taken = await services.store.take_prekeys(
         request.account, day_of(services.now()), one_time=not spare
     )

@@ -42,8 +42,8 @@ BULK_PENDING_BYTES_MAX: Final = 2 * 1024 * 1024
 # Reads of those who send much, a second: each takes about half a millisecond and its commit as much
 # again, so that more than half of a core is left to everybody else.
 BULK_READS: Final = Rate(per_second=400, burst=4)
-# Takes of prekeys a second, from everybody: each is half a millisecond of reading, checking and
-# answering, and a stranger can wait longer for one than people for a message between them.
+# Takes of prekeys a second, from everybody, so that most of the loop's time is left to messages
+# (docs/overload.md): a stranger can wait longer for one than people for a message between them.
 TAKES: Final = Rate(per_second=500, burst=20)
 TAKES_WAITING_MAX: Final = 500
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import secrets
 import ssl
@@ -15,7 +14,6 @@ import time
 from collections.abc import Callable
 from typing import Self, TypedDict
 
-from hushpost_store.errors import StoreFault
 from hushpost_store.interface import Holding, Shared, Store
 from hushpost_store.rows import SweepReport
 from hushpost_wire.control import Registration
@@ -32,6 +30,7 @@ from hushpost_server.commit_watch import CommitWatch
 from hushpost_server.configuration import Configuration
 from hushpost_server.damage_watch import DamageWatch
 from hushpost_server.data_folder import DataFolder
+from hushpost_server.decisions import Decisions
 from hushpost_server.errors import ListenRefused, OperatorError, StoreUnfit
 from hushpost_server.health import Health, HealthServer
 from hushpost_server.identity import RelayIdentity
@@ -58,7 +57,7 @@ from hushpost_server.transport_safety import tls_context
 # How often deadlines are looked at; a slot of connections each time.
 DEADLINE_INTERVAL_SECONDS = 0.5
 # What ended connections left in freed memory is overwritten so often, if any ended: it takes some
-# tens of milliseconds, in steps of tenths.
+# tens of milliseconds, in steps of tenths and a few of whole ones.
 OVERWRITE_INTERVAL_SECONDS = 2.0
 
 
@@ -90,12 +89,11 @@ class RelayServer:
         self._log = log if log is not None else EventLog()
         self._random = random
         self._tasks: list[asyncio.Task[None]] = []
-        self._probes: set[asyncio.Task[None]] = set()
+        self._decisions: Decisions | None = None
         self._answer_tick: AnswerTick | None = None
         self._health_server: HealthServer | None = None
         self._folder: DataFolder | None = None
         self._draining = False
-        self._is_undone = False
         self._hurry = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -239,12 +237,13 @@ class RelayServer:
         loop = asyncio.get_running_loop()
         parts: _IntakeParts = {"metrics": self.metrics, "loop_time": loop.time}
         if not self.configuration.quiet:
+            self._decisions = Decisions(self.store)
             tick = RefusalTick(
                 self.configuration.refusal_tick_milliseconds / 1000,
                 now=loop.time,
                 call_at=loop.call_at,
                 submitted=self.metrics.get("hushpost_submitted_total"),
-                probe=self._when_decided,
+                probe=self._decisions.when_made,
                 charge=lambda poster: charge_refusal(poster, loop.time()),
             )
             return Intake(self.store, presence.feeds, tick=tick, **parts)
@@ -260,16 +259,6 @@ class RelayServer:
             on_fault=self.reception.session_failed,
         )
         return QuietIntake(self.store, presence.feeds, tick=self._answer_tick, **parts)
-
-    def _when_decided(self, tell: Callable[[], None]) -> None:
-        # Without holding, each decision goes the same way, known or not; and nobody waits for those
-        # that a tick asks about when every connection has ended, and soon the loop.
-        if self._is_undone or not isinstance(self.store, Holding):
-            tell()
-            return
-        task = asyncio.get_running_loop().create_task(_tell_decided(self.store, tell))
-        self._probes.add(task)
-        task.add_done_callback(self._probes.discard)
 
     async def _start_health(self) -> None:
         self.sweeper = Sweeper(
@@ -343,8 +332,8 @@ class RelayServer:
             await reception.close()
         if self._answer_tick is not None:
             await self._answer_tick.stop()
-        self._is_undone = True
-        await asyncio.gather(*self._probes, return_exceptions=True)
+        if self._decisions is not None:
+            await self._decisions.end()
         if self._folder is not None:
             await self._folder.close()
 
@@ -394,10 +383,3 @@ class RelayServer:
 class _IntakeParts(TypedDict):
     metrics: Metrics
     loop_time: Callable[[], float]
-
-
-async def _tell_decided(store: Holding, tell: Callable[[], None]) -> None:
-    # A store that fails, or closes, has decided too: it refuses what it cannot look up.
-    with contextlib.suppress(StoreFault):
-        await store.commit_hold.decided()
-    tell()

@@ -80,17 +80,11 @@ class Turnstile:
 
     async def come(self) -> bool:
         """Return when it may pass; False, at once, when too many wait."""
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def go_on() -> None:
-            if not turn.done():  # its connection may have ended meanwhile
-                turn.set_result(None)
-
-        waits: list[bool] = []
-        if not self.pass_or_wait(lambda: waits.append(True), go_on):
+        turn = asyncio.Event()
+        turn.set()
+        if not self.pass_or_wait(turn.clear, turn.set):
             return False
-        if waits:
-            await turn
+        await turn.wait()
         return True
 
     def _turn(self) -> None:

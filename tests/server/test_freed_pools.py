@@ -29,6 +29,7 @@ _BUSY_PROGRAM = """
 import json, random
 import psutil
 from hushpost_server.freed_pools import overwrite_pools
+random.seed(1)
 junk = [str(i) * (1 + i % 20) for i in range(60_000)]
 stays = junk[::7]
 del junk

@@ -11,6 +11,8 @@ from hushpost_server import reception
 from hushpost_server.clock import ManualClock
 from hushpost_server.rate_limits import Rate
 from hushpost_server.relay import RelayServer
+from hushpost_server.take_limits import TakeLimits
+from hushpost_server.turnstile import Turnstile
 from hushpost_wire.close_codes import CloseCode
 from hushpost_wire.control import (
     CountPrekeys,
@@ -108,6 +110,36 @@ async def test_takes_of_everybody_come_in_turn_and_too_many_are_told(
         told = [(await post.wait_for(Error)).code for post in posts]
         assert time.monotonic() - began >= 0.2
     assert sorted(told) == [*(ErrorCode.NO_ACCOUNT,) * 2, ErrorCode.SLOW_DOWN]
+
+
+async def test_who_waited_for_a_turn_is_counted_when_it_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Counted at the time at which it asked, it would give the account's rate that time back."""
+    monkeypatch.setattr(reception, "TAKES", Rate(per_second=4, burst=1))
+    async with RelayServer(quiet()) as relay, AsyncExitStack() as stack:
+        events: list[tuple[str, float]] = []
+        come, take = Turnstile.come, TakeLimits.take
+
+        async def noted_come(turnstile: Turnstile) -> bool:
+            came = await come(turnstile)
+            events.append(("came", relay.services.loop_time()))
+            return came
+
+        def noted_take(limits: TakeLimits, account: bytes, now: float) -> int:
+            events.append(("counted at", now))
+            return take(limits, account, now)
+
+        monkeypatch.setattr(Turnstile, "come", noted_come)
+        monkeypatch.setattr(TakeLimits, "take", noted_take)
+        for post in [
+            await stack.enter_async_context(dial(relay.url, "/v1/post")) for _ in range(2)
+        ]:
+            await post.send(TakePrekeys(id=post.id(), account=AccountId(bytes(32))))
+            await post.wait_for(Error)
+    assert [what for what, _ in events] == ["came", "counted at"] * 2
+    times = [when for _, when in events]
+    assert times == sorted(times)
 
 
 async def test_over_an_accounts_rate_the_bundle_comes_without_a_one_time_record(

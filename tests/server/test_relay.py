@@ -223,15 +223,3 @@ async def test_a_round_that_fails_does_not_end_all_that_follow(
         await until(lambda: len(rounds) >= 3)
     assert "unhandled origin=timer error=LookupError" in caplog.text
     assert "somebody's name" not in caplog.text
-
-
-async def test_a_tick_after_the_end_leaves_no_task(clock: ManualClock, tmp_path: Path) -> None:
-    """Refusals go on ticking for a moment; the loop may end in it, and a task with it."""
-    configuration = quiet(store="sqlite", data_folder=tmp_path)
-    async with RelayServer(configuration, clock=clock) as relay:
-        pass
-    told: list[bool] = []
-    before = asyncio.all_tasks()
-    relay._when_decided(lambda: told.append(True))  # pyright: ignore[reportPrivateUsage] - what a tick calls
-    assert told == [True]
-    assert asyncio.all_tasks() == before

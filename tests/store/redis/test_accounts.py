@@ -1,6 +1,6 @@
 """Accounts in Redis: what lies in several slots is put together step by step."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hushpost_store import errors
@@ -14,6 +14,8 @@ from hushpost_store.redis.store import RedisStore
 from hushpost_store.rows import AccountRow, DeviceRow, OneTimePrekey, StandingRecord
 
 from tests.store.redis.conftest import opened
+
+T = TypeVar("T")
 
 
 async def test_a_refused_account_leaves_no_mailbox(redis_store: RedisStore) -> None:
@@ -164,6 +166,14 @@ async def test_a_late_release_leaves_what_was_made_anew(
     await other.close()
 
 
+async def create_in_vain(store: RedisStore, row: AccountRow, where: T, once: list[T]) -> None:
+    """Have a relay claim an account's mailboxes, once, and be refused; `once` notes where."""
+    if not once:
+        once.append(where)
+        with pytest.raises(errors.AccountExists):
+            await store.create_account(row)
+
+
 async def test_what_was_claimed_meanwhile_in_vain_is_released(
     redis_store: RedisStore, single_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,10 +185,7 @@ async def test_what_was_claimed_meanwhile_in_vain_is_released(
     claimed: list[bytes] = []
 
     async def claim_before(accounts: Accounts, route: bytes, claim: bytes) -> bool:
-        if not claimed:
-            claimed.append(route)
-            with pytest.raises(errors.AccountExists):
-                await other.create_account(bob)
+        await create_in_vain(other, bob, route, claimed)
         return await release(accounts, route, claim)
 
     monkeypatch.setattr(Accounts, "_release_as_read", claim_before)
@@ -205,10 +212,8 @@ async def test_what_was_claimed_while_the_account_went_is_released(
     refused: list[str] = []
 
     async def run(used: Shards, script: str, *arguments: Any) -> object:
-        if script == "remove_account" and not refused:
-            refused.append(script)
-            with pytest.raises(errors.AccountExists):
-                await other.create_account(bob)
+        if script == "remove_account":
+            await create_in_vain(other, bob, script, refused)
         return await run_durably(used, script, *arguments)
 
     monkeypatch.setattr(accounts, "run_durably", run)
